@@ -1,0 +1,16 @@
+//! The contract between the kernel side (`profiler-ebpf`) and the user side (`profiler`).
+//!
+//! * [`event`]: the records that cross the ring buffer.
+//! * [`config`]: what user space fixes before the programs are loaded, and the sizes both sides know.
+//! * [`unwind`]: the layout of mappings, rows and rules in BPF maps, and one unwinding step as a pure function. The
+//!   kernel and the host run the same code.
+//! * [`stats`]: why a sample was lost or cut short.
+//!
+//! No standard library, no dependencies: the same source compiles for BPF.
+
+#![cfg_attr(not(test), no_std)]
+
+pub mod config;
+pub mod event;
+pub mod stats;
+pub mod unwind;

@@ -1,0 +1,2 @@
+//! Runs the probes and turns what the kernel sends into a profile.
+pub mod unwind;

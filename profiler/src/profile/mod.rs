@@ -1,0 +1,81 @@
+//! The profile: everything recorded between two instants, and the only thing that views read.
+//!
+//! Samples refer to stacks, stacks to locations, locations to mappings, lines to functions, each by an index into the
+//! table beside it. Nothing points back, and every table only grows. So what is new since some moment is the tail of
+//! every table: a [`Delta`]. A collector hands deltas to whoever wants to follow; the trace file is a row of deltas;
+//! [`Profile::extend`] puts them together again. Live view, replay and file are one thing.
+
+pub mod delta;
+pub mod location;
+pub mod metadata;
+pub mod process;
+pub mod quality;
+pub mod sample;
+pub mod stack;
+pub mod table;
+
+pub use delta::{Delta, ExtendError, Mark};
+pub use location::{CodeAddress, Function, Line, Location, Mapping, MappingKind};
+pub use metadata::Metadata;
+pub use process::{Process, Thread};
+pub use quality::QualityWindow;
+pub use sample::{Outcome, Sample, SampleType, Unit};
+pub use stack::{Stack, Stacks};
+pub use table::{Id, Table};
+
+use rustc_hash::FxHashMap;
+
+/// Everything recorded between two instants. See the [module](self) for its shape.
+#[derive(Clone, Debug, Default)]
+pub struct Profile {
+    /// The host and how it was recorded.
+    pub metadata: Metadata,
+    /// What the values of samples measure.
+    pub sample_types: Vec<SampleType>,
+    /// The observations, in the order of their arrival, which is nearly that of time.
+    pub samples: Vec<Sample>,
+    /// Every distinct stack.
+    pub stacks: Stacks,
+    /// Every distinct code address.
+    pub locations: Table<Location>,
+    /// The code they lie in.
+    pub mappings: Table<Mapping>,
+    /// The functions they turned out to be.
+    pub functions: Table<Function>,
+    /// What each location turned out to be; no entry means not symbolised (yet, or nothing is known).
+    pub lines: FxHashMap<Id<Location>, Vec<Line>>,
+    /// Program images that were sampled.
+    pub processes: Table<Process>,
+    /// Threads that were sampled.
+    pub threads: Table<Thread>,
+    /// What was lost or cut short, second by second.
+    pub quality: Vec<QualityWindow>,
+    /// Whether the recording was ended in good order; a killed recorder leaves `false`.
+    pub ended: bool,
+}
+
+impl Profile {
+    /// All quality windows added up.
+    pub fn quality_total(&self) -> QualityWindow {
+        let mut total = QualityWindow::default();
+        self.quality.iter().for_each(|window| total.add(window));
+        total
+    }
+
+    /// The mapping a location lies in.
+    pub fn mapping_of(&self, location: Id<Location>) -> &Mapping {
+        &self.mappings[self.locations[location].mapping]
+    }
+
+    /// How long the recording lasted, in nanoseconds.
+    pub fn duration_ns(&self) -> u64 {
+        let quality = self.quality.last().map_or(0, |window| window.end_ns);
+        let samples = self
+            .samples
+            .iter()
+            .map(|sample| sample.time_ns)
+            .max()
+            .unwrap_or(0);
+        quality.max(samples)
+    }
+}

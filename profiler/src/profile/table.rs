@@ -1,0 +1,168 @@
+//! Interning: one copy of each distinct row, named by a small typed number.
+
+use std::{
+    fmt,
+    hash::{Hash, Hasher},
+    marker::PhantomData,
+    ops::Index,
+};
+
+use rustc_hash::FxHashMap;
+
+/// The number of a row in a [`Table<T>`] (or in a plain `Vec<T>` that is only ever appended to).
+pub struct Id<T>(u32, PhantomData<fn() -> T>);
+
+impl<T> Id<T> {
+    /// The id of row `index`.
+    pub const fn new(index: u32) -> Self {
+        Self(index, PhantomData)
+    }
+
+    /// The row's position, counted from 0.
+    pub const fn index(self) -> usize {
+        self.0 as usize
+    }
+
+    /// The row's position as it is stored on disk.
+    pub const fn raw(self) -> u32 {
+        self.0
+    }
+}
+
+impl<T> Clone for Id<T> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+impl<T> Copy for Id<T> {}
+impl<T> PartialEq for Id<T> {
+    fn eq(&self, other: &Self) -> bool {
+        self.0 == other.0
+    }
+}
+impl<T> Eq for Id<T> {}
+impl<T> PartialOrd for Id<T> {
+    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
+        Some(self.cmp(other))
+    }
+}
+impl<T> Ord for Id<T> {
+    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
+        self.0.cmp(&other.0)
+    }
+}
+impl<T> Hash for Id<T> {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.0.hash(state);
+    }
+}
+impl<T> fmt::Debug for Id<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "#{}", self.0)
+    }
+}
+
+/// Distinct rows in the order in which they were first seen. Rows are never removed.
+#[derive(Clone)]
+pub struct Table<T> {
+    rows: Vec<T>,
+    ids: FxHashMap<T, Id<T>>,
+}
+
+impl<T> Default for Table<T> {
+    fn default() -> Self {
+        Self {
+            rows: Vec::new(),
+            ids: FxHashMap::default(),
+        }
+    }
+}
+
+impl<T: fmt::Debug> fmt::Debug for Table<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.rows.fmt(f)
+    }
+}
+
+impl<T: Clone + Eq + Hash> Table<T> {
+    /// The id of `row`, which is added if it is new.
+    pub fn intern(&mut self, row: T) -> Id<T> {
+        if let Some(&id) = self.ids.get(&row) {
+            return id;
+        }
+        let id = Id::new(u32::try_from(self.rows.len()).expect("a table holds fewer than 2^32 rows"));
+        self.rows.push(row.clone());
+        self.ids.insert(row, id);
+        id
+    }
+
+    /// Appends rows as another table had them.
+    ///
+    /// # Errors
+    /// If a row is there already: its id would not be its position. Rows before it are in the table then.
+    pub fn append(&mut self, rows: Vec<T>) -> Result<(), Id<T>> {
+        for row in rows {
+            let len = self.len();
+            let id = self.intern(row);
+            if id.index() != len {
+                return Err(id);
+            }
+        }
+        Ok(())
+    }
+
+    /// The id of `row` if it was interned before.
+    pub fn find(&self, row: &T) -> Option<Id<T>> {
+        self.ids.get(row).copied()
+    }
+}
+
+impl<T> Table<T> {
+    /// The row named by `id`, or `None` for an id of another table.
+    pub fn get(&self, id: Id<T>) -> Option<&T> {
+        self.rows.get(id.index())
+    }
+
+    /// How many rows there are.
+    pub fn len(&self) -> usize {
+        self.rows.len()
+    }
+
+    /// Whether nothing was interned yet.
+    pub fn is_empty(&self) -> bool {
+        self.rows.is_empty()
+    }
+
+    /// The rows with their ids, in order of first sight.
+    pub fn iter(&self) -> impl Iterator<Item = (Id<T>, &T)> {
+        (0u32..).map(Id::new).zip(&self.rows)
+    }
+
+    /// The rows from number `first` on.
+    pub fn since(&self, first: usize) -> &[T] {
+        self.rows.get(first..).unwrap_or_default()
+    }
+}
+
+impl<T> Index<Id<T>> for Table<T> {
+    type Output = T;
+    fn index(&self, id: Id<T>) -> &T {
+        &self.rows[id.index()]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn equal_rows_share_an_id_and_order_is_first_sight() {
+        let mut table = Table::default();
+        let a = table.intern("a");
+        let b = table.intern("b");
+        assert_eq!(table.intern("a"), a);
+        assert_ne!(a, b);
+        assert_eq!(table.since(1), ["b"]);
+        assert_eq!(table.since(9), [""; 0]);
+    }
+}

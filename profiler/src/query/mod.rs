@@ -1,0 +1,1 @@
+//! Questions asked of a profile. Pure: no I/O, no clock.

@@ -1,0 +1,1 @@
+//! Gives names to locations.

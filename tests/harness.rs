@@ -1,0 +1,1 @@
+//! Shared by golden and live tests.

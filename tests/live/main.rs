@@ -1,0 +1,1 @@
+//! Tests that load BPF programs on this kernel; root only.
