@@ -165,13 +165,7 @@ impl<'data> Elf<'data> {
 
     /// The virtual address of a byte of the file, if an executable segment maps it.
     pub fn virtual_address(&self, file_offset: u64) -> Option<u64> {
-        let segment = self.segments.iter().find(|segment| segment.maps(file_offset))?;
-        // A mapping begins on a page, and so before the segment's first byte.
-        Some(
-            segment
-                .address
-                .wrapping_add(file_offset.wrapping_sub(segment.offset)),
-        )
+        virtual_address(&self.segments, file_offset)
     }
 
     /// What to subtract from an address in the executable mapping that begins at `mapping_start` and shows the file
@@ -180,8 +174,19 @@ impl<'data> Elf<'data> {
     /// Addresses and file offsets of a segment differ by any multiple of the page size (lld makes use of it), so this
     /// cannot be told from the mapping alone.
     pub fn bias(&self, mapping_start: u64, file_offset: u64) -> Option<u64> {
-        Some(mapping_start.wrapping_sub(self.virtual_address(file_offset)?))
+        bias(&self.segments, mapping_start, file_offset)
     }
+}
+
+fn virtual_address(segments: &[Segment], file_offset: u64) -> Option<u64> {
+    let segment = segments.iter().find(|segment| segment.maps(file_offset))?;
+    // A mapping begins on a page, and so before the segment's first byte.
+    Some(segment.address.wrapping_add(file_offset.wrapping_sub(segment.offset)))
+}
+
+/// [`Elf::bias`], for who kept nothing of a file but its segments.
+pub fn bias(segments: &[Segment], mapping_start: u64, file_offset: u64) -> Option<u64> {
+    Some(mapping_start.wrapping_sub(virtual_address(segments, file_offset)?))
 }
 
 fn header<'data, R: ReadRef<'data>>(data: R) -> Result<&'data Header, Refused> {
