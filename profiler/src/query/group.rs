@@ -26,6 +26,34 @@ pub enum GroupBy {
     Outcome,
 }
 
+impl GroupBy {
+    /// Every way, in the order in which they are offered.
+    pub const ALL: [Self; 8] = [
+        Self::Process,
+        Self::Thread,
+        Self::Comm,
+        Self::Module,
+        Self::Cgroup,
+        Self::Unit,
+        Self::Container,
+        Self::Outcome,
+    ];
+
+    /// As it is typed on the command line and written in JSON.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Process => "process",
+            Self::Thread => "thread",
+            Self::Module => "module",
+            Self::Cgroup => "cgroup",
+            Self::Unit => "unit",
+            Self::Container => "container",
+            Self::Comm => "comm",
+            Self::Outcome => "outcome",
+        }
+    }
+}
+
 /// One group and what was sampled in it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct GroupRow {

@@ -4,7 +4,11 @@ use std::collections::BTreeMap;
 
 use rustc_hash::FxHashMap;
 
-use super::{Selection, frame, share::percent};
+use super::{
+    Selection, frame,
+    share::percent,
+    weight::{Ended, Weight, weigh},
+};
 use crate::profile::{MappingKind, Outcome, Profile, QualityWindow, Sample};
 
 /// How much was recorded, and how far it can be trusted.
@@ -142,6 +146,14 @@ impl Summary {
         (all > 0).then(|| percent(busy, all))
     }
 
+    /// The worst of what was kept (samples that were not lost), what ran (periods in which the sampler ran) and what is
+    /// whole (user stacks walked to a known root), each in percent: what `--min-quality` is held against.
+    pub fn quality_percent(&self) -> f64 {
+        let kept = 100.0 - self.lost_percent();
+        let ran = 100.0 - self.never_ran_percent();
+        kept.min(ran).min(self.complete_percent().unwrap_or(100.0))
+    }
+
     fn add_quality(&mut self, profile: &Profile, selection: &Selection) {
         let touches = |window: &&QualityWindow| {
             selection
@@ -159,7 +171,8 @@ impl Summary {
         let of_type = |sample: &&Sample| sample.sample_type == selection.sample_type;
         self.recorded_samples = profile.samples.iter().filter(of_type).count() as u64;
         let mut cut_in: FxHashMap<&str, u64> = FxHashMap::default();
-        for ((outcome, stack), weight) in super::weight::weigh(profile, selection) {
+        let weights = weigh(profile, selection);
+        for &((outcome, stack), weight) in &weights {
             self.samples += weight.samples;
             self.value = self.value.saturating_add(weight.value);
             match outcome {
@@ -176,13 +189,13 @@ impl Summary {
             }
         }
         self.incomplete_modules = most_first(cut_in);
-        self.add_frames(profile, selection);
+        self.add_frames(profile, &weights);
     }
 
-    fn add_frames(&mut self, profile: &Profile, selection: &Selection) {
+    fn add_frames(&mut self, profile: &Profile, weights: &[(Ended, Weight)]) {
         // How many samples come through each stack: from the leaves inward, callees before their callers.
         let mut through = vec![0u64; profile.stacks.len()];
-        for ((_, stack), weight) in super::weight::weigh(profile, selection) {
+        for &((_, stack), weight) in weights {
             if let Some(stack) = stack {
                 through[stack.index()] += weight.samples;
             }
