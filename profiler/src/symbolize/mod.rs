@@ -1,1 +1,8 @@
 //! Gives names to locations.
+mod bytes;
+mod demangle;
+mod elf;
+mod kernel;
+mod perf_map;
+mod symbols;
+mod vdso;
