@@ -240,7 +240,7 @@ fn read_sections<H: FileHeader<Endian = Endianness>>(
     Some(rows.iter().map(section).collect())
 }
 
-fn build_id_in(mut notes: &[u8], endian: Endianness) -> Option<Vec<u8>> {
+pub(super) fn build_id_in(mut notes: &[u8], endian: Endianness) -> Option<Vec<u8>> {
     let word = |bytes: [u8; 4]| match endian {
         Endianness::Little => u32::from_le_bytes(bytes),
         Endianness::Big => u32::from_be_bytes(bytes),

@@ -21,8 +21,8 @@ use super::{
 
 /// How much of a map is read, in bytes.
 const MAX_BYTES: u64 = 64 << 20;
-/// How many ranges of a map are kept, the last ones written.
-const MAX_RANGES: usize = 1 << 20;
+/// How many ranges of a map are kept.
+const MAX_RANGES: usize = 1 << 18;
 
 /// Ranges of code by start address. Where they overlap, the one written last holds.
 #[derive(Debug, Default, PartialEq)]
@@ -158,6 +158,11 @@ impl PerfMap {
         self.ranges.insert(start, (end, shorten(name).into()));
     }
 
+    /// About how much memory it holds, in bytes.
+    pub(super) fn memory(&self) -> u64 {
+        self.ranges.values().map(|(_, name)| name.len() as u64 + 64).sum()
+    }
+
     /// The name of the code at `address`.
     pub(super) fn name(&self, address: u64) -> Option<&str> {
         let (_, (end, name)) = self.ranges.range(..=address).next_back()?;
@@ -272,7 +277,7 @@ mod tests {
         impl Read for Endless {
             fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
                 self.0 += 1;
-                let line = format!("{:x} 1 f\n", self.0 * 16);
+                let line = format!("{:x} 1 {:200}\n", self.0 * 16, "f");
                 buffer[..line.len()].copy_from_slice(line.as_bytes());
                 Ok(line.len())
             }
