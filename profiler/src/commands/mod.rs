@@ -8,6 +8,7 @@ use crate::cli::{Cli, Command};
 
 mod doctor;
 mod export;
+mod filter;
 mod record;
 mod report;
 mod top;
