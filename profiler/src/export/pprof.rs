@@ -12,7 +12,7 @@ use rustc_hash::FxHashMap;
 
 use super::{Format, Options, pprof_proto as proto, quality, text};
 use crate::{
-    profile::{Function, Id, Location, Mapping, Outcome, Profile, Stack, Thread},
+    profile::{Function, Id, Location, Mapping, MappingKind, Outcome, Profile, Stack, Thread},
     query::Selection,
 };
 
@@ -137,12 +137,14 @@ impl<'a> Builder<'a> {
         let end = time.end.min(self.profile.duration_ns());
         self.out.time_nanos = signed(metadata.start_unix_ns.saturating_add(time.start));
         self.out.duration_nanos = signed(end.saturating_sub(time.start));
-        let comments = [
+        let mut comments = vec![
             quality::title(self.profile, self.selection),
             quality::line(self.profile, self.selection),
             format!("kernel {} {}", metadata.kernel_release, metadata.machine),
-            format!("recorded by profiler {}", metadata.recorder),
         ];
+        if !metadata.recorder.is_empty() {
+            comments.push(format!("recorded by profiler {}", metadata.recorder));
+        }
         self.out.comment = comments.iter().map(|text| self.strings.number(text)).collect();
     }
 
@@ -177,6 +179,8 @@ impl<'a> Builder<'a> {
         let number = self.out.location.len() as u64 + 1;
         let entry = &mut self.out.mapping[mapping_id as usize - 1];
         entry.memory_limit = entry.memory_limit.max(address.saturating_add(1));
+        // 0 for files, so it stays 0.
+        entry.memory_start = entry.memory_start.min(address);
         // Readers take these as promises about every location of the mapping.
         entry.has_functions &= !line.is_empty();
         entry.has_line_numbers &= lines.first().is_some_and(|line| line.line != 0);
@@ -198,17 +202,22 @@ impl<'a> Builder<'a> {
         if let Some(&known) = self.mappings.get(&id) {
             return known;
         }
-        let Mapping {
-            kind: _,
-            path,
-            build_id,
-        } = &self.profile.mappings[id];
+        let Mapping { kind, path, build_id } = &self.profile.mappings[id];
+        let memory_start = match kind {
+            MappingKind::File | MappingKind::FileOffset | MappingKind::Vdso => 0,
+            // Absolute addresses: from the lowest that was met.
+            MappingKind::Kernel
+            | MappingKind::KernelModule
+            | MappingKind::Anonymous(_)
+            | MappingKind::Unknown(_) => u64::MAX,
+        };
         let build_id: String = build_id.iter().map(|byte| format!("{byte:02x}")).collect();
         let number = self.out.mapping.len() as u64 + 1;
         let filename = self.strings.number(path);
         let build_id = self.strings.number(&build_id);
         self.out.mapping.push(proto::Mapping {
             id: number,
+            memory_start,
             filename,
             build_id,
             has_functions: true,
