@@ -94,3 +94,35 @@ impl Check {
 pub fn can_record(checks: &[Check]) -> bool {
     checks.iter().all(|check| check.status != Status::Missing)
 }
+
+/// What a recording that could not be started is told: the lines of what is missing; `None` if nothing is. Looking
+/// takes time, so ask once something has failed, and not before.
+pub fn refusal(checks: &[Check]) -> Option<String> {
+    let missing = checks.iter().filter(|check| check.status == Status::Missing);
+    let lines: Vec<_> = missing.map(|check| format!("  {}", check.text())).collect();
+    (!lines.is_empty()).then(|| {
+        format!(
+            "this host does not let us record:\n{}\nprofiler doctor says more",
+            lines.join("\n")
+        )
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_refusal_names_what_is_missing_and_nothing_else() {
+        let checks = [
+            Check::ok("kernel", "6.1"),
+            Check::degraded("cycles", "none", "slow", "buy"),
+            Check::missing("BTF", "none", "blind", "update"),
+        ];
+        assert_eq!(
+            refusal(&checks).unwrap(),
+            "this host does not let us record:\n  BTF: none; blind; update\nprofiler doctor says more"
+        );
+        assert_eq!(refusal(&checks[..2]), None);
+    }
+}

@@ -77,4 +77,30 @@ mod tests {
         assert!(settings::version(&facts.release).is_some(), "{}", facts.release);
         assert!(!checks(&facts).is_empty());
     }
+
+    #[test]
+    fn an_ordinary_user_is_told_what_is_missing() {
+        let facts = std::thread::spawn(|| {
+            const NOBODY: libc::uid_t = 65534;
+            // Without the library, which would change the user of every thread. Fails where we are no root already.
+            // SAFETY: takes numbers, and changes this thread only, which ends with the test.
+            unsafe { libc::syscall(libc::SYS_setresuid, NOBODY, NOBODY, NOBODY) };
+            Facts::gather()
+        })
+        .join()
+        .unwrap();
+        if facts.privileges.suffice() {
+            // Capabilities that do not hang on the user: nothing is missing then.
+            return;
+        }
+        let checks = checks(&facts);
+        let missing = |name| {
+            checks
+                .iter()
+                .any(|check| check.name == name && check.status == Status::Missing)
+        };
+        assert!(missing("privileges"), "{checks:#?}");
+        assert!(missing("bpf()"), "{checks:#?}");
+        assert!(!check::can_record(&checks));
+    }
 }

@@ -53,7 +53,7 @@ pub const CAPABILITIES: &[Capability] = &[
     Capability {
         bit: 34,
         name: "cap_syslog",
-        lost: "the kernel hides its addresses while kptr_restrict is 1: kernel frames have no names",
+        lost: "the kernel hides its addresses: kernel frames have no names",
         required: false,
     },
     Capability {
@@ -92,9 +92,7 @@ impl Privileges {
         let uid = unsafe { libc::geteuid() };
         Self {
             uid,
-            effective: field(&status, "CapEff")
-                .and_then(|bits| u64::from_str_radix(bits, 16).ok())
-                .unwrap_or(0),
+            effective: effective(),
             seccomp: field(&status, "Seccomp").and_then(|mode| mode.parse().ok()),
             host_users: namespace("user").map(|inode| inode == INIT_USER_NAMESPACE),
             host_pids: namespace("pid").map(|inode| inode == INIT_PID_NAMESPACE),
@@ -116,6 +114,35 @@ impl Privileges {
     pub fn suffice(&self) -> bool {
         self.missing().all(|capability| !capability.required) && self.host_users != Some(false)
     }
+}
+
+/// The effective capabilities of this thread. Unlike `/proc`, which may not be mounted, the system call is always
+/// there.
+fn effective() -> u64 {
+    #[repr(C)]
+    struct Header {
+        version: u32,
+        pid: i32,
+    }
+    #[repr(C)]
+    #[derive(Clone, Copy, Default)]
+    struct Sets {
+        effective: u32,
+        permitted: u32,
+        inheritable: u32,
+    }
+    let mut header = Header {
+        // `_LINUX_CAPABILITY_VERSION_3`: two groups of 32.
+        version: 0x2008_0522,
+        pid: 0,
+    };
+    let mut sets = [Sets::default(); 2];
+    // SAFETY: this version writes two groups, and both pointers are to data of ours.
+    let failed = unsafe { libc::syscall(libc::SYS_capget, &raw mut header, sets.as_mut_ptr()) } != 0;
+    if failed {
+        return 0;
+    }
+    u64::from(sets[0].effective) | u64::from(sets[1].effective) << 32
 }
 
 fn field<'a>(status: &'a str, name: &str) -> Option<&'a str> {
@@ -163,11 +190,18 @@ mod tests {
     }
 
     #[test]
+    fn the_system_call_and_proc_agree() {
+        let status = fs::read_to_string("/proc/thread-self/status").unwrap();
+        let told = u64::from_str_radix(field(&status, "CapEff").unwrap(), 16).unwrap();
+        assert_eq!(effective(), told);
+    }
+
+    #[test]
     fn fields_of_the_status_are_found_by_their_whole_name() {
-        let status = "Name:\tx\nCapEff:\t000001ffffffffff\nSeccomp:\t2\nSeccomp_filters:\t1\n";
+        let status = "Name:\tx\nSeccomp:\t2\nSeccomp_filters:\t1\n";
         assert_eq!(field(status, "Seccomp"), Some("2"));
-        assert_eq!(field(status, "CapEff"), Some("000001ffffffffff"));
-        assert_eq!(field(status, "Cap"), None);
+        assert_eq!(field(status, "Seccomp_filters"), Some("1"));
+        assert_eq!(field(status, "Sec"), None);
         assert_eq!(inode("pid:[4026531836]"), Some(INIT_PID_NAMESPACE));
     }
 }

@@ -5,8 +5,8 @@ use crate::collect::kernel::{
     privileges::{CAPABILITIES, Capability},
 };
 
-const RUN_AS_ROOT: &str = "run with sudo, or let everyone who may run this binary record: \
-     sudo setcap cap_bpf,cap_perfmon,cap_sys_ptrace,cap_dac_read_search,cap_syslog+ep PROFILER";
+const RUN_AS_ROOT: &str = "run with sudo, or let everyone who may run this binary record: sudo setcap \
+     cap_bpf,cap_perfmon,cap_sys_ptrace,cap_dac_read_search,cap_syslog+ep \"$(command -v profiler)\"";
 
 pub(super) fn all(facts: &Facts) -> Vec<Check> {
     let mut checks = vec![user(facts)];
@@ -120,6 +120,7 @@ fn paranoid(facts: &Facts) -> Check {
     const NAME: &str = "perf_event_paranoid";
     let found = match facts.settings.perf_event_paranoid {
         Some(value) => value.to_string(),
+        None if facts.system_wide.is_ok() => "cannot be read".to_owned(),
         None => {
             return Check::missing(
                 NAME,

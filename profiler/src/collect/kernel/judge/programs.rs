@@ -105,9 +105,9 @@ fn jit(facts: &Facts) -> Check {
         }
         None => Check::degraded(
             NAME,
-            "not in this kernel",
-            "programs are interpreted, which makes each sample several times dearer",
-            "use a kernel built with CONFIG_BPF_JIT=y",
+            "no such setting",
+            "if this kernel has none, programs are interpreted, which makes each sample several times dearer",
+            "mount /proc, or use a kernel built with CONFIG_BPF_JIT=y",
         ),
     }
 }

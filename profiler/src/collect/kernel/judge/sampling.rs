@@ -114,7 +114,7 @@ fn addresses(facts: &Facts) -> Check {
             if facts.settings.kptr_restrict == Some(2) {
                 "sysctl kernel.kptr_restrict=1 (2 hides addresses from everybody)"
             } else {
-                "get cap_syslog (see privileges), or use a kernel built with CONFIG_KALLSYMS=y"
+                "get cap_syslog (see privileges); root sees them, if the kernel was built with CONFIG_KALLSYMS=y"
             },
         ),
     }
