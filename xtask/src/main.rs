@@ -11,6 +11,7 @@ mod setup;
 mod tally;
 mod test;
 mod tidy;
+mod vm;
 
 use std::{
     path::{Path, PathBuf},
@@ -36,6 +37,8 @@ enum Command {
     Tidy(tidy::Options),
     /// Build the static binary that runs on any host, and check it
     Dist(dist::Options),
+    /// Boot other kernels and run the scripts of tests/vm on them
+    Vm(vm::Options),
 }
 
 fn main() -> ExitCode {
@@ -47,6 +50,7 @@ fn main() -> ExitCode {
         Command::Lint(options) => lint::run(&options),
         Command::Tidy(options) => tidy::run(&options),
         Command::Dist(options) => dist::run(&options),
+        Command::Vm(options) => vm::run(&options),
     };
     match done {
         Ok(code) => code,
