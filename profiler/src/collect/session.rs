@@ -37,7 +37,10 @@ use super::{
     side_band::Ring,
     tables::UnwindTables,
 };
-use crate::profile::{Delta, Id, Mapping, Mark, Profile, SampleType, Unit};
+use crate::{
+    probes::PROBES,
+    profile::{Delta, Id, Mapping, Mark, Profile},
+};
 
 /// What is new, and the files that turned up.
 #[derive(Debug)]
@@ -170,10 +173,7 @@ impl Collector {
             .collect::<Result<Vec<_>>>()?;
         let profile = Profile {
             metadata: metadata::gather(options, online.len() as u32),
-            sample_types: vec![SampleType {
-                name: "cpu".into(),
-                unit: Unit::Nanoseconds,
-            }],
+            sample_types: PROBES.iter().map(|probe| probe.sample_type()).collect(),
             ..Profile::default()
         };
         let start = profile.metadata.start_monotonic_ns;
