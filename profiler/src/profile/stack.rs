@@ -30,6 +30,12 @@ impl Stacks {
         caller
     }
 
+    /// Interns one node, whose caller is here already.
+    pub fn intern_node(&mut self, node: Stack) -> Id<Stack> {
+        debug_assert!(node.caller.is_none_or(|caller| caller.index() < self.len()));
+        self.nodes.intern(node)
+    }
+
     /// Appends nodes as another tree had them; callers before callees.
     ///
     /// # Errors
