@@ -1,0 +1,118 @@
+//! Colours.
+
+use ratatui::style::{Color, Modifier, Style};
+
+/// The style of everything that has one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Theme {
+    /// Ordinary text.
+    pub text: Style,
+    /// What stands back: units, modules, hints.
+    pub dim: Style,
+    /// Headings, the tab that is open, keys.
+    pub strong: Style,
+    /// The row under the cursor.
+    pub cursor: Style,
+    /// The bar of self time.
+    pub own: Style,
+    /// The bar of total time.
+    pub total: Style,
+    /// Kernel code.
+    pub kernel: Style,
+    /// What matches the filter, and the filter itself.
+    pub found: Style,
+    /// A figure that is as it should be.
+    pub good: Style,
+    /// A figure that asks for care.
+    pub warn: Style,
+    /// A figure that spoils the picture.
+    pub bad: Style,
+}
+
+impl Theme {
+    /// For dark terminals with 256 colours.
+    pub const DARK: Self = Self {
+        text: Style::new(),
+        dim: Style::new().fg(Color::Indexed(245)),
+        strong: Style::new().fg(Color::Indexed(117)).add_modifier(Modifier::BOLD),
+        cursor: Style::new()
+            .bg(Color::Indexed(238))
+            .add_modifier(Modifier::BOLD),
+        own: Style::new().fg(Color::Indexed(209)),
+        total: Style::new().fg(Color::Indexed(67)),
+        kernel: Style::new().fg(Color::Indexed(180)),
+        found: Style::new().fg(Color::Indexed(220)),
+        good: Style::new().fg(Color::Indexed(114)),
+        warn: Style::new().fg(Color::Indexed(220)),
+        bad: Style::new()
+            .fg(Color::Indexed(203))
+            .add_modifier(Modifier::BOLD),
+    };
+
+    /// For terminals with 16 colours, whichever they are.
+    pub const SIXTEEN: Self = Self {
+        text: Style::new(),
+        dim: Style::new().add_modifier(Modifier::DIM),
+        strong: Style::new().fg(Color::Cyan).add_modifier(Modifier::BOLD),
+        cursor: Style::new().add_modifier(Modifier::REVERSED),
+        own: Style::new().fg(Color::Red),
+        total: Style::new().fg(Color::Blue),
+        kernel: Style::new().fg(Color::Yellow),
+        found: Style::new().fg(Color::Yellow).add_modifier(Modifier::BOLD),
+        good: Style::new().fg(Color::Green),
+        warn: Style::new().fg(Color::Yellow),
+        bad: Style::new().fg(Color::Red).add_modifier(Modifier::BOLD),
+    };
+
+    /// No colour at all (<https://no-color.org>).
+    pub const PLAIN: Self = Self {
+        text: Style::new(),
+        dim: Style::new(),
+        strong: Style::new().add_modifier(Modifier::BOLD),
+        cursor: Style::new().add_modifier(Modifier::REVERSED),
+        own: Style::new(),
+        total: Style::new(),
+        kernel: Style::new(),
+        found: Style::new().add_modifier(Modifier::UNDERLINED),
+        good: Style::new(),
+        warn: Style::new().add_modifier(Modifier::BOLD),
+        bad: Style::new().add_modifier(Modifier::BOLD.union(Modifier::REVERSED)),
+    };
+
+    /// The one for a terminal that says these things of itself in the environment.
+    pub fn of(variable: impl Fn(&str) -> Option<String>) -> Self {
+        let says = |name: &str, what: &str| variable(name).is_some_and(|value| value.contains(what));
+        if variable("NO_COLOR").is_some_and(|value| !value.is_empty()) {
+            Self::PLAIN
+        } else if says("TERM", "256color") || says("COLORTERM", "truecolor") || says("COLORTERM", "24bit") {
+            Self::DARK
+        } else {
+            Self::SIXTEEN
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of(variables: &[(&str, &str)]) -> Theme {
+        Theme::of(|name| {
+            let found = variables.iter().find(|(known, _)| *known == name);
+            found.map(|(_, value)| (*value).to_owned())
+        })
+    }
+
+    #[test]
+    fn no_color_wins_unless_it_is_empty() {
+        assert_eq!(of(&[("NO_COLOR", "1"), ("TERM", "xterm-256color")]), Theme::PLAIN);
+        assert_eq!(of(&[("NO_COLOR", ""), ("TERM", "xterm-256color")]), Theme::DARK);
+    }
+
+    #[test]
+    fn a_terminal_that_promises_nothing_gets_sixteen_colours() {
+        assert_eq!(of(&[("TERM", "linux")]), Theme::SIXTEEN);
+        assert_eq!(of(&[]), Theme::SIXTEEN);
+        assert_eq!(of(&[("TERM", "xterm"), ("COLORTERM", "truecolor")]), Theme::DARK);
+    }
+}
