@@ -89,9 +89,14 @@ impl Branches {
                 })
                 .collect();
             while let Some(next) = pending.pop() {
-                let children: Vec<u32> = kept.of_children(&tree.nodes[next.node as usize].children).collect();
+                let children: Vec<u32> = kept
+                    .of_children(&tree.nodes[next.node as usize].children)
+                    .collect();
                 let open_by_itself = next.alone || kept.leads_to_match(&children);
-                let branch = match (children.is_empty(), open_by_itself != self.toggled.contains(&next.path)) {
+                let branch = match (
+                    children.is_empty(),
+                    open_by_itself != self.toggled.contains(&next.path),
+                ) {
                     (true, _) => Branch::Leaf,
                     (false, true) => Branch::Open,
                     (false, false) => Branch::Closed,
@@ -231,7 +236,8 @@ mod tests {
         branches.open_hottest(&forest, &rows[2]);
         assert_eq!(
             drawn(&forest, &branches, ""),
-            ["-_start", " -main", "  -f", "  -f1", "   f2", "  +g"].map(|line| line.replace("   f2", "   f2"))
+            ["-_start", " -main", "  -f", "  -f1", "   f2", "  +g"]
+                .map(|line| line.replace("   f2", "   f2"))
         );
         branches.toggle(rows[2].path);
         assert_eq!(drawn(&forest, &branches, "")[2], "  +f");
@@ -241,7 +247,10 @@ mod tests {
     fn a_filter_keeps_matches_with_what_leads_to_them_and_hangs_from_them() {
         let forest = forest(TEXT);
         let branches = Branches::default();
-        assert_eq!(drawn(&forest, &branches, "g2"), ["-_start", " -main", " -g", "  g2"]);
+        assert_eq!(
+            drawn(&forest, &branches, "g2"),
+            ["-_start", " -main", " -g", "  g2"]
+        );
         assert_eq!(drawn(&forest, &branches, "nothing"), [""; 0]);
     }
 }

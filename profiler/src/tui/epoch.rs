@@ -1,8 +1,8 @@
 //! From the ids of a feed to the ids of what the dashboard keeps.
 
 use crate::profile::{
-    Delta, ExtendError, Function, Id, Line, Location, Mapping, MappingKind, Process, Profile, Sample, SampleType,
-    Stack, Thread,
+    Delta, ExtendError, Function, Id, Line, Location, Mapping, MappingKind, Process, Profile, Sample,
+    SampleType, Stack, Thread,
 };
 
 /// Where each row of the feed's tables is in the dashboard's own. It begins anew whenever the feed begins its tables
@@ -24,7 +24,11 @@ impl Epoch {
     /// # Errors
     /// If the delta refers to a row that the feed never sent. What came before that row is in `profile` then; that
     /// does no harm, since no sample refers to it.
-    pub(super) fn take(&mut self, profile: &mut Profile, delta: &mut Delta) -> Result<Vec<Sample>, ExtendError> {
+    pub(super) fn take(
+        &mut self,
+        profile: &mut Profile,
+        delta: &mut Delta,
+    ) -> Result<Vec<Sample>, ExtendError> {
         for sample_type in delta.sample_types.drain(..) {
             self.sample_types.push(number(profile, sample_type)?);
         }
@@ -70,7 +74,11 @@ impl Epoch {
                 .collect();
             profile.lines.insert(location, lines?);
         }
-        delta.samples.drain(..).map(|sample| self.sample(sample)).collect()
+        delta
+            .samples
+            .drain(..)
+            .map(|sample| self.sample(sample))
+            .collect()
     }
 
     fn sample(&self, sample: Sample) -> Result<Sample, ExtendError> {

@@ -8,7 +8,7 @@
 //! tables anew ([`History::restart`]). So memory is bounded by the two numbers above plus what the feed sends
 //! between two such moments; when that is, is the feed's decision, which has the same tables to bound.
 
-use std::{collections::VecDeque, fmt, time::Duration};
+use std::{collections::VecDeque, fmt, ops::Range, time::Duration};
 
 use super::{compact::Compaction, epoch::Epoch};
 use crate::profile::{Delta, ExtendError, Profile, QualityWindow, Sample};
@@ -59,6 +59,7 @@ pub(super) struct History {
     quality_since_start: QualityWindow,
     /// The latest moment of which there is news, in nanoseconds since the recording began.
     latest_ns: u64,
+    shown_ns: Range<u64>,
 }
 
 impl History {
@@ -73,6 +74,7 @@ impl History {
             since_start: Fair::new(KEPT),
             quality_since_start: QualityWindow::default(),
             latest_ns: 0,
+            shown_ns: 0..0,
         }
     }
 
@@ -106,7 +108,9 @@ impl History {
         let quality = std::mem::take(&mut self.profile.quality);
         let mut compaction = Compaction::of(std::mem::take(&mut self.profile));
         let samples = self.recent.iter_mut().chain(&mut self.since_start.samples);
-        samples.chain(&mut shown).for_each(|sample| compaction.keep(sample));
+        samples
+            .chain(&mut shown)
+            .for_each(|sample| compaction.keep(sample));
         self.profile = Profile {
             samples: shown,
             quality,
@@ -116,6 +120,7 @@ impl History {
 
     /// Lets [`Self::shown`] be the samples and the quality of `window`, as far as they are known now.
     pub(super) fn show(&mut self, window: Window) {
+        self.shown_ns = self.latest_ns.saturating_sub(self.reach_ns(window))..self.latest_ns;
         let Self { profile, .. } = self;
         profile.samples.clear();
         profile.quality.clear();
@@ -140,13 +145,13 @@ impl History {
         &self.profile
     }
 
-    /// How long the recording lasts, in nanoseconds.
-    pub(super) fn latest_ns(&self) -> u64 {
-        self.latest_ns
+    /// Begin and end of what is shown, in nanoseconds since the recording began.
+    pub(super) fn shown_ns(&self) -> Range<u64> {
+        self.shown_ns.clone()
     }
 
-    /// How far `window` really goes back, in nanoseconds: not before the start, nor before the oldest sample kept.
-    pub(super) fn reach_ns(&self, window: Window) -> u64 {
+    /// How far `window` really goes back: not before the start, nor before the oldest sample kept.
+    fn reach_ns(&self, window: Window) -> u64 {
         match window {
             Window::Last(time) => {
                 let kept = match self.recent.front() {

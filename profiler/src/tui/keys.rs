@@ -77,8 +77,18 @@ pub struct Binding {
 /// While looking.
 pub const BROWSING: &[Binding] = &[
     bind(&[char('q')], Action::Close, "quit", "quit; close this help"),
-    bind(&[char('?'), key(KeyCode::F(1))], Action::Help, "help", "this help"),
-    bind(&[char('/')], Action::Filter, "filter", "show rows with this text only"),
+    bind(
+        &[char('?'), key(KeyCode::F(1))],
+        Action::Help,
+        "help",
+        "this help",
+    ),
+    bind(
+        &[char('/')],
+        Action::Filter,
+        "filter",
+        "show rows with this text only",
+    ),
     bind(
         &[char('p'), char(' ')],
         Action::Pause,
@@ -91,18 +101,48 @@ pub const BROWSING: &[Binding] = &[
         "open",
         "open the function, process or branch under the cursor",
     ),
-    bind(&[key(KeyCode::Esc)], Action::Back, "back", "one step back; drop the filter"),
+    bind(
+        &[key(KeyCode::Esc)],
+        Action::Back,
+        "back",
+        "one step back; drop the filter",
+    ),
     bind(&[key(KeyCode::Tab)], Action::NextTab, "next tab", "next tab"),
     bind(&[key(KeyCode::BackTab)], Action::PreviousTab, "", "previous tab"),
     bind(&[char('1')], Action::Tab(0), "", "the hottest functions"),
     bind(&[char('2')], Action::Tab(1), "", "the hottest processes"),
     bind(&[char('3')], Action::Tab(2), "", "the tree of call stacks"),
-    bind(&[char('s')], Action::Sort, "sort", "sort by self or by total time"),
-    bind(&[char('w')], Action::Window, "window", "last 10 s, last 60 s, since start"),
-    bind(&[char('K')], Action::Kernel, "kernel", "hide kernel frames, or show them"),
-    bind(&[char('i')], Action::Invert, "invert", "turn the tree around: callers or callees first"),
+    bind(
+        &[char('s')],
+        Action::Sort,
+        "sort",
+        "sort by self or by total time",
+    ),
+    bind(
+        &[char('w')],
+        Action::Window,
+        "window",
+        "last 10 s, last 60 s, since start",
+    ),
+    bind(
+        &[char('K')],
+        Action::Kernel,
+        "kernel",
+        "hide kernel frames, or show them",
+    ),
+    bind(
+        &[char('i')],
+        Action::Invert,
+        "invert",
+        "turn the tree around: callers or callees first",
+    ),
     bind(&[key(KeyCode::Up), char('k')], Action::Move(-1), "", "one row up"),
-    bind(&[key(KeyCode::Down), char('j')], Action::Move(1), "", "one row down"),
+    bind(
+        &[key(KeyCode::Down), char('j')],
+        Action::Move(1),
+        "",
+        "one row down",
+    ),
     bind(
         &[key(KeyCode::Left), char('h')],
         Action::Left,
@@ -115,9 +155,24 @@ pub const BROWSING: &[Binding] = &[
         "",
         "open the branch, or go to its first child",
     ),
-    bind(&[key(KeyCode::PageUp), control('b')], Action::Page(-1), "", "one page up"),
-    bind(&[key(KeyCode::PageDown), control('f')], Action::Page(1), "", "one page down"),
-    bind(&[char('g'), key(KeyCode::Home)], Action::First, "", "the first row"),
+    bind(
+        &[key(KeyCode::PageUp), control('b')],
+        Action::Page(-1),
+        "",
+        "one page up",
+    ),
+    bind(
+        &[key(KeyCode::PageDown), control('f')],
+        Action::Page(1),
+        "",
+        "one page down",
+    ),
+    bind(
+        &[char('g'), key(KeyCode::Home)],
+        Action::First,
+        "",
+        "the first row",
+    ),
     bind(&[char('G'), key(KeyCode::End)], Action::Last, "", "the last row"),
     bind(&[control('c')], Action::Quit, "", "quit at once"),
 ];
@@ -132,7 +187,12 @@ pub const TYPING: &[Binding] = &[
         "erase",
         "take back a character",
     ),
-    bind(&[control('u')], Action::EraseAll, "erase all", "take back the whole filter"),
+    bind(
+        &[control('u')],
+        Action::EraseAll,
+        "erase all",
+        "take back the whole filter",
+    ),
     bind(&[key(KeyCode::Up)], Action::Move(-1), "", "one row up"),
     bind(&[key(KeyCode::Down)], Action::Move(1), "", "one row down"),
     bind(&[control('c')], Action::Quit, "", "quit at once"),
@@ -181,12 +241,7 @@ impl fmt::Display for Key {
     }
 }
 
-const fn bind(
-    keys: &'static [Key],
-    action: Action,
-    short: &'static str,
-    long: &'static str,
-) -> Binding {
+const fn bind(keys: &'static [Key], action: Action, short: &'static str, long: &'static str) -> Binding {
     Binding {
         keys,
         action,
@@ -231,7 +286,10 @@ mod tests {
             let event = press(KeyCode::Char('K'), modifiers);
             assert_eq!(action(&event, false), Some(Action::Kernel));
         }
-        assert_eq!(action(&press(KeyCode::BackTab, KeyModifiers::SHIFT), false), Some(Action::PreviousTab));
+        assert_eq!(
+            action(&press(KeyCode::BackTab, KeyModifiers::SHIFT), false),
+            Some(Action::PreviousTab)
+        );
     }
 
     #[test]

@@ -13,6 +13,8 @@ pub struct Theme {
     pub strong: Style,
     /// The row under the cursor.
     pub cursor: Style,
+    /// What lies over the rest.
+    pub panel: Style,
     /// The bar of self time.
     pub own: Style,
     /// The bar of total time.
@@ -35,18 +37,15 @@ impl Theme {
         text: Style::new(),
         dim: Style::new().fg(Color::Indexed(245)),
         strong: Style::new().fg(Color::Indexed(117)).add_modifier(Modifier::BOLD),
-        cursor: Style::new()
-            .bg(Color::Indexed(238))
-            .add_modifier(Modifier::BOLD),
+        cursor: Style::new().bg(Color::Indexed(238)).add_modifier(Modifier::BOLD),
+        panel: Style::new().bg(Color::Indexed(236)),
         own: Style::new().fg(Color::Indexed(209)),
         total: Style::new().fg(Color::Indexed(67)),
         kernel: Style::new().fg(Color::Indexed(180)),
         found: Style::new().fg(Color::Indexed(220)),
         good: Style::new().fg(Color::Indexed(114)),
         warn: Style::new().fg(Color::Indexed(220)),
-        bad: Style::new()
-            .fg(Color::Indexed(203))
-            .add_modifier(Modifier::BOLD),
+        bad: Style::new().fg(Color::Indexed(203)).add_modifier(Modifier::BOLD),
     };
 
     /// For terminals with 16 colours, whichever they are.
@@ -55,6 +54,7 @@ impl Theme {
         dim: Style::new().add_modifier(Modifier::DIM),
         strong: Style::new().fg(Color::Cyan).add_modifier(Modifier::BOLD),
         cursor: Style::new().add_modifier(Modifier::REVERSED),
+        panel: Style::new(),
         own: Style::new().fg(Color::Red),
         total: Style::new().fg(Color::Blue),
         kernel: Style::new().fg(Color::Yellow),
@@ -70,6 +70,7 @@ impl Theme {
         dim: Style::new(),
         strong: Style::new().add_modifier(Modifier::BOLD),
         cursor: Style::new().add_modifier(Modifier::REVERSED),
+        panel: Style::new(),
         own: Style::new(),
         total: Style::new(),
         kernel: Style::new(),
