@@ -39,9 +39,17 @@ impl Stacks {
     /// Appends nodes as another tree had them; callers before callees.
     ///
     /// # Errors
-    /// If a node is there already, its id.
+    /// As [`Table::append`].
     pub fn append(&mut self, nodes: Vec<Stack>) -> Result<(), Id<Stack>> {
         self.nodes.append(nodes)
+    }
+
+    /// Whether these nodes can be appended.
+    ///
+    /// # Errors
+    /// As [`Table::check_new`].
+    pub fn check_new(&self, nodes: &[Stack]) -> Result<(), Id<Stack>> {
+        self.nodes.check_new(nodes)
     }
 
     /// The locations of a stack, innermost first.
