@@ -21,6 +21,8 @@ pub(super) struct Preview {
     /// Which row that is, of which tab.
     pub(super) tab: Tab,
     pub(super) key: u64,
+    /// What a person calls it. Raw.
+    pub(super) title: String,
     pub(super) forest: Forest,
     pub(super) rows: Vec<BranchRow>,
 }

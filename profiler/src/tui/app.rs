@@ -158,7 +158,7 @@ impl App {
         match feed {
             Feed::Delta(delta) => match self.history.absorb(*delta) {
                 Ok(()) => self.news = true,
-                Err(error) => self.ended = Some(format!("the samples that came {error}; please report this")),
+                Err(error) => self.ended = Some(format!("what was collected {error}; please report this")),
             },
             Feed::Restart => {
                 self.history.restart();
@@ -221,7 +221,7 @@ impl App {
                 self.window = (self.window + 1) % self.windows.len();
                 self.show();
             }
-            Action::Window => {}
+            Action::Window | Action::Redraw => {}
             Action::Invert => {
                 self.inverted = !self.inverted;
                 self.answers.forest = None;

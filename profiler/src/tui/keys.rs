@@ -55,6 +55,8 @@ pub enum Action {
     EraseAll,
     /// Keep the filter as it is.
     Accept,
+    /// Draw everything anew.
+    Redraw,
 }
 
 /// One key with its modifiers.
@@ -174,6 +176,7 @@ pub const BROWSING: &[Binding] = &[
         "the first row",
     ),
     bind(&[char('G'), key(KeyCode::End)], Action::Last, "", "the last row"),
+    bind(&[control('l')], Action::Redraw, "", "draw the screen anew"),
     bind(&[control('c')], Action::Quit, "", "quit at once"),
 ];
 

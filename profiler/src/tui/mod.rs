@@ -64,6 +64,7 @@ use crate::profile::Delta;
 pub use answers::Sort;
 pub use app::{App, Options};
 pub use history::Window;
+use keys::Action;
 use terminal::{Output, Screen};
 use theme::Theme;
 
@@ -158,7 +159,7 @@ impl<B: Backend<Error: Error + Send + Sync + 'static>> Dashboard<'_, B> {
             }
             loop {
                 match events.recv_timeout(wait) {
-                    Ok(event) => changed |= self.heed(&event),
+                    Ok(event) => changed |= self.heed(&event)?,
                     Err(RecvTimeoutError::Timeout) => break,
                     Err(RecvTimeoutError::Disconnected) => return Ok(Ending::HungUp),
                 }
@@ -195,12 +196,15 @@ impl<B: Backend<Error: Error + Send + Sync + 'static>> Dashboard<'_, B> {
     }
 
     /// Does what an event asks for. Whether the picture has to change.
-    fn heed(&mut self, event: &Event) -> bool {
-        match keys::action(event, self.app.typing) {
-            Some(action) => self.app.update(action),
-            None => return matches!(event, Event::Resize(..)),
+    fn heed(&mut self, event: &Event) -> Result<bool> {
+        let action = keys::action(event, self.app.typing);
+        if action == Some(Action::Redraw) {
+            self.terminal.clear().context("cannot write to the terminal")?;
         }
-        true
+        if let Some(action) = action {
+            self.app.update(action);
+        }
+        Ok(action.is_some() || matches!(event, Event::Resize(..)))
     }
 
     fn draw(&mut self) -> Result<()> {
@@ -225,5 +229,7 @@ struct Taken {
     ended: bool,
 }
 
+#[cfg(test)]
+mod pty;
 #[cfg(test)]
 mod tests;

@@ -142,18 +142,21 @@ impl App {
         if self.answers.preview.as_ref().is_some_and(known) {
             return;
         }
-        let forest = match (self.tab, &self.answers.functions, &self.answers.processes) {
+        let (title, forest) = match (self.tab, &self.answers.functions, &self.answers.processes) {
             (Tab::Functions, Some(functions), _) => {
                 let name = name_of(&functions.rows[index]);
-                Forest::around(self.tree(), &name)
+                let forest = Forest::around(self.tree(), &name);
+                (name.label, forest)
             }
             (Tab::Processes, _, Some(processes)) => {
+                let process = &processes[index];
                 let selection = Selection {
-                    pids: processes[index].pid.into_iter().collect(),
+                    pids: process.pid.into_iter().collect(),
                     ..self.selection()
                 };
+                let title = format!("{} {}", process.label, process.pid.unwrap_or(0));
                 let tree = Tree::build(self.history.shown(), &selection, Direction::TopDown);
-                Forest::whole(tree, Reading::Paths)
+                (title, Forest::whole(tree, Reading::Paths))
             }
             _ => return,
         };
@@ -162,6 +165,7 @@ impl App {
         self.answers.preview = Some(Preview {
             tab,
             key,
+            title,
             forest,
             rows,
         });

@@ -33,7 +33,7 @@ const HOSTILE: &str = "\
 /15;; 3";
 
 /// What a collector would send of `profile`, in one piece.
-fn delta(mut profile: Profile) -> Feed {
+pub(super) fn delta(mut profile: Profile) -> Feed {
     let lines = std::mem::take(&mut profile.lines);
     let mut delta = profile.take_delta(&mut Mark::default());
     delta.lines = lines.into_iter().collect();
@@ -292,8 +292,8 @@ fn every_size_can_be_drawn() {
         let mut app = app_of(profile);
         for keys in ["1", "G", "2", "\n", "3", "?", "?/x"] {
             press(&mut app, keys);
-            for width in (1..30).chain([39, 44, 59, 60, 79, 110, 300]) {
-                for height in (1..14).chain([24, 40]) {
+            for width in [1, 2, 3, 7, 13, 14, 15, 23, 25, 30, 39, 45, 59, 60, 79, 110, 300] {
+                for height in (1..8).chain([11, 12, 13, 24, 40]) {
                     screen(&mut app, width, height);
                 }
             }
@@ -371,4 +371,108 @@ fn the_loop_ends_with_a_signal_and_with_its_terminal() {
         Ending::Signal(15)
     );
     assert_eq!(run_loop(&[KeyCode::Down], vec![], None).0, Ending::HungUp);
+}
+
+/// Run by hand, in release, for the figures: `cargo test --release … measured -- --ignored --nocapture`.
+#[test]
+#[ignore = "measures; its figures are for people"]
+fn the_cost_of_a_picture_of_many_stacks_is_measured() {
+    const STACKS: u32 = 100_000;
+    let samples: Feed = delta(many_stacks(STACKS));
+    let mut app = App::new(Options::default());
+    let timed = |what: &str, work: &mut dyn FnMut()| {
+        let mut times: Vec<_> = (0..if what.starts_with("draw") { 200 } else { 1 })
+            .map(|_| {
+                let begin = Instant::now();
+                work();
+                begin.elapsed()
+            })
+            .collect();
+        times.sort();
+        println!(
+            "{what}: median {:?}, p99 {:?}",
+            times[times.len() / 2],
+            times[times.len() * 99 / 100]
+        );
+    };
+    let mut samples = Some(samples);
+    timed("absorb", &mut || app.absorb(samples.take().unwrap()));
+    timed("show", &mut || {
+        app.refresh();
+    });
+    let mut terminal = Terminal::new(TestBackend::new(200, 60)).unwrap();
+    app.resize(Size::new(200, 60));
+    for (tab, key) in [
+        ("functions", "1"),
+        ("processes", "2"),
+        ("stacks", "3"),
+        ("stacks, inverted", "i"),
+    ] {
+        app.update(match key {
+            "i" => Action::Invert,
+            tab => Action::Tab(tab.parse::<usize>().unwrap() - 1),
+        });
+        timed(&format!("ask for {tab}"), &mut || app.prepare());
+        timed(&format!("draw {tab}, all cells"), &mut || {
+            terminal.clear().unwrap();
+            app.prepare();
+            terminal
+                .draw(|frame| view::draw(frame, &app, &Theme::DARK))
+                .unwrap();
+        });
+        timed(&format!("draw {tab}, cursor moving"), &mut || {
+            app.update(Action::Move(1));
+            app.prepare();
+            terminal
+                .draw(|frame| view::draw(frame, &app, &Theme::DARK))
+                .unwrap();
+        });
+    }
+    timed("restart", &mut || app.absorb(Feed::Restart));
+}
+
+/// One sample of each of so many stacks of 20 frames, of 5,000 functions in 50 processes.
+fn many_stacks(stacks: u32) -> Profile {
+    let mut profile = from_folded(
+        &(0..50)
+            .map(|process| format!("app{process};main 1\n"))
+            .collect::<String>(),
+    );
+    let threads: Vec<_> = profile.threads.iter().map(|(id, _)| id).collect();
+    let locations: Vec<_> = (0..5_000u32)
+        .map(|function| {
+            let mapping = profile.locations[crate::profile::Id::new(function % 50)].mapping;
+            let location = profile.locations.intern(crate::profile::Location {
+                mapping,
+                address: 0x9000 + u64::from(function) * 16,
+            });
+            let function = profile.functions.intern(crate::profile::Function {
+                name: format!("core::iter::adapters::Map<some_crate::module::Type{function}, F>::next"),
+                file: String::new(),
+            });
+            profile
+                .lines
+                .insert(location, vec![crate::profile::Line { function, line: 0 }]);
+            location
+        })
+        .collect();
+    let template = profile.samples[0];
+    profile.samples.clear();
+    for number in 0..stacks {
+        // A caller has ten callees, the way real stacks fan out; what is left makes every stack differ.
+        let frames = (0..20u32).map(|depth| {
+            let path = number / 10u32.saturating_pow(20u32.saturating_sub(depth).min(9));
+            let mixed = (path + 1).wrapping_mul(2_654_435_761).wrapping_add(depth * 97);
+            locations[mixed as usize % locations.len()]
+        });
+        let stack = profile.stacks.intern(frames);
+        profile.samples.push(crate::profile::Sample {
+            stack,
+            thread: threads[number as usize % threads.len()],
+            time_ns: u64::from(number) * 100_000,
+            ..template
+        });
+    }
+    profile.quality[0].end_ns = u64::from(stacks) * 100_000;
+    profile
 }

@@ -4,7 +4,7 @@ use ratatui::{Frame, layout::Rect};
 
 use super::{
     Columns, mark, put_text,
-    text::{bar, fit, percent},
+    text::{bar, fit, module, percent},
     visible,
 };
 use crate::{
@@ -125,7 +125,7 @@ pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, app: &App, theme: &Theme) 
         put_text(
             frame,
             cells.module,
-            fit(&row.module, cells.module.width.into()),
+            fit(module(&row.module), cells.module.width.into()),
             theme.dim,
         );
     }

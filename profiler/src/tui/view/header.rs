@@ -67,6 +67,7 @@ fn looked_at(app: &App, summary: &Summary, theme: &Theme) -> Line<'static> {
         Window::Last(time) if u128::from(span) >= time.as_nanos() => {
             format!("{} of {}", app.window(), duration(shown.end))
         }
+        Window::Last(_) if span == 0 => app.window().to_string(),
         // Not so much yet, or too much to be kept.
         Window::Last(_) => format!("{} (there are {})", app.window(), duration(span)),
     });
@@ -99,7 +100,11 @@ fn host(summary: &Summary, theme: &Theme) -> Line<'static> {
         None => spans.push(Span::styled("CPU use not known yet", theme.dim)),
     }
     if summary.cpus > 0 {
-        spans.push(Span::styled(format!(" of {} CPUs", summary.cpus), theme.dim));
+        let plural = if summary.cpus == 1 { "" } else { "s" };
+        spans.push(Span::styled(
+            format!(" of {} CPU{plural}", summary.cpus),
+            theme.dim,
+        ));
     }
     let seconds = summary.quality_ns as f64 / 1e9;
     if seconds > 0.0 {

@@ -39,6 +39,14 @@ pub(super) fn fit(text: &str, cells: usize) -> Cow<'_, str> {
     Cow::Owned(fitting)
 }
 
+/// The module as there is room for it: what perf calls `[kernel.kallsyms]` is the kernel.
+pub(super) fn module(module: &str) -> &str {
+    match module {
+        "[kernel.kallsyms]" => "[kernel]",
+        other => other,
+    }
+}
+
 /// A bar of at most so many cells, as long as `value` is of `most`. Whatever is not nothing can be seen.
 pub(super) fn bar(value: u64, most: u64, cells: u16) -> String {
     const EIGHTHS: [char; 8] = [' ', '▏', '▎', '▍', '▌', '▋', '▊', '▉'];

@@ -8,7 +8,7 @@ use ratatui::{
 
 use super::{
     Columns, below, mark, put, put_text, row,
-    text::{bar, fit, percent, width},
+    text::{bar, fit, module, percent, width},
     visible,
 };
 use crate::{
@@ -71,8 +71,10 @@ pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, app: &App, theme: &Theme) 
 
 /// The stacks of the row under the cursor, as far as there is room.
 pub(super) fn preview(frame: &mut Frame<'_>, area: Rect, app: &App, theme: &Theme) {
-    let title = " stacks under the cursor ";
-    let line = "─".repeat(usize::from(area.width).saturating_sub(width(title) + 2));
+    let room = usize::from(area.width).saturating_sub(4);
+    let title = app.answers.preview.as_ref().map_or("", |preview| &preview.title);
+    let title = format!(" stacks of {} ", fit(title, room.saturating_sub(11)));
+    let line = "─".repeat(room.saturating_sub(width(&title)));
     put_text(frame, row(area, 0), format!("──{title}{line}"), theme.dim);
     let area = below(area, 1);
     let Some(preview) = &app.answers.preview else {
@@ -145,7 +147,7 @@ fn branch(frame: &mut Frame<'_>, area: Rect, forest: &Forest, row: &BranchRow, f
     spans.push(Span::styled(label, style));
     if rest >= 6 {
         spans.push(Span::raw("  "));
-        spans.push(Span::styled(fit(&name.module, rest), theme.dim));
+        spans.push(Span::styled(fit(module(&name.module), rest), theme.dim));
     }
     put(frame, cells.tree, Line::from(spans));
 }
