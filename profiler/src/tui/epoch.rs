@@ -91,7 +91,7 @@ impl Epoch {
             sample_type: *self
                 .sample_types
                 .get(usize::from(sample.sample_type))
-                .ok_or(ExtendError {
+                .ok_or(ExtendError::Missing {
                     table: "sample types",
                     row: sample.sample_type.into(),
                 })?,
@@ -103,7 +103,7 @@ impl Epoch {
 fn find<T>(table: &'static str, ids: &[Id<T>], id: Id<T>) -> Result<Id<T>, ExtendError> {
     ids.get(id.index())
         .copied()
-        .ok_or(ExtendError { table, row: id.raw() })
+        .ok_or(ExtendError::Missing { table, row: id.raw() })
 }
 
 fn number(profile: &mut Profile, sample_type: SampleType) -> Result<u8, ExtendError> {
@@ -112,7 +112,7 @@ fn number(profile: &mut Profile, sample_type: SampleType) -> Result<u8, ExtendEr
         .iter()
         .position(|known| *known == sample_type)
         .unwrap_or(types.len());
-    let number = u8::try_from(index).map_err(|_| ExtendError {
+    let number = u8::try_from(index).map_err(|_| ExtendError::Missing {
         table: "sample types",
         row: u32::MAX,
     })?;
