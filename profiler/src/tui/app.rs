@@ -39,7 +39,7 @@ impl Default for Options {
 
 /// One of the screens.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Tab {
+pub(super) enum Tab {
     /// The hottest functions.
     Functions,
     /// The hottest processes.
@@ -50,7 +50,7 @@ pub enum Tab {
 
 impl Tab {
     /// Every tab, in the order in which they stand.
-    pub const ALL: [Self; 3] = [Self::Functions, Self::Processes, Self::Stacks];
+    pub(super) const ALL: [Self; 3] = [Self::Functions, Self::Processes, Self::Stacks];
 
     pub(super) fn index(self) -> usize {
         self as usize
@@ -77,7 +77,7 @@ enum Subject {
 
 /// What is shown and how.
 #[derive(Debug)]
-pub struct App {
+pub(super) struct App {
     pub(super) history: History,
     /// What `w` goes through.
     pub(super) windows: Vec<Window>,
@@ -108,7 +108,7 @@ pub struct App {
 
 impl App {
     /// Nothing known yet.
-    pub fn new(options: Options) -> Self {
+    pub(super) fn new(options: Options) -> Self {
         let mut windows = vec![
             Window::Last(Duration::from_secs(10)),
             Window::Last(Duration::from_secs(60)),
@@ -151,7 +151,7 @@ impl App {
     }
 
     /// Takes in what the feed says. The picture stays as it is until [`Self::refresh`].
-    pub fn absorb(&mut self, feed: Feed) {
+    pub(super) fn absorb(&mut self, feed: Feed) {
         if self.ended.is_some() {
             return;
         }
@@ -169,7 +169,7 @@ impl App {
     }
 
     /// Brings the picture up to date, unless it is held. Whether there was something to do.
-    pub fn refresh(&mut self) -> bool {
+    pub(super) fn refresh(&mut self) -> bool {
         let due = self.news && !self.paused;
         if due {
             self.news = false;
@@ -179,7 +179,7 @@ impl App {
     }
 
     /// Does what a key means.
-    pub fn update(&mut self, action: Action) {
+    pub(super) fn update(&mut self, action: Action) {
         if let Some(help) = &mut self.help {
             match action {
                 Action::Quit => self.quit = true,
@@ -236,7 +236,7 @@ impl App {
     }
 
     /// The terminal has this size now.
-    pub fn resize(&mut self, size: Size) {
+    pub(super) fn resize(&mut self, size: Size) {
         self.size = size;
     }
 }

@@ -88,13 +88,12 @@ impl Epoch {
                 Some(stack) => Some(find("stacks", &self.stacks, stack)?),
                 None => None,
             },
-            sample_type: *self
-                .sample_types
-                .get(usize::from(sample.sample_type))
-                .ok_or(ExtendError::Missing {
+            sample_type: *self.sample_types.get(usize::from(sample.sample_type)).ok_or(
+                ExtendError::Missing {
                     table: "sample types",
                     row: sample.sample_type.into(),
-                })?,
+                },
+            )?,
             ..sample
         })
     }

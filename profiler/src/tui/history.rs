@@ -5,7 +5,7 @@
 //! count twice. So shares stay true on average, with an error of at most 0.2 points (95 %).
 //!
 //! Tables grow with what is new, and shrink to what the kept samples refer to whenever the feed begins its own
-//! tables anew ([`History::restart`]). So memory is bounded by the two numbers above plus what the feed sends
+//! tables anew (`restart`). So memory is bounded by the two numbers above plus what the feed sends
 //! between two such moments; when that is, is the feed's decision, which has the same tables to bound.
 
 use std::{collections::VecDeque, fmt, ops::Range, time::Duration};
@@ -14,11 +14,11 @@ use super::{compact::Compaction, epoch::Epoch};
 use crate::profile::{Delta, ExtendError, Profile, QualityWindow, Sample};
 
 /// The most samples of the latest stretch of time: 32 MB. 64 busy CPUs at 99 Hz fill it in 158 s.
-pub const RECENT: usize = 1_000_000;
+pub(super) const RECENT: usize = 1_000_000;
 /// The most samples that stand for all since the start: 8 MB.
-pub const KEPT: usize = 250_000;
+pub(super) const KEPT: usize = 250_000;
 /// The longest stretch of time kept sample by sample.
-pub const LONGEST: Duration = Duration::from_secs(600);
+pub(super) const LONGEST: Duration = Duration::from_secs(600);
 
 /// Over which time the dashboard looks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -6,7 +6,7 @@ use crossterm::event::{Event, KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
 
 /// What a key means.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Action {
+pub(super) enum Action {
     /// Close what lies on top; if nothing does, end.
     Close,
     /// End.
@@ -61,23 +61,23 @@ pub enum Action {
 
 /// One key with its modifiers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Key(KeyCode, KeyModifiers);
+pub(super) struct Key(KeyCode, KeyModifiers);
 
 /// Keys that mean the same, and what.
 #[derive(Debug)]
-pub struct Binding {
+pub(super) struct Binding {
     /// The keys; the first is the one that is shown where there is room for one.
-    pub keys: &'static [Key],
+    pub(super) keys: &'static [Key],
     /// What they mean.
-    pub action: Action,
+    pub(super) action: Action,
     /// What they do, in a word or two, for the footer; empty: not shown there.
-    pub short: &'static str,
+    pub(super) short: &'static str,
     /// What they do, for the help.
-    pub long: &'static str,
+    pub(super) long: &'static str,
 }
 
 /// While looking.
-pub const BROWSING: &[Binding] = &[
+pub(super) const BROWSING: &[Binding] = &[
     bind(&[char('q')], Action::Close, "quit", "quit; close this help"),
     bind(
         &[char('?'), key(KeyCode::F(1))],
@@ -181,7 +181,7 @@ pub const BROWSING: &[Binding] = &[
 ];
 
 /// While typing a filter. Every other character adds to it.
-pub const TYPING: &[Binding] = &[
+pub(super) const TYPING: &[Binding] = &[
     bind(&[key(KeyCode::Enter)], Action::Accept, "keep", "keep the filter"),
     bind(&[key(KeyCode::Esc)], Action::Back, "drop", "drop the filter"),
     bind(
@@ -202,7 +202,7 @@ pub const TYPING: &[Binding] = &[
 ];
 
 /// What an event means, if it means anything.
-pub fn action(event: &Event, typing: bool) -> Option<Action> {
+pub(super) fn action(event: &Event, typing: bool) -> Option<Action> {
     let Event::Key(KeyEvent {
         code,
         modifiers,

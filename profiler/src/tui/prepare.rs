@@ -15,7 +15,7 @@ use crate::query::{Direction, GroupBy, Selection, Summary, Tree, functions, grou
 
 impl App {
     /// Asks what is not known yet for the screen that is shown. To be called before a draw.
-    pub fn prepare(&mut self) {
+    pub(super) fn prepare(&mut self) {
         self.ask();
         if !self.rows_known {
             self.arrange();

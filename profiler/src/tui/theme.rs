@@ -4,36 +4,36 @@ use ratatui::style::{Color, Modifier, Style};
 
 /// The style of everything that has one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Theme {
+pub(super) struct Theme {
     /// Ordinary text.
-    pub text: Style,
+    pub(super) text: Style,
     /// What stands back: units, modules, hints.
-    pub dim: Style,
+    pub(super) dim: Style,
     /// Headings, the tab that is open, keys.
-    pub strong: Style,
+    pub(super) strong: Style,
     /// The row under the cursor.
-    pub cursor: Style,
+    pub(super) cursor: Style,
     /// What lies over the rest.
-    pub panel: Style,
+    pub(super) panel: Style,
     /// The bar of self time.
-    pub own: Style,
+    pub(super) own: Style,
     /// The bar of total time.
-    pub total: Style,
+    pub(super) total: Style,
     /// Kernel code.
-    pub kernel: Style,
+    pub(super) kernel: Style,
     /// What matches the filter, and the filter itself.
-    pub found: Style,
+    pub(super) found: Style,
     /// A figure that is as it should be.
-    pub good: Style,
+    pub(super) good: Style,
     /// A figure that asks for care.
-    pub warn: Style,
+    pub(super) warn: Style,
     /// A figure that spoils the picture.
-    pub bad: Style,
+    pub(super) bad: Style,
 }
 
 impl Theme {
     /// For dark terminals with 256 colours.
-    pub const DARK: Self = Self {
+    pub(super) const DARK: Self = Self {
         text: Style::new(),
         dim: Style::new().fg(Color::Indexed(245)),
         strong: Style::new().fg(Color::Indexed(117)).add_modifier(Modifier::BOLD),
@@ -49,7 +49,7 @@ impl Theme {
     };
 
     /// For terminals with 16 colours, whichever they are.
-    pub const SIXTEEN: Self = Self {
+    pub(super) const SIXTEEN: Self = Self {
         text: Style::new(),
         dim: Style::new().add_modifier(Modifier::DIM),
         strong: Style::new().fg(Color::Cyan).add_modifier(Modifier::BOLD),
@@ -65,7 +65,7 @@ impl Theme {
     };
 
     /// No colour at all (<https://no-color.org>).
-    pub const PLAIN: Self = Self {
+    pub(super) const PLAIN: Self = Self {
         text: Style::new(),
         dim: Style::new(),
         strong: Style::new().add_modifier(Modifier::BOLD),
@@ -81,7 +81,7 @@ impl Theme {
     };
 
     /// The one for a terminal that says these things of itself in the environment.
-    pub fn of(variable: impl Fn(&str) -> Option<String>) -> Self {
+    pub(super) fn of(variable: impl Fn(&str) -> Option<String>) -> Self {
         let says = |name: &str, what: &str| variable(name).is_some_and(|value| value.contains(what));
         if variable("NO_COLOR").is_some_and(|value| !value.is_empty()) {
             Self::PLAIN

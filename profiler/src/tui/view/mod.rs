@@ -22,7 +22,7 @@ use super::{
 };
 
 /// Draws the whole screen. [`App::prepare`] comes before.
-pub fn draw(frame: &mut Frame<'_>, app: &App, theme: &Theme) {
+pub(super) fn draw(frame: &mut Frame<'_>, app: &App, theme: &Theme) {
     let layout = app.layout();
     header::draw(frame, layout.header, app, theme);
     tabs::draw(frame, layout.tabs, app, theme);

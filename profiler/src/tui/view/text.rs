@@ -56,7 +56,7 @@ pub(super) fn bar(value: u64, most: u64, cells: u16) -> String {
     let share = (value as f64 / most as f64).min(1.0);
     let eighths = ((share * f64::from(cells) * 8.0).round() as usize).max(1);
     let mut bar = "█".repeat(eighths / 8);
-    if eighths % 8 > 0 {
+    if !eighths.is_multiple_of(8) {
         bar.push(EIGHTHS[eighths % 8]);
     }
     bar
@@ -66,7 +66,7 @@ pub(super) fn bar(value: u64, most: u64, cells: u16) -> String {
 pub(super) fn percent(percent: f64) -> String {
     if percent >= 99.95 {
         format!("{percent:5.0}")
-    } else if percent > 0.0 && percent < 0.05 {
+    } else if (f64::MIN_POSITIVE..0.05).contains(&percent) {
         " <0.1".to_owned()
     } else {
         format!("{percent:5.1}")
