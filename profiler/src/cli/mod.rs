@@ -2,6 +2,7 @@
 
 mod doctor;
 mod export;
+mod filter;
 mod record;
 mod report;
 mod top;
@@ -10,6 +11,7 @@ use clap::{Parser, Subcommand};
 
 pub use doctor::DoctorOptions;
 pub use export::ExportOptions;
+pub use filter::{FilterOptions, TimeRange, duration};
 pub use record::RecordOptions;
 pub use report::ReportOptions;
 pub use top::TopOptions;

@@ -1,1 +1,30 @@
 //! Questions asked of a profile. Pure: no I/O, no clock.
+//!
+//! A [`Selection`] says which samples and frames are meant; every question takes one:
+//! [`functions()`] (which functions), [`Tree`] (which paths), [`groups`] (who), [`Summary`] (how much, and how sure).
+//! Answers are sorted by what matters and then by name, so that equal profiles give equal answers.
+//!
+//! Labels are raw: they come from the profiled world, and a view passes them through [`clean`] before a terminal.
+
+mod clean;
+pub mod frame;
+pub mod functions;
+mod glob;
+pub mod group;
+pub mod names;
+mod selection;
+pub mod share;
+pub mod summary;
+pub mod tree;
+mod weight;
+
+pub use clean::clean;
+pub use frame::{Frame, frames};
+pub use functions::{FunctionRow, Functions, functions};
+pub use glob::Glob;
+pub use group::{GroupBy, GroupRow, groups};
+pub use names::{Name, Names};
+pub use selection::{Matcher, Selection};
+pub use share::Share;
+pub use summary::Summary;
+pub use tree::{Direction, Node, Tree};

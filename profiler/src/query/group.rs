@@ -1,0 +1,119 @@
+//! Who the samples belong to.
+
+use rustc_hash::FxHashMap;
+
+use super::{Selection, frame, weight::Weight};
+use crate::profile::{Profile, Sample};
+
+/// By what samples are put together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum GroupBy {
+    /// Process id and name.
+    Process,
+    /// Thread id and name.
+    Thread,
+    /// The module of the innermost shown frame.
+    Module,
+    /// cgroup path.
+    Cgroup,
+    /// systemd unit.
+    Unit,
+    /// Container id.
+    Container,
+    /// The thread's name.
+    Comm,
+    /// How the walk of the user stack ended.
+    Outcome,
+}
+
+/// One group and what was sampled in it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct GroupRow {
+    /// The group's name; raw. In brackets for what has none.
+    pub label: String,
+    /// The process id, for processes and threads.
+    pub pid: Option<u32>,
+    /// The thread id, for threads.
+    pub tid: Option<u32>,
+    /// Value of its samples.
+    pub value: u64,
+    /// How many samples that is.
+    pub samples: u64,
+    /// How many of them have a user stack that was cut short.
+    pub incomplete: u64,
+}
+
+#[derive(PartialEq, Eq, Hash)]
+struct Key<'a> {
+    label: &'a str,
+    pid: Option<u32>,
+    tid: Option<u32>,
+}
+
+/// Who the selected samples belong to: by value, largest first, then by name and id. Every sample is in one group.
+pub fn groups(profile: &Profile, selection: &Selection, by: GroupBy) -> Vec<GroupRow> {
+    let mut groups: FxHashMap<Key<'_>, (Weight, u64)> = FxHashMap::default();
+    for sample in selection.matcher(profile).samples() {
+        let (weight, incomplete) = groups.entry(key(profile, selection, by, sample)).or_default();
+        weight.add(Weight {
+            value: sample.value,
+            samples: 1,
+        });
+        *incomplete += u64::from(!sample.outcome.is_whole());
+    }
+    let mut rows: Vec<GroupRow> = groups
+        .into_iter()
+        .map(|(Key { label, pid, tid }, (weight, incomplete))| GroupRow {
+            label: label.to_owned(),
+            pid,
+            tid,
+            value: weight.value,
+            samples: weight.samples,
+            incomplete,
+        })
+        .collect();
+    rows.sort_by(|a, b| {
+        b.value
+            .cmp(&a.value)
+            .then_with(|| (&a.label, a.pid, a.tid).cmp(&(&b.label, b.pid, b.tid)))
+    });
+    rows
+}
+
+fn key<'a>(profile: &'a Profile, selection: &Selection, by: GroupBy, sample: &Sample) -> Key<'a> {
+    let thread = &profile.threads[sample.thread];
+    let process = &profile.processes[thread.process];
+    let plain = |label: &'a str, otherwise: &'static str| Key {
+        label: if label.is_empty() { otherwise } else { label },
+        pid: None,
+        tid: None,
+    };
+    match by {
+        GroupBy::Process => Key {
+            pid: Some(process.pid),
+            ..plain(&process.name, "[no name]")
+        },
+        GroupBy::Thread => Key {
+            pid: Some(process.pid),
+            tid: Some(thread.tid),
+            ..plain(&thread.name, "[no name]")
+        },
+        GroupBy::Module => plain(innermost_module(profile, selection, sample), "[unknown]"),
+        GroupBy::Cgroup => plain(&process.cgroup, "[no cgroup]"),
+        GroupBy::Unit => plain(&process.unit, "[no unit]"),
+        GroupBy::Container => plain(&process.container, "[no container]"),
+        GroupBy::Comm => plain(&thread.name, "[no name]"),
+        GroupBy::Outcome => plain(sample.outcome.describe(), ""),
+    }
+}
+
+fn innermost_module<'a>(profile: &'a Profile, selection: &Selection, sample: &Sample) -> &'a str {
+    sample
+        .stack
+        .into_iter()
+        .flat_map(|stack| profile.stacks.locations(stack))
+        .find(|&location| selection.shows(profile, location))
+        .map_or(selection.nothing_left(), |location| {
+            frame::module(profile.mapping_of(location))
+        })
+}

@@ -1,0 +1,237 @@
+//! Which samples and which frames a question is about.
+
+use std::ops::Range;
+
+use super::{Glob, frame::frames};
+use crate::profile::{Id, Location, Process, Profile, Sample, Thread};
+
+/// Which samples and which frames a question is about. [`Default`] is everything, of the first sample type.
+///
+/// Conditions are all to hold; an empty list is no condition. In a list, one match is enough.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Selection {
+    /// Begin and end, in nanoseconds since the recording began.
+    pub time: Option<Range<u64>>,
+    /// Process ids.
+    pub pids: Vec<u32>,
+    /// Thread ids.
+    pub tids: Vec<u32>,
+    /// The thread's name, as with `record --comm`.
+    pub comm: Option<Glob>,
+    /// A cgroup path, with everything below it. The leading slash may be left out.
+    pub cgroup: Option<String>,
+    /// A systemd unit; `nginx` stands for `nginx.service`.
+    pub unit: Option<String>,
+    /// A container id or the begin of one.
+    pub container: Option<String>,
+    /// Modules (file name or whole path), of which one must be on the stack.
+    pub modules: Vec<String>,
+    /// Text that must be in the label of a frame on the stack. Without capitals, case does not matter.
+    pub pattern: Option<String>,
+    /// What is counted: an index into `Profile::sample_types`.
+    pub sample_type: u8,
+    /// Show kernel frames. Without them their samples still count: for the user frame that called the kernel.
+    pub kernel: bool,
+    /// Show user frames.
+    pub user: bool,
+}
+
+impl Default for Selection {
+    fn default() -> Self {
+        Self {
+            time: None,
+            pids: Vec::new(),
+            tids: Vec::new(),
+            comm: None,
+            cgroup: None,
+            unit: None,
+            container: None,
+            modules: Vec::new(),
+            pattern: None,
+            sample_type: 0,
+            kernel: true,
+            user: true,
+        }
+    }
+}
+
+impl Selection {
+    /// Whether `sample` is meant. For many samples, [`Self::matcher`] remembers what it found out.
+    pub fn matches(&self, profile: &Profile, sample: &Sample) -> bool {
+        self.matches_itself(sample)
+            && self.matches_thread(profile, &profile.threads[sample.thread])
+            && (!self.asks_for_frames()
+                || sample.stack.is_some_and(|stack| {
+                    profile
+                        .stacks
+                        .locations(stack)
+                        .any(|location| self.matches_location(profile, location))
+                }))
+    }
+
+    /// As [`Self::matches`], for many samples of one profile.
+    pub fn matcher<'a>(&'a self, profile: &'a Profile) -> Matcher<'a> {
+        Matcher {
+            selection: self,
+            threads: profile
+                .threads
+                .iter()
+                .map(|(_, thread)| self.matches_thread(profile, thread))
+                .collect(),
+            stacks: self.asks_for_frames().then(|| self.matching_stacks(profile)),
+            profile,
+        }
+    }
+
+    /// Whether frames at `location` are shown.
+    pub fn shows(&self, profile: &Profile, location: Id<Location>) -> bool {
+        if profile.mapping_of(location).is_kernel() {
+            self.kernel
+        } else {
+            self.user
+        }
+    }
+
+    /// What a person calls the frame that stands where no frame is left to show.
+    pub fn nothing_left(&self) -> &'static str {
+        match (self.kernel, self.user) {
+            (false, true) => "[kernel, not shown]",
+            (true, false) => "[user, not shown]",
+            _ => "[no stack]",
+        }
+    }
+
+    fn matches_itself(&self, sample: &Sample) -> bool {
+        sample.sample_type == self.sample_type
+            && self
+                .time
+                .as_ref()
+                .is_none_or(|time| time.contains(&sample.time_ns))
+    }
+
+    fn matches_thread(&self, profile: &Profile, thread: &Thread) -> bool {
+        let process = &profile.processes[thread.process];
+        (self.pids.is_empty() || self.pids.contains(&process.pid))
+            && (self.tids.is_empty() || self.tids.contains(&thread.tid))
+            && self.comm.as_ref().is_none_or(|comm| comm.matches(&thread.name))
+            && self.matches_owner(process)
+    }
+
+    fn matches_owner(&self, process: &Process) -> bool {
+        self.cgroup
+            .as_ref()
+            .is_none_or(|cgroup| is_under(&process.cgroup, cgroup))
+            && self.unit.as_ref().is_none_or(|unit| {
+                process.unit == *unit || process.unit.strip_suffix(".service") == Some(unit.as_str())
+            })
+            && self
+                .container
+                .as_ref()
+                .is_none_or(|id| !process.container.is_empty() && process.container.starts_with(id.as_str()))
+    }
+
+    fn asks_for_frames(&self) -> bool {
+        !self.modules.is_empty() || self.pattern.is_some()
+    }
+
+    /// Both questions may be answered by different frames of a stack; that is too much to ask of one bit, so a
+    /// location answers both.
+    fn matches_location(&self, profile: &Profile, location: Id<Location>) -> bool {
+        if !self.shows(profile, location) {
+            return false;
+        }
+        let mapping = profile.mapping_of(location);
+        let in_module = self.modules.is_empty()
+            || self
+                .modules
+                .iter()
+                .any(|module| *module == mapping.path || module == mapping.name());
+        in_module
+            && self
+                .pattern
+                .as_ref()
+                .is_none_or(|pattern| frames(profile, location).any(|frame| has(&frame.label(), pattern)))
+    }
+
+    /// For each stack, whether one of its locations matches. Callers come before callees: one pass.
+    fn matching_stacks(&self, profile: &Profile) -> Vec<bool> {
+        let locations: Vec<bool> = profile
+            .locations
+            .iter()
+            .map(|(id, _)| self.matches_location(profile, id))
+            .collect();
+        let mut stacks: Vec<bool> = Vec::with_capacity(profile.stacks.len());
+        for stack in profile.stacks.since(0) {
+            let inherited = stack.caller.is_some_and(|caller| stacks[caller.index()]);
+            stacks.push(inherited || locations[stack.location.index()]);
+        }
+        stacks
+    }
+}
+
+/// A [`Selection`] at work on one profile.
+#[derive(Debug)]
+pub struct Matcher<'a> {
+    selection: &'a Selection,
+    profile: &'a Profile,
+    threads: Vec<bool>,
+    stacks: Option<Vec<bool>>,
+}
+
+impl<'a> Matcher<'a> {
+    /// Whether `sample` is meant.
+    pub fn matches(&self, sample: &Sample) -> bool {
+        self.selection.matches_itself(sample)
+            && self.threads[sample.thread.index()]
+            && self
+                .stacks
+                .as_ref()
+                .is_none_or(|stacks| sample.stack.is_some_and(|stack| stacks[stack.index()]))
+    }
+
+    /// The samples that are meant, in the profile's order.
+    pub fn samples(&self) -> impl Iterator<Item = &'a Sample> + '_ {
+        self.profile.samples.iter().filter(|sample| self.matches(sample))
+    }
+}
+
+/// Whether the cgroup `path` is `ancestor` or below it.
+fn is_under(path: &str, ancestor: &str) -> bool {
+    let ancestor = ancestor.trim_matches('/');
+    match path.trim_start_matches('/').strip_prefix(ancestor) {
+        Some(rest) => ancestor.is_empty() || rest.is_empty() || rest.starts_with('/'),
+        None => false,
+    }
+}
+
+fn has(label: &str, pattern: &str) -> bool {
+    if pattern.chars().any(char::is_uppercase) {
+        label.contains(pattern)
+    } else {
+        label.contains(pattern) || label.to_lowercase().contains(pattern)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cgroup_holds_what_is_below_it_and_nothing_beside_it() {
+        assert!(is_under("/system.slice/nginx.service", "/system.slice"));
+        assert!(is_under(
+            "/system.slice/nginx.service",
+            "system.slice/nginx.service/"
+        ));
+        assert!(is_under("/system.slice", "/"));
+        assert!(!is_under("/system.slice-2/a", "/system.slice"));
+        assert!(!is_under("", "/system.slice"));
+    }
+
+    #[test]
+    fn case_matters_only_to_who_types_capitals() {
+        assert!(has("MutexLock", "mutex"));
+        assert!(has("MutexLock", "Mutex"));
+        assert!(!has("mutexlock", "Mutex"));
+    }
+}

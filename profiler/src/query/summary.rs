@@ -1,0 +1,232 @@
+//! How much was recorded, and how far it can be trusted.
+
+use std::collections::BTreeMap;
+
+use rustc_hash::FxHashMap;
+
+use super::{Selection, frame, share::percent};
+use crate::profile::{MappingKind, Outcome, Profile, QualityWindow};
+
+/// How much was recorded, and how far it can be trusted.
+///
+/// Samples, stacks and frames are those selected. Loss, own cost and the host's CPU use cannot be told apart by
+/// process: they are of the whole recording within the selected time, over the quality windows that touch it.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Summary {
+    /// How much of the recording was selected, in nanoseconds.
+    pub duration_ns: u64,
+    /// How many samples were selected.
+    pub samples: u64,
+    /// Their value, in the sample type's unit.
+    pub value: u64,
+    /// How many samples the recording holds, of this type.
+    pub recorded_samples: u64,
+    /// Samples whose user stack was walked to a known root.
+    pub complete: u64,
+    /// Samples whose user stack was cut short, by outcome.
+    pub incomplete: BTreeMap<Outcome, u64>,
+    /// Samples without a user stack: kernel threads, or user stacks were not recorded.
+    pub no_user_stack: u64,
+    /// In which modules stacks were cut short (the outermost frame that was reached): the module's name and how many
+    /// samples, most first.
+    pub incomplete_modules: Vec<(String, u64)>,
+    /// Frames over all selected samples, inlined ones apart.
+    pub frames: u64,
+    /// Those in mapped binaries and in the kernel, but without a function name.
+    pub unnamed_frames: u64,
+    /// Those in executable memory without a file (JIT), and without a function name.
+    pub anonymous_frames: u64,
+    /// Those for which no mapping was known.
+    pub unmapped_frames: u64,
+    /// In which modules the unnamed frames lie: the module's name and how many frames, most first.
+    pub unnamed_modules: Vec<(String, u64)>,
+    /// The counters of the selected time, added up.
+    pub quality: QualityWindow,
+    /// How much time those counters cover, in nanoseconds: the base of `own_cpu_percent`.
+    pub quality_ns: u64,
+    /// How many CPUs were online.
+    pub cpus: u32,
+    /// The clock that really fired.
+    pub clock: String,
+    /// Samples a second and CPU that were asked for.
+    pub frequency_hz: u32,
+    /// What was filtered while recording; empty: the whole system.
+    pub filters: Vec<String>,
+    /// Whether the recording was ended in good order.
+    pub ended: bool,
+}
+
+impl Summary {
+    /// Reads it off a profile.
+    pub fn of(profile: &Profile, selection: &Selection) -> Self {
+        let mut summary = Self {
+            duration_ns: selected_duration(profile, selection),
+            cpus: profile.metadata.cpus,
+            clock: profile.metadata.clock.clone(),
+            frequency_hz: profile.metadata.frequency_hz,
+            filters: profile.metadata.filters.clone(),
+            ended: profile.ended,
+            ..Self::default()
+        };
+        summary.add_quality(profile, selection);
+        summary.add_samples(profile, selection);
+        summary
+    }
+
+    /// Records lost, whatever the reason.
+    pub fn lost(&self) -> u64 {
+        self.quality.lost_total()
+    }
+
+    /// Lost records as a part of all that were or should have been recorded, in percent.
+    pub fn lost_percent(&self) -> f64 {
+        let recorded = self.quality.samples.max(self.samples);
+        percent(self.lost(), recorded.saturating_add(self.lost()))
+    }
+
+    /// How often the sampler ran: on wanted, idle and unwanted threads.
+    pub fn ran(&self) -> u64 {
+        self.quality.samples + self.quality.idle + self.quality.filtered
+    }
+
+    /// Periods that passed without the sampler running (another program held the CPU, or the kernel throttled it).
+    pub fn never_ran(&self) -> u64 {
+        self.quality
+            .expected
+            .saturating_sub(self.ran())
+            .saturating_sub(self.lost())
+    }
+
+    /// As a part of the periods that passed, in percent.
+    pub fn never_ran_percent(&self) -> f64 {
+        percent(self.never_ran(), self.quality.expected)
+    }
+
+    /// Samples whose user stack was cut short.
+    pub fn incomplete_total(&self) -> u64 {
+        self.incomplete.values().sum()
+    }
+
+    /// Complete user stacks as a part of all user stacks, in percent; `None` if there was no user stack at all.
+    pub fn complete_percent(&self) -> Option<f64> {
+        let all = self.complete + self.incomplete_total();
+        (all > 0).then(|| percent(self.complete, all))
+    }
+
+    /// Frames in mapped binaries without a name, in percent of all frames; `None` if there was no frame at all.
+    pub fn unnamed_percent(&self) -> Option<f64> {
+        (self.frames > 0).then(|| percent(self.unnamed_frames, self.frames))
+    }
+
+    /// Frames without a known mapping, in percent of all frames; `None` if there was no frame at all.
+    pub fn unmapped_percent(&self) -> Option<f64> {
+        (self.frames > 0).then(|| percent(self.unmapped_frames, self.frames))
+    }
+
+    /// This program's CPU time, user and system, in percent of one CPU; `None` if it was not measured.
+    pub fn own_cpu_percent(&self) -> Option<f64> {
+        (self.quality_ns > 0).then(|| percent(self.quality.own_cpu_ns, self.quality_ns))
+    }
+
+    /// Run time of this program's BPF programs in percent of one CPU, over `quality.bpf_measured_ns`; `None` if it was
+    /// not measured.
+    pub fn bpf_percent(&self) -> Option<f64> {
+        let measured = self.quality.bpf_measured_ns;
+        (measured > 0).then(|| percent(self.quality.bpf_ns, measured))
+    }
+
+    /// Busy time of all CPUs in percent of their time; `None` if it was not measured.
+    pub fn host_busy_percent(&self) -> Option<f64> {
+        let (busy, idle) = (self.quality.host_busy_ns, self.quality.host_idle_ns);
+        let all = busy.saturating_add(idle);
+        (all > 0).then(|| percent(busy, all))
+    }
+
+    fn add_quality(&mut self, profile: &Profile, selection: &Selection) {
+        let touches = |window: &&QualityWindow| {
+            selection
+                .time
+                .as_ref()
+                .is_none_or(|time| window.start_ns < time.end && time.start < window.end_ns)
+        };
+        for window in profile.quality.iter().filter(touches) {
+            self.quality.add(window);
+            self.quality_ns += window.end_ns.saturating_sub(window.start_ns);
+        }
+    }
+
+    fn add_samples(&mut self, profile: &Profile, selection: &Selection) {
+        let of_type = |sample: &&_| matches!(sample, crate::profile::Sample { sample_type, .. } if *sample_type == selection.sample_type);
+        self.recorded_samples = profile.samples.iter().filter(of_type).count() as u64;
+        let mut cut_in: FxHashMap<&str, u64> = FxHashMap::default();
+        for ((outcome, stack), weight) in super::weight::weigh(profile, selection) {
+            self.samples += weight.samples;
+            self.value = self.value.saturating_add(weight.value);
+            match outcome {
+                Outcome::Complete => self.complete += weight.samples,
+                Outcome::NoUserStack => self.no_user_stack += weight.samples,
+                cut => {
+                    *self.incomplete.entry(cut).or_default() += weight.samples;
+                    let outermost = stack.and_then(|stack| profile.stacks.locations(stack).last());
+                    let module = outermost.map_or("[no stack]", |location| {
+                        frame::module(profile.mapping_of(location))
+                    });
+                    *cut_in.entry(module).or_default() += weight.samples;
+                }
+            }
+        }
+        self.incomplete_modules = most_first(cut_in);
+        self.add_frames(profile, selection);
+    }
+
+    fn add_frames(&mut self, profile: &Profile, selection: &Selection) {
+        // How many samples come through each stack: from the leaves inward, callees before their callers.
+        let mut through = vec![0u64; profile.stacks.len()];
+        for ((_, stack), weight) in super::weight::weigh(profile, selection) {
+            if let Some(stack) = stack {
+                through[stack.index()] += weight.samples;
+            }
+        }
+        let stacks = profile.stacks.since(0);
+        let mut unnamed: FxHashMap<&str, u64> = FxHashMap::default();
+        for index in (0..stacks.len()).rev() {
+            let (stack, samples) = (stacks[index], through[index]);
+            if samples == 0 {
+                continue;
+            }
+            if let Some(caller) = stack.caller {
+                through[caller.index()] += samples;
+            }
+            self.frames += samples;
+            let mapping = profile.mapping_of(stack.location);
+            let named = frame::frames(profile, stack.location).any(|frame| frame.function.is_some());
+            match mapping.kind {
+                MappingKind::Unknown(_) => self.unmapped_frames += samples,
+                _ if named => {}
+                MappingKind::Anonymous(_) => self.anonymous_frames += samples,
+                _ => {
+                    self.unnamed_frames += samples;
+                    *unnamed.entry(frame::module(mapping)).or_default() += samples;
+                }
+            }
+        }
+        self.unnamed_modules = most_first(unnamed);
+    }
+}
+
+fn selected_duration(profile: &Profile, selection: &Selection) -> u64 {
+    let recorded = profile.duration_ns();
+    match &selection.time {
+        Some(time) => time.end.min(recorded).saturating_sub(time.start),
+        None => recorded,
+    }
+}
+
+fn most_first(counts: FxHashMap<&str, u64>) -> Vec<(String, u64)> {
+    let mut counts: Vec<(String, u64)> = counts
+        .into_iter()
+        .map(|(name, count)| (name.to_owned(), count))
+        .collect();
+    counts.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
+    counts
+}

@@ -1,0 +1,241 @@
+//! The paths by which the samples came to be where they were.
+
+use rustc_hash::FxHashMap;
+
+use super::{
+    Name, Names, Selection,
+    weight::{Ended, Weight, weigh},
+};
+use crate::profile::{Id, Outcome, Profile, Stack};
+
+/// From which end a [`Tree`] grows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Direction {
+    /// Roots are the outermost functions, children their callees: the call tree.
+    TopDown,
+    /// Roots are the functions that were executing, children their callers.
+    BottomUp,
+}
+
+/// One function on one path.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Node {
+    /// Its name's number: see [`Tree::name`].
+    pub name: u32,
+    /// The node it hangs from; always one with a smaller number.
+    pub parent: Option<u32>,
+    /// The nodes that hang from it, by total value, largest first, then by name.
+    pub children: Vec<u32>,
+    /// Value of the samples whose path ends here: `total_value` less that of the children.
+    pub self_value: u64,
+    /// Value of the samples whose path comes through here.
+    pub total_value: u64,
+    /// How many samples `self_value` is.
+    pub self_samples: u64,
+    /// How many samples `total_value` is.
+    pub samples: u64,
+}
+
+/// Every path of the selected samples, merged by function (label and module).
+///
+/// Stacks that were cut short have no place among those that begin at a thread's root: their outermost caller is
+/// a node `[incomplete: …]` that says why.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Tree {
+    /// All nodes; a parent comes before its children.
+    pub nodes: Vec<Node>,
+    /// The nodes without a parent, by total value, largest first, then by name.
+    pub roots: Vec<u32>,
+    /// The names that nodes refer to.
+    pub names: Vec<Name>,
+    /// Value of all selected samples: the sum over the roots.
+    pub total_value: u64,
+    /// How many samples were selected.
+    pub total_samples: u64,
+}
+
+impl Tree {
+    /// The tree of the selected samples. Time grows with the number of distinct stack nodes, not with depth times
+    /// samples.
+    pub fn build(profile: &Profile, selection: &Selection, direction: Direction) -> Self {
+        let tree = top_down(profile, selection);
+        match direction {
+            Direction::TopDown => tree.finish(),
+            Direction::BottomUp => tree.invert().finish(),
+        }
+    }
+
+    /// The name of a node.
+    pub fn name(&self, node: u32) -> &Name {
+        &self.names[self.nodes[node as usize].name as usize]
+    }
+
+    /// The node and its ancestors, the root last.
+    pub fn path(&self, node: u32) -> impl Iterator<Item = u32> + '_ {
+        std::iter::successors(Some(node), |&node| self.nodes[node as usize].parent)
+    }
+}
+
+/// A tree that still grows.
+struct Growing {
+    names: Vec<Name>,
+    nodes: Vec<(u32, Option<u32>, Weight)>,
+    children: FxHashMap<(Option<u32>, u32), u32>,
+}
+
+impl Growing {
+    fn new(names: Vec<Name>) -> Self {
+        Self {
+            names,
+            nodes: Vec::new(),
+            children: FxHashMap::default(),
+        }
+    }
+
+    fn child(&mut self, parent: Option<u32>, name: u32) -> u32 {
+        *self.children.entry((parent, name)).or_insert_with(|| {
+            let node = u32::try_from(self.nodes.len()).expect("fewer nodes than would fit into memory");
+            self.nodes.push((name, parent, Weight::default()));
+            node
+        })
+    }
+
+    fn invert(self) -> Self {
+        let mut inverted = Self::new(self.names);
+        for start in 0..self.nodes.len() {
+            let weight = self.nodes[start].2;
+            if weight.samples == 0 {
+                continue;
+            }
+            let (mut from, mut to) = (Some(start as u32), None);
+            while let Some(node) = from {
+                let (name, parent, _) = self.nodes[node as usize];
+                to = Some(inverted.child(to, name));
+                from = parent;
+            }
+            let end = to.expect("a path has at least the node it starts from");
+            inverted.nodes[end as usize].2.add(weight);
+        }
+        inverted
+    }
+
+    fn finish(self) -> Tree {
+        let mut totals: Vec<Weight> = self.nodes.iter().map(|&(_, _, own)| own).collect();
+        let mut sum = Weight::default();
+        // Children come after their parents: backwards, every total is whole before it is passed on.
+        for index in (0..totals.len()).rev() {
+            let total = totals[index];
+            match self.nodes[index].1 {
+                Some(parent) => totals[parent as usize].add(total),
+                None => sum.add(total),
+            }
+        }
+        let mut tree = Tree {
+            nodes: Vec::with_capacity(totals.len()),
+            roots: Vec::new(),
+            names: self.names,
+            total_value: sum.value,
+            total_samples: sum.samples,
+        };
+        for (&(name, parent, own), total) in self.nodes.iter().zip(&totals) {
+            tree.nodes.push(Node {
+                name,
+                parent,
+                children: Vec::new(),
+                self_value: own.value,
+                total_value: total.value,
+                self_samples: own.samples,
+                samples: total.samples,
+            });
+        }
+        // In the order in which all siblings are to stand, hung up one by one.
+        let mut order: Vec<u32> = (0..tree.nodes.len() as u32).collect();
+        order.sort_by(|&a, &b| {
+            let key = |node: u32| (tree.name(node).label.as_str(), tree.name(node).module.as_str());
+            totals[b as usize]
+                .value
+                .cmp(&totals[a as usize].value)
+                .then_with(|| key(a).cmp(&key(b)))
+        });
+        for node in order {
+            match tree.nodes[node as usize].parent {
+                Some(parent) => tree.nodes[parent as usize].children.push(node),
+                None => tree.roots.push(node),
+            }
+        }
+        tree
+    }
+}
+
+fn top_down(profile: &Profile, selection: &Selection) -> Growing {
+    let mut names = Names::new(profile);
+    let mut tree = Growing::new(Vec::new());
+    let weights = weigh(profile, selection);
+    for stacks in weights.chunk_by(|((a, _), _), ((b, _), _)| a == b) {
+        let outcome = stacks[0].0.0;
+        grow(profile, selection, outcome, stacks, &mut names, &mut tree);
+    }
+    tree.names = names.into_names();
+    tree
+}
+
+/// Adds stacks that ended alike. The profile's stacks share their prefixes, so each of its nodes is placed once.
+fn grow(
+    profile: &Profile,
+    selection: &Selection,
+    outcome: Outcome,
+    stacks: &[(Ended, Weight)],
+    names: &mut Names<'_>,
+    tree: &mut Growing,
+) {
+    let root = (!outcome.is_whole()).then(|| {
+        let number = names.number(Name::remark(format!("[incomplete: {}]", outcome.describe())));
+        tree.child(None, number)
+    });
+    let mut wanted: Vec<Id<Stack>> = Vec::new();
+    // The place of each stack in the tree: not wanted, wanted, or placed (at nothing, if no frame of it is shown).
+    let mut places: Vec<Place> = vec![Place::NotWanted; profile.stacks.len()];
+    for &((_, stack), _) in stacks {
+        let mut next = stack;
+        while let Some(id) = next.filter(|id| places[id.index()] == Place::NotWanted) {
+            places[id.index()] = Place::Wanted;
+            wanted.push(id);
+            next = profile.stacks.get(id).and_then(|stack| stack.caller);
+        }
+    }
+    wanted.sort_unstable();
+    for id in wanted {
+        let Some(Stack { caller, location }) = profile.stacks.get(id) else {
+            continue;
+        };
+        let mut place = caller.map_or(root, |caller| match places[caller.index()] {
+            Place::At(node) => Some(node),
+            _ => root,
+        });
+        if selection.shows(profile, location) {
+            for &name in names.at(location).iter().rev() {
+                place = Some(tree.child(place, name));
+            }
+        }
+        places[id.index()] = place.map_or(Place::Nowhere, Place::At);
+    }
+    for &((_, stack), weight) in stacks {
+        let place = match stack.map(|stack| places[stack.index()]) {
+            // At the root of incomplete stacks, no frame was shown.
+            Some(Place::At(node)) if Some(node) != root => node,
+            _ => {
+                let number = names.number(Name::remark(selection.nothing_left()));
+                tree.child(root, number)
+            }
+        };
+        tree.nodes[place as usize].2.add(weight);
+    }
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Place {
+    NotWanted,
+    Wanted,
+    Nowhere,
+    At(u32),
+}
