@@ -28,6 +28,17 @@ impl Server {
     }
 }
 
+impl Server {
+    /// A workload that runs for ten minutes, as if it were a server.
+    pub fn program(command: &'static str, path: &Path) -> Self {
+        Self {
+            command,
+            server: Running::spawn(Command::new(path).arg("600")),
+            _load: None,
+        }
+    }
+}
+
 impl Lab {
     /// redis-server under redis-benchmark: small reads, writes, lists and sorted sets.
     ///
