@@ -98,7 +98,8 @@ pub struct Image {
     pub parent: u32,
 }
 
-/// Registers and stack memory of a sample whose walk user space finishes; `bytes` bytes from `registers.sp` up follow.
+/// Registers and one page of stack memory of a sample whose walk user space finishes. Several follow each other,
+/// upwards from `registers.sp`; a page of room follows each header.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct CopyHeader {
@@ -106,8 +107,10 @@ pub struct CopyHeader {
     pub header: Header,
     /// User space's process id.
     pub pid: u32,
-    /// How many bytes follow.
+    /// How many of the bytes that follow are valid.
     pub bytes: u32,
+    /// The address of the first of them.
+    pub address: u64,
     /// The user registers.
     pub registers: Registers,
 }

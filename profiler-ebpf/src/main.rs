@@ -1,1 +1,34 @@
+//! The kernel side of `profiler`: one BPF object.
+//!
+//! | file | for |
+//! |---|---|
+//! | `probes/` | one file a probe, named as its user half in `profiler/src/probes` |
+//! | `task` | who is running, and whether we want it |
+//! | `stack` | capture the kernel and user stack of a context, and name each by a hash |
+//! | `unwind` | the walk by rows: drives `profiler_common::unwind` over the maps |
+//! | `copy` | registers and stack memory of a sample that user space has to finish |
+//! | `emit` | what goes into the ring buffer, and what did not fit |
+//! | `config` | what user space fixed before loading |
 
+#![no_std]
+#![no_main]
+#![feature(asm_experimental_arch)]
+
+mod config;
+mod copy;
+mod emit;
+mod probes;
+mod stack;
+mod task;
+mod unwind;
+
+/// Unreachable: no code here panics, and the verifier would refuse the loop if it could be reached.
+#[panic_handler]
+fn panic(_: &core::panic::PanicInfo) -> ! {
+    loop {}
+}
+
+/// The kernel lends its GPL helpers only to programs that say so.
+#[unsafe(link_section = "license")]
+#[unsafe(no_mangle)]
+static LICENSE: [u8; 13] = *b"Dual MIT/GPL\0";

@@ -1,0 +1,85 @@
+//! What user space fixed before loading: read-only data, which the verifier treats as constants.
+
+use core::ptr::{addr_of, read_volatile};
+
+use profiler_common::config::{COMM_PATTERN, Config, Offsets};
+
+/// Overwritten by user space before the object is loaded.
+#[unsafe(no_mangle)]
+static CONFIG: Config = Config {
+    flags: 0,
+    max_user_frames: 0,
+    period: 0,
+    copies_per_second: 0,
+    wake_at: 0,
+    own_pid: 0,
+    mapping_pool: 0,
+    comm: [0; COMM_PATTERN],
+    offsets: Offsets {
+        task_pid: 0,
+        task_tgid: 0,
+        task_flags: 0,
+        task_mm: 0,
+    },
+};
+
+macro_rules! read {
+    ($($field:tt)+) => {{
+        // SAFETY: a static is valid for reads; volatile, because its value here is not the one that is loaded.
+        unsafe { read_volatile(addr_of!(CONFIG.$($field)+)) }
+    }};
+}
+
+/// Whether `flag` (one of `FLAG_*`) is set.
+#[inline(always)]
+pub(crate) fn has(flag: u32) -> bool {
+    read!(flags) & flag != 0
+}
+
+/// Nanoseconds (or cycles) that one sample stands for.
+#[inline(always)]
+pub(crate) fn period() -> u64 {
+    read!(period)
+}
+
+/// The most user frames of a stack.
+#[inline(always)]
+pub(crate) fn max_user_frames() -> u32 {
+    read!(max_user_frames)
+}
+
+/// Copies of stack memory a CPU and second at most.
+#[inline(always)]
+pub(crate) fn copies_per_second() -> u32 {
+    read!(copies_per_second)
+}
+
+/// Bytes of used ring buffer from which the reader is woken.
+#[inline(always)]
+pub(crate) fn wake_at() -> u32 {
+    read!(wake_at)
+}
+
+/// `--comm`.
+#[inline(always)]
+pub(crate) fn comm_pattern() -> [u8; COMM_PATTERN] {
+    read!(comm)
+}
+
+/// Offset of `task_struct.tgid`.
+#[inline(always)]
+pub(crate) fn offset_tgid() -> u32 {
+    read!(offsets.task_tgid)
+}
+
+/// Offset of `task_struct.pid`.
+#[inline(always)]
+pub(crate) fn offset_pid() -> u32 {
+    read!(offsets.task_pid)
+}
+
+/// Offset of `task_struct.flags`.
+#[inline(always)]
+pub(crate) fn offset_flags() -> u32 {
+    read!(offsets.task_flags)
+}

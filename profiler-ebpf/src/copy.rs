@@ -1,0 +1,135 @@
+//! Registers and stack memory of a sample that the kernel side could not finish: user space walks it when it has the
+//! tables. Sent page by page, because one absent page fails a whole read.
+
+use core::ffi::c_void;
+
+use aya_ebpf::{
+    helpers::{
+        bpf_get_smp_processor_id,
+        generated::{bpf_loop, bpf_probe_read_user},
+    },
+    macros::map,
+    maps::PerCpuArray,
+};
+use profiler_common::{
+    config::{PAGE, STACK_COPY_MAX},
+    event::{CopyHeader, Header, kind},
+    stats::Counter,
+    unwind::Registers,
+};
+
+use crate::{
+    config,
+    emit::{self, EVENTS},
+};
+
+/// A page of a stack, as it is sent.
+#[repr(C)]
+struct CopyPage {
+    header: CopyHeader,
+    bytes: [u8; PAGE],
+}
+
+/// Copies left to this CPU in the second that began at `since`.
+#[repr(C)]
+struct Budget {
+    since: u64,
+    left: u64,
+}
+
+#[map]
+static BUDGET: PerCpuArray<Budget> = PerCpuArray::with_max_entries(1, 0);
+
+const SECOND: u64 = 1_000_000_000;
+
+/// What the loop over pages needs.
+#[repr(C)]
+struct Copying {
+    time: u64,
+    pid: u32,
+    pages: u32,
+    at: u64,
+    registers: Registers,
+}
+
+/// Sends the stack memory from `registers.sp` up, within the budget. Returns whether anything was sent.
+#[inline(always)]
+pub(crate) fn send(time: u64, pid: u32, registers: Registers) -> bool {
+    if !within_budget(time) {
+        emit::count(Counter::CopyBudget, 1);
+        return false;
+    }
+    let mut copying = Copying {
+        time,
+        pid,
+        pages: 0,
+        at: registers.sp,
+        registers,
+    };
+    let pages = (STACK_COPY_MAX / PAGE) as u32;
+    // SAFETY: `page` has the callback's signature, and `copying` outlives the loop.
+    unsafe { bpf_loop(pages, page as *mut c_void, (&raw mut copying).cast(), 0) };
+    copying.pages > 0
+}
+
+/// One page, or what is left of the first one. Returns 1 to end the loop.
+unsafe extern "C" fn page(_: u64, copying: *mut c_void) -> i64 {
+    // SAFETY: `send` passes the address of its `copying`.
+    let copying = unsafe { &mut *copying.cast::<Copying>() };
+    let bytes = PAGE as u64 - (copying.at & (PAGE as u64 - 1));
+    let Some(mut entry) = EVENTS.reserve::<CopyPage>(0) else {
+        emit::count(Counter::CopyRingFull, 1);
+        return 1;
+    };
+    let place = entry.as_mut_ptr();
+    // SAFETY: the reservation is valid for writes.
+    unsafe {
+        (*place).header = CopyHeader {
+            header: Header {
+                kind: kind::COPY,
+                cpu: bpf_get_smp_processor_id(),
+                time: copying.time,
+            },
+            pid: copying.pid,
+            bytes: bytes as u32,
+            address: copying.at,
+            registers: copying.registers,
+        };
+    }
+    // SAFETY: the reservation holds a page, and `bytes` is at most a page.
+    let error = unsafe {
+        bpf_probe_read_user(
+            (&raw mut (*place).bytes).cast(),
+            bytes as u32 & (2 * PAGE as u32 - 1),
+            copying.at as *const c_void,
+        )
+    };
+    if error != 0 {
+        entry.discard(0);
+        return 1;
+    }
+    entry.submit(u64::from(aya_ebpf::bindings::BPF_RB_NO_WAKEUP));
+    copying.at = copying.at.wrapping_add(bytes);
+    copying.pages += 1;
+    0
+}
+
+#[inline(always)]
+fn within_budget(now: u64) -> bool {
+    let Some(budget) = BUDGET.get_ptr_mut(0) else {
+        return false;
+    };
+    // SAFETY: a map value is valid, and only this CPU uses this copy.
+    let budget = unsafe { &mut *budget };
+    if now.wrapping_sub(budget.since) >= SECOND {
+        *budget = Budget {
+            since: now,
+            left: u64::from(config::copies_per_second()),
+        };
+    }
+    if budget.left == 0 {
+        return false;
+    }
+    budget.left -= 1;
+    true
+}

@@ -1,0 +1,4 @@
+//! One file a probe, named as its user half in `profiler/src/probes`. `process` is always attached.
+
+mod cpu;
+mod process;

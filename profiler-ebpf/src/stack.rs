@@ -1,0 +1,253 @@
+//! Captures the kernel and the user stack of a context, names each by a hash, and sends it if it is new.
+
+use core::ffi::c_void;
+
+use aya_ebpf::{
+    EbpfContext,
+    bindings::pt_regs,
+    helpers::generated::{bpf_get_stack, bpf_task_pt_regs},
+    macros::map,
+    maps::PerCpuArray,
+    programs::PerfEventContext,
+};
+use profiler_common::{
+    config::{FLAG_KERNEL, FLAG_USER, MAX_KERNEL_FRAMES, MAX_USER_FRAMES, SCRATCH_PER_CPU, SEEN_SLOTS},
+    event::{Header, StackHeader, kind},
+    stats::{Counter, Outcome},
+    unwind::{Registers, Walk},
+};
+
+use crate::{config, emit, task, unwind};
+
+/// A stack as it is sent.
+#[repr(C)]
+pub(crate) struct Frames<const N: usize> {
+    header: StackHeader,
+    pub(crate) frames: [u64; N],
+}
+
+/// Working memory of one program run: 512 bytes of BPF stack hold no call stack.
+#[repr(C)]
+pub(crate) struct Scratch {
+    /// 1 while a program uses it.
+    busy: u64,
+    pub(crate) walk: Walk,
+    /// Hash of the user frames so far.
+    pub(crate) hash: u64,
+    pub(crate) user: Frames<MAX_USER_FRAMES>,
+    kernel: Frames<{ MAX_KERNEL_FRAMES + 1 }>,
+}
+
+/// Programs nest in each other on a CPU, so each run claims a space of its own.
+#[map]
+static SCRATCH: PerCpuArray<Scratch> = PerCpuArray::with_max_entries(SCRATCH_PER_CPU, 0);
+
+/// Which stacks this CPU sent already: hashes, direct-mapped. In rows, because a per-CPU element may have 32 KiB.
+#[map]
+static SEEN: PerCpuArray<[u64; SEEN_ROW]> = PerCpuArray::with_max_entries(SEEN_SLOTS / SEEN_ROW as u32, 0);
+const SEEN_ROW: usize = 1024;
+
+/// Scratch space `slot` of this CPU.
+#[inline(always)]
+pub(crate) fn scratch(slot: u32) -> Option<&'static mut Scratch> {
+    let scratch = SCRATCH.get_ptr_mut(slot)?;
+    // SAFETY: a map value is valid while the program runs, and `claim` gave it to this run alone.
+    Some(unsafe { &mut *scratch })
+}
+
+/// Claims a scratch space of this CPU; `None` if programs nest too deep.
+#[inline(always)]
+pub(crate) fn claim() -> Option<u32> {
+    let mut slot = 0;
+    while slot < SCRATCH_PER_CPU {
+        let scratch = SCRATCH.get_ptr_mut(slot)?;
+        // SAFETY: a map value is valid for writes.
+        let busy = unsafe { &raw mut (*scratch).busy };
+        // SAFETY: `busy` is valid and aligned.
+        if unsafe { exchange(busy, 1) } == 0 {
+            return Some(slot);
+        }
+        slot += 1;
+    }
+    None
+}
+
+/// Gives a claimed scratch space back.
+#[inline(always)]
+pub(crate) fn release(slot: u32) {
+    if let Some(scratch) = scratch(slot) {
+        // SAFETY: `busy` is valid and aligned.
+        unsafe { exchange(&raw mut scratch.busy, 0) };
+    }
+}
+
+/// Atomic exchange: a program that is preempted between a load and a store would share its space.
+/// `core` has no atomics that return a value on this target.
+///
+/// # Safety
+/// `place` is valid for writes and aligned.
+#[inline(always)]
+unsafe fn exchange(place: *mut u64, mut value: u64) -> u64 {
+    // SAFETY: the caller's promise; the instruction touches nothing else.
+    unsafe {
+        core::arch::asm!("{value} = xchg_64({place} + 0, {value})", place = in(reg) place, value = inout(reg) value);
+    }
+    value
+}
+
+/// Folds one frame into a hash (the multiplier is 2^64 / golden ratio, as in Fibonacci hashing).
+#[inline(always)]
+pub(crate) fn mix(hash: u64, frame: u64) -> u64 {
+    let mixed = (hash ^ frame).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    mixed ^ (mixed >> 29)
+}
+
+/// The stacks of one sample.
+pub(crate) struct Stacks {
+    /// Hash of the user stack; 0: none.
+    pub(crate) user: u64,
+    /// Hash of the kernel stack; 0: none.
+    pub(crate) kernel: u64,
+    pub(crate) outcome: u32,
+    pub(crate) user_frames: u32,
+    pub(crate) frames_by_fp: u32,
+    pub(crate) kernel_thread: bool,
+    /// The user registers, where there is a user stack.
+    pub(crate) registers: Registers,
+}
+
+/// Captures both stacks of the thread that a perf event interrupted.
+#[inline(always)]
+pub(crate) fn capture(ctx: &PerfEventContext, slot: u32, pid: u32) -> Stacks {
+    let mut stacks = Stacks {
+        user: 0,
+        kernel: 0,
+        outcome: Outcome::NoUserStack as u32,
+        user_frames: 0,
+        frames_by_fp: 0,
+        kernel_thread: false,
+        registers: Registers { ip: 0, sp: 0, bp: 0 },
+    };
+    let regs = ctx.as_ptr().cast::<pt_regs>();
+    // SAFETY: a perf event's context begins with the interrupted registers.
+    let code_segment = unsafe { (*regs).cs };
+    let from_user = code_segment & 3 == 3;
+    if !from_user {
+        if config::has(FLAG_KERNEL) {
+            stacks.kernel = kernel_stack(ctx, slot);
+        }
+        stacks.kernel_thread = task::is_kernel_thread();
+    }
+    if config::has(FLAG_USER) && !stacks.kernel_thread {
+        user_stack(regs, from_user, slot, pid, &mut stacks);
+    }
+    stacks
+}
+
+/// `__USER32_CS` (arch/x86/include/asm/segment.h): code of the 32-bit compatibility mode.
+const USER32_CS: u64 = 0x23;
+
+#[inline(always)]
+fn user_stack(regs: *const pt_regs, from_user: bool, slot: u32, pid: u32, stacks: &mut Stacks) {
+    let (registers, code_segment, is_return);
+    if from_user {
+        // SAFETY: the context's registers.
+        registers = unsafe {
+            Registers {
+                ip: (*regs).rip,
+                sp: (*regs).rsp,
+                bp: (*regs).rbp,
+            }
+        };
+        // SAFETY: as above.
+        code_segment = unsafe { (*regs).cs };
+        is_return = false;
+    } else {
+        // SAFETY: `current` is a valid task.
+        let entry = unsafe { bpf_task_pt_regs(task::current_task()) } as *const pt_regs;
+        // SAFETY: the registers with which the thread entered the kernel.
+        registers = unsafe {
+            Registers {
+                ip: (*entry).rip,
+                sp: (*entry).rsp,
+                bp: (*entry).rbp,
+            }
+        };
+        // SAFETY: as above.
+        code_segment = unsafe { (*entry).cs };
+        // After a system call the pc is behind the instruction, like a return address; after an interrupt or a
+        // fault it is the instruction itself. `orig_ax` is the call's number, or -1 (arch/x86/entry/entry_64.S).
+        // SAFETY: as above.
+        is_return = unsafe { (*entry).orig_rax } as i64 >= 0;
+    }
+    if code_segment == USER32_CS {
+        stacks.outcome = Outcome::Compat as u32;
+        return;
+    }
+    stacks.registers = registers;
+    unwind::walk(slot, pid, registers, is_return);
+    let Some(scratch) = scratch(slot) else { return };
+    stacks.outcome = scratch.walk.outcome;
+    stacks.user_frames = scratch.walk.frames;
+    stacks.frames_by_fp = scratch.walk.frames_by_fp;
+    emit::count(Counter::FramesByFramePointer, u64::from(stacks.frames_by_fp));
+    emit::count(
+        Counter::FramesByRows,
+        u64::from(stacks.user_frames - stacks.frames_by_fp),
+    );
+    // 0 is "no stack".
+    let hash = scratch.hash | 1;
+    stacks.user = hash;
+    send(&mut scratch.user, hash, stacks.user_frames, 0);
+}
+
+#[inline(always)]
+fn kernel_stack(ctx: &PerfEventContext, slot: u32) -> u64 {
+    let Some(scratch) = scratch(slot) else { return 0 };
+    let bytes = (MAX_KERNEL_FRAMES * 8) as u32;
+    let frames = (&raw mut scratch.kernel.frames).cast::<c_void>();
+    // SAFETY: the scratch space has room for that many bytes.
+    let got = unsafe { bpf_get_stack(ctx.as_ptr(), frames, bytes, 0) };
+    if got <= 0 {
+        return 0;
+    }
+    let count = (got as usize / 8).min(MAX_KERNEL_FRAMES);
+    let mut hash = 0;
+    let mut at = 0;
+    while at < MAX_KERNEL_FRAMES {
+        if at >= count {
+            break;
+        }
+        hash = mix(hash, scratch.kernel.frames[at]);
+        at += 1;
+    }
+    let hash = hash | 1;
+    send(&mut scratch.kernel, hash, count as u32, 1);
+    hash
+}
+
+/// Sends a stack, unless this CPU did before. A stack that did not fit is sent again with the next sample.
+#[inline(always)]
+fn send<const N: usize>(stack: &mut Frames<N>, hash: u64, frames: u32, kernel: u32) {
+    let row = (hash >> 32) as u32 % (SEEN_SLOTS / SEEN_ROW as u32);
+    let Some(seen) = SEEN.get_ptr_mut(row) else { return };
+    let at = (hash >> 40) as usize & (SEEN_ROW - 1);
+    // SAFETY: a map value, and an index inside it.
+    let seen = unsafe { &mut (*seen)[at] };
+    if *seen == hash {
+        return;
+    }
+    let Header { kind, cpu, time } = emit::header(kind::STACK);
+    stack.header = StackHeader {
+        header: Header { kind, cpu, time },
+        hash,
+        frames,
+        kernel,
+    };
+    let frames = if frames as usize > N { N } else { frames as usize };
+    let bytes = size_of::<StackHeader>() + frames * 8;
+    // SAFETY: the record lies in scratch space of at least that size.
+    if unsafe { emit::output(stack, bytes as u64, Counter::StackRingFull) } {
+        *seen = hash;
+    }
+}

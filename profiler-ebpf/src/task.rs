@@ -1,0 +1,119 @@
+//! Who is running, and whether we want it. The kernel's `tgid` and `pid` become user space's pid and tid here.
+
+use aya_ebpf::{
+    bindings::task_struct,
+    btf_maps::CgroupArray,
+    helpers::{
+        bpf_get_current_comm, bpf_get_current_pid_tgid,
+        generated::{bpf_current_task_under_cgroup, bpf_get_current_task_btf},
+    },
+    macros::{btf_map, map},
+    maps::HashMap,
+};
+use profiler_common::config::{FLAG_BY_CGROUP, FLAG_BY_COMM, FLAG_BY_PID, FLAG_BY_TID, comm_matches};
+
+use crate::config;
+
+/// Wanted processes (`-p`, `-- COMMAND` and their children). User space writes, fork adds.
+#[map]
+pub(crate) static TARGETS: HashMap<u32, u32> = HashMap::with_max_entries(16_384, 0);
+/// Wanted threads (`-t`).
+#[map]
+static TARGET_THREADS: HashMap<u32, u32> = HashMap::with_max_entries(1_024, 0);
+/// The wanted cgroup (`-G`).
+#[btf_map]
+static TARGET_CGROUP: CgroupArray<1> = CgroupArray::new();
+
+/// `PF_KTHREAD` (include/linux/sched.h).
+const PF_KTHREAD: u32 = 0x0020_0000;
+
+/// The thread on the CPU.
+#[derive(Clone, Copy)]
+pub(crate) struct Current {
+    /// User space's process id.
+    pub(crate) pid: u32,
+    /// User space's thread id.
+    pub(crate) tid: u32,
+}
+
+/// The thread on the CPU; the idle task is process 0.
+#[inline(always)]
+pub(crate) fn current() -> Current {
+    let id = bpf_get_current_pid_tgid();
+    Current {
+        pid: (id >> 32) as u32,
+        tid: id as u32,
+    }
+}
+
+impl Current {
+    /// Whether the filters let it through. They come before any work is spent.
+    #[inline(always)]
+    pub(crate) fn wanted(self) -> bool {
+        if config::has(FLAG_BY_PID) && TARGETS.get_ptr(self.pid).is_none() {
+            return false;
+        }
+        if config::has(FLAG_BY_TID) && TARGET_THREADS.get_ptr(self.tid).is_none() {
+            return false;
+        }
+        if config::has(FLAG_BY_CGROUP) {
+            let map = core::ptr::addr_of!(TARGET_CGROUP).cast_mut().cast();
+            // SAFETY: the address of a map, and an index that it has.
+            if unsafe { bpf_current_task_under_cgroup(map, 0) } != 1 {
+                return false;
+            }
+        }
+        if config::has(FLAG_BY_COMM) {
+            let Ok(comm) = bpf_get_current_comm() else {
+                return false;
+            };
+            return comm_matches(&config::comm_pattern(), &comm);
+        }
+        true
+    }
+}
+
+/// `current`, as the verifier knows it.
+#[inline(always)]
+pub(crate) fn current_task() -> *mut task_struct {
+    // SAFETY: the helper has no preconditions.
+    unsafe { bpf_get_current_task_btf() }
+}
+
+/// Whether the thread on the CPU has no user space.
+#[inline(always)]
+pub(crate) fn is_kernel_thread() -> bool {
+    // SAFETY: `current` is a valid task.
+    unsafe { field(current_task(), config::offset_flags()) & PF_KTHREAD != 0 }
+}
+
+/// User space's process id of `task`.
+///
+/// # Safety
+/// `task` is a task pointer that the verifier trusts.
+#[inline(always)]
+pub(crate) unsafe fn pid_of(task: *const task_struct) -> u32 {
+    // SAFETY: the caller's promise; the offset is that of `tgid`.
+    unsafe { field(task, config::offset_tgid()) }
+}
+
+/// User space's thread id of `task`.
+///
+/// # Safety
+/// `task` is a task pointer that the verifier trusts.
+#[inline(always)]
+pub(crate) unsafe fn tid_of(task: *const task_struct) -> u32 {
+    // SAFETY: the caller's promise; the offset is that of `pid`.
+    unsafe { field(task, config::offset_pid()) }
+}
+
+/// A 32-bit field of `task`. The offset comes from BTF through read-only data, so the verifier checks a typed load.
+///
+/// # Safety
+/// `task` is a task pointer that the verifier trusts, and a 32-bit field lies at `offset`.
+#[inline(always)]
+unsafe fn field(task: *const task_struct, offset: u32) -> u32 {
+    let address = task.cast::<u8>().wrapping_add(offset as usize).cast::<u32>();
+    // SAFETY: the caller's promise.
+    unsafe { core::ptr::read_volatile(address) }
+}

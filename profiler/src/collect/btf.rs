@@ -1,0 +1,55 @@
+//! Offsets in kernel structures, from the running kernel's BTF. Rust has no CO-RE relocations and needs none: the
+//! offsets go into read-only data, which the verifier treats as constants.
+
+use anyhow::{Context as _, Result, bail};
+use btf_rs::{Btf, Type};
+use profiler_common::config::Offsets;
+
+/// Where the kernel offers its BTF.
+pub const VMLINUX: &str = "/sys/kernel/btf/vmlinux";
+
+/// The offsets that the kernel side needs.
+///
+/// # Errors
+/// If the kernel has no BTF, or not these fields.
+pub fn offsets() -> Result<Offsets> {
+    let btf = Btf::from_file(VMLINUX).with_context(|| {
+        format!("cannot read {VMLINUX}: this needs a kernel built with CONFIG_DEBUG_INFO_BTF (`profiler doctor` tells)")
+    })?;
+    let task = |field| member_offset(&btf, "task_struct", field);
+    Ok(Offsets {
+        task_pid: task("pid")?,
+        task_tgid: task("tgid")?,
+        task_flags: task("flags")?,
+        task_mm: task("mm")?,
+    })
+}
+
+/// The byte offset of a direct member of a structure.
+fn member_offset(btf: &Btf, structure: &str, field: &str) -> Result<u32> {
+    for candidate in btf.resolve_types_by_name(structure).with_context(|| format!("BTF has no {structure}"))? {
+        let Type::Struct(candidate) = candidate else { continue };
+        for member in &candidate.members {
+            if btf.resolve_name(member).is_ok_and(|name| name == field) {
+                return Ok(member.bit_offset() / 8);
+            }
+        }
+    }
+    bail!("BTF has no {structure}.{field}: this kernel is not supported")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_fields_of_a_task_are_found_and_lie_apart() {
+        if !std::path::Path::new(VMLINUX).exists() {
+            println!("NOT RUN: this kernel has no {VMLINUX}");
+            return;
+        }
+        let Offsets { task_pid, task_tgid, task_flags, task_mm } = offsets().unwrap();
+        assert_eq!(task_tgid, task_pid + 4);
+        assert_ne!(task_flags, task_mm);
+    }
+}

@@ -1,0 +1,227 @@
+//! What `/proc` says about processes that were there before us. Text is parsed by pure functions.
+
+use std::{
+    fs::{self, File, OpenOptions},
+    io,
+    os::unix::{ffi::OsStrExt as _, fs::OpenOptionsExt as _},
+    path::{Path, PathBuf},
+};
+
+use super::event::RawMapping;
+
+/// A process as `/proc/PID/stat` describes it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Stat {
+    /// The command name.
+    pub name: Vec<u8>,
+    /// The parent's process id.
+    pub ppid: u32,
+    /// A kernel thread, which has no user space.
+    pub kernel_thread: bool,
+}
+
+/// `PF_KTHREAD` (include/linux/sched.h).
+const PF_KTHREAD: u64 = 0x0020_0000;
+
+/// The process ids that are there now.
+///
+/// # Errors
+/// If `/proc` cannot be read.
+pub fn pids() -> io::Result<Vec<u32>> {
+    let entries = fs::read_dir("/proc")?;
+    Ok(entries.flatten().filter_map(|entry| entry.file_name().to_str()?.parse().ok()).collect())
+}
+
+/// What `/proc/PID/stat` says; `None` if the process is gone.
+pub fn stat(pid: u32) -> Option<Stat> {
+    parse_stat(&fs::read(format!("/proc/{pid}/stat")).ok()?)
+}
+
+/// `17 (a) b) S 1 …`: the name is in parentheses, which it may contain itself.
+fn parse_stat(stat: &[u8]) -> Option<Stat> {
+    let open = stat.iter().position(|&byte| byte == b'(')?;
+    let close = stat.iter().rposition(|&byte| byte == b')')?;
+    let rest = std::str::from_utf8(stat.get(close + 1..)?).ok()?;
+    let mut fields = rest.split_ascii_whitespace();
+    let ppid = fields.nth(1)?.parse().ok()?;
+    let flags: u64 = fields.nth(4)?.parse().ok()?;
+    Some(Stat { name: stat.get(open + 1..close)?.to_vec(), ppid, kernel_thread: flags & PF_KTHREAD != 0 })
+}
+
+/// The name of a thread; `None` if it is gone.
+pub fn thread_name(pid: u32, tid: u32) -> Option<Vec<u8>> {
+    let mut name = fs::read(format!("/proc/{pid}/task/{tid}/comm")).ok()?;
+    if name.last() == Some(&b'\n') {
+        name.pop();
+    }
+    Some(name)
+}
+
+/// The path of a process's executable; `None` if the process is gone or has none.
+pub fn exe(pid: u32) -> Option<PathBuf> {
+    fs::read_link(format!("/proc/{pid}/exe")).ok()
+}
+
+/// The executable mappings of a process. A leader that has exited has none, so another thread's are read.
+pub fn maps(pid: u32) -> Option<Vec<RawMapping>> {
+    let text = fs::read(format!("/proc/{pid}/maps")).ok()?;
+    let mappings = parse_maps(&text);
+    if !mappings.is_empty() {
+        return Some(mappings);
+    }
+    for task in fs::read_dir(format!("/proc/{pid}/task")).ok()?.flatten() {
+        let mappings = parse_maps(&fs::read(task.path().join("maps")).unwrap_or_default());
+        if !mappings.is_empty() {
+            return Some(mappings);
+        }
+    }
+    Some(Vec::new())
+}
+
+/// The executable lines of `/proc/PID/maps`. Bytes, not text: a path may be anything.
+fn parse_maps(text: &[u8]) -> Vec<RawMapping> {
+    text.split(|&byte| byte == b'\n').filter_map(parse_mapping).collect()
+}
+
+/// `7f00-7f10 r-xp 00001000 08:01 1234    /path with spaces`.
+fn parse_mapping(line: &[u8]) -> Option<RawMapping> {
+    let mut rest = line;
+    let mut field = || {
+        let end = rest.iter().position(|&byte| byte == b' ').unwrap_or(rest.len());
+        let (field, after) = rest.split_at(end);
+        rest = after.get(1..).unwrap_or_default();
+        std::str::from_utf8(field).ok()
+    };
+    let (range, access, offset, device, inode) = (field()?, field()?, field()?, field()?, field()?);
+    if access.as_bytes().get(2) != Some(&b'x') {
+        return None;
+    }
+    let hex = |text: &str| u64::from_str_radix(text, 16).ok();
+    let (start, end) = range.split_once('-')?;
+    let (major, minor) = device.split_once(':')?;
+    let inode: u64 = inode.parse().ok()?;
+    let path = rest.iter().position(|&byte| byte != b' ').map_or(&[][..], |begin| &rest[begin..]);
+    Some(RawMapping {
+        start: hex(start)?,
+        end: hex(end)?,
+        file_offset: hex(offset)?,
+        path: path.to_vec(),
+        build_id: Vec::new(),
+        inode: (inode != 0).then_some((hex(major)? << 32 | hex(minor)?, inode)),
+    })
+}
+
+/// Opens the file behind a mapping: through `map_files`, which is the very file (also if it was deleted or replaced),
+/// else by its path in the process's mount namespace. Never blocks on a FIFO; regular files only.
+pub fn open_mapping(pid: u32, mapping: &RawMapping) -> Option<File> {
+    let RawMapping { start, end, path, .. } = mapping;
+    let exact = PathBuf::from(format!("/proc/{pid}/map_files/{start:x}-{end:x}"));
+    open_regular(&exact).or_else(|| open_regular(&in_root_of(pid, path)?))
+}
+
+/// Opens a path as this program sees it.
+pub fn open_path(path: &[u8]) -> Option<File> {
+    open_regular(Path::new(std::ffi::OsStr::from_bytes(path)))
+}
+
+fn in_root_of(pid: u32, path: &[u8]) -> Option<PathBuf> {
+    let path = Path::new(std::ffi::OsStr::from_bytes(path));
+    Some(PathBuf::from(format!("/proc/{pid}/root")).join(path.strip_prefix("/").ok()?))
+}
+
+fn open_regular(path: &Path) -> Option<File> {
+    let file = OpenOptions::new().read(true).custom_flags(libc::O_NONBLOCK | libc::O_NOCTTY).open(path).ok()?;
+    file.metadata().ok()?.is_file().then_some(file)
+}
+
+/// Who owns a process, as its cgroup tells.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Owner {
+    /// The cgroup v2 path, else that of the `name=systemd` hierarchy.
+    pub cgroup: String,
+    /// The systemd unit.
+    pub unit: String,
+    /// The container id.
+    pub container: String,
+}
+
+/// The owner of a process; `None` if it is gone.
+pub fn owner(pid: u32) -> Option<Owner> {
+    Some(parse_owner(&String::from_utf8_lossy(&fs::read(format!("/proc/{pid}/cgroup")).ok()?)))
+}
+
+/// Lines of `/proc/PID/cgroup` are `hierarchy:controllers:path`; hierarchy 0 is cgroup v2.
+fn parse_owner(text: &str) -> Owner {
+    let mut cgroup = "";
+    for line in text.lines() {
+        let mut parts = line.splitn(3, ':');
+        let (Some(hierarchy), Some(controllers), Some(path)) = (parts.next(), parts.next(), parts.next()) else {
+            continue;
+        };
+        // On hybrid hosts the v2 hierarchy may be unused (everything in `/`), and systemd's own tells more.
+        let v2 = hierarchy == "0" && (path != "/" || cgroup.is_empty());
+        let systemd = controllers == "name=systemd" && (cgroup.is_empty() || cgroup == "/");
+        if v2 || systemd {
+            cgroup = path;
+        }
+    }
+    let unit = cgroup.rsplit('/').find(|part| is_unit(part)).unwrap_or_default();
+    let container = cgroup.rsplit('/').find_map(container_id).unwrap_or_default();
+    Owner { cgroup: cgroup.to_owned(), unit: unit.to_owned(), container: container.to_owned() }
+}
+
+fn is_unit(part: &str) -> bool {
+    [".service", ".scope", ".socket", ".mount"].iter().any(|suffix| part.ends_with(suffix))
+}
+
+/// `docker-<id>.scope`, `cri-containerd-<id>.scope`, `crio-<id>`, `libpod-<id>.scope`, `/docker/<id>`: 64 hex digits.
+fn container_id(part: &str) -> Option<&str> {
+    let part = part.strip_suffix(".scope").unwrap_or(part);
+    let id = part.rsplit('-').next()?;
+    (id.len() == 64 && id.bytes().all(|byte| byte.is_ascii_hexdigit())).then_some(id)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_may_contain_parentheses() {
+        let stat = parse_stat(b"17 (a) b (c) S 1 17 17 0 -1 2129984 0").unwrap();
+        assert_eq!(stat, Stat { name: b"a) b (c".to_vec(), ppid: 1, kernel_thread: true });
+        assert_eq!(parse_stat(b"17 (a"), None);
+        assert_eq!(parse_stat(b""), None);
+    }
+
+    #[test]
+    fn only_executable_mappings_count_and_paths_may_have_spaces() {
+        let maps = parse_maps(
+            b"55d0-55d1 r--p 00000000 08:01 7 /bin/a b\n55d1-55d2 r-xp 00001000 08:01 7      /bin/a b (deleted)\n\
+              7f00-7f01 rwxp 00000000 00:00 0 \nffff-fffff --xp 00000000 00:00 0   [vsyscall]\ngarbage",
+        );
+        assert_eq!(maps.len(), 3);
+        assert_eq!((maps[0].start, maps[0].file_offset), (0x55d1, 0x1000));
+        assert_eq!(maps[0].path, b"/bin/a b (deleted)");
+        assert_eq!(maps[0].inode, Some((8 << 32 | 1, 7)));
+        assert_eq!((maps[1].path.as_slice(), maps[1].inode), (&b""[..], None));
+    }
+
+    #[test]
+    fn own_maps_hold_this_function() {
+        let here = own_maps_hold_this_function as fn() as usize as u64;
+        let maps = maps(std::process::id()).unwrap();
+        let mapping = maps.iter().find(|mapping| mapping.start <= here && here < mapping.end).unwrap();
+        assert!(open_mapping(std::process::id(), mapping).is_some());
+    }
+
+    #[test]
+    fn owners() {
+        let id = "0123456789abcdef".repeat(4);
+        let owner = parse_owner("0::/system.slice/nginx.service\n");
+        assert_eq!((owner.unit.as_str(), owner.container.as_str()), ("nginx.service", ""));
+        assert_eq!(parse_owner(&format!("0::/system.slice/docker-{id}.scope")).container, id);
+        assert_eq!(parse_owner(&format!("5:cpu:/x\n1:name=systemd:/docker/{id}\n0::/\n")).container, id);
+        assert_eq!(parse_owner("0::/\n").cgroup, "/");
+        assert_eq!(parse_owner("nonsense"), Owner::default());
+    }
+}
