@@ -20,11 +20,11 @@ use std::{
 };
 
 pub use lab::{Lab, find_program};
-pub use perf::{Referee, agreement};
+pub use perf::{Found, Place, Referee, agreement};
 pub use process::{Ended, Running, cpu_time, descriptors, maps, open_file_count, resident_bytes};
 pub use recording::{Record, Recorder, Recording, profiler_binary, read_trace};
 pub use servers::Server;
-pub use symbols::{Symbols, bare_name};
+pub use symbols::{Symbol, Symbols, bare_name};
 pub use view::{Truth, View, physical_name};
 
 /// Why a test cannot run on this machine: a program that is not installed, a feature the kernel lacks.

@@ -7,44 +7,77 @@ use std::{
 
 use object::{Object as _, ObjectSymbol as _, SymbolKind};
 
-/// Symbol tables of binaries, read when first asked for.
+/// A function in a symbol table.
+#[derive(Clone, Debug, Default)]
+pub struct Symbol {
+    /// How many bytes of code it has.
+    pub size: u64,
+    /// All its names: `write`, `__write`, `__GI___libc_write`.
+    pub names: Vec<String>,
+}
+
+/// Functions by their virtual address.
+type Table = BTreeMap<u64, Symbol>;
+
+/// Symbol tables of binaries and of their separate debug files, read when first asked for.
 #[derive(Debug, Default)]
-pub struct Symbols(HashMap<String, BTreeMap<u64, (u64, String)>>);
+pub struct Symbols(HashMap<String, Table>);
 
 impl Symbols {
-    /// The symbol whose extent covers `address` (a virtual address of the file); `None` also if it cannot be read.
-    pub fn at(&mut self, path: &str, address: u64) -> Option<&str> {
-        let (start, (size, name)) = self.table(path).range(..=address).next_back()?;
-        (address < start + size).then_some(name.as_str())
+    /// The function whose extent covers `address` (a virtual address of the file), and where it starts; `None` also if
+    /// the file cannot be read.
+    pub fn at(&mut self, path: &str, address: u64) -> Option<(u64, &Symbol)> {
+        let (&start, symbol) = self.table(path).range(..=address).next_back()?;
+        (address < start + symbol.size).then_some((start, symbol))
     }
 
-    /// The extent of the function `name`, in bytes; `None` if no symbol table has it.
-    pub fn size_of(&mut self, path: &str, name: &str) -> Option<u64> {
+    /// Where the function `name` starts, of which byte `offset` was executed at the absolute address `executed`. Of
+    /// several functions with that name it is the one that fits: binaries are moved by whole pages.
+    pub fn start_of(&mut self, path: &str, name: &str, offset: u64, executed: u64) -> Option<u64> {
+        let in_page = |address: u64| address & 0xfff;
         self.table(path)
-            .values()
-            .filter(|(_, symbol)| symbol == name)
-            .map(|(size, _)| *size)
-            .max()
+            .iter()
+            .filter(|(start, symbol)| {
+                offset < symbol.size && in_page(start.wrapping_add(offset)) == in_page(executed)
+            })
+            .find(|(_, symbol)| symbol.names.iter().any(|own| own == name))
+            .map(|(start, _)| *start)
     }
 
-    fn table(&mut self, path: &str) -> &BTreeMap<u64, (u64, String)> {
-        self.0
-            .entry(path.to_owned())
-            .or_insert_with(|| read(path).unwrap_or_default())
+    fn table(&mut self, path: &str) -> &Table {
+        self.0.entry(path.to_owned()).or_insert_with(|| {
+            let mut table = Table::new();
+            let debug_file = read(path, &mut table).flatten();
+            if let Some(debug_file) = debug_file {
+                read(&debug_file, &mut table);
+            }
+            table
+        })
     }
 }
 
-fn read(path: &str) -> Option<BTreeMap<u64, (u64, String)>> {
+/// Adds the functions of a file; gives the path that its debug file would have. `None` if it cannot be read.
+fn read(path: &str, table: &mut Table) -> Option<Option<String>> {
     let bytes = fs::read(path).ok()?;
     let file = object::File::parse(&*bytes).ok()?;
-    let mut table = BTreeMap::new();
     for symbol in file.symbols().chain(file.dynamic_symbols()) {
-        if symbol.kind() == SymbolKind::Text && symbol.is_definition() && symbol.size() > 0 {
+        // Functions that are chosen at start-up (IFUNC) are code too, though `object` has no word for them.
+        let function = matches!(symbol.kind(), SymbolKind::Text | SymbolKind::Unknown);
+        if function && symbol.is_definition() && symbol.size() > 0 {
+            let entry = table.entry(symbol.address()).or_default();
+            entry.size = entry.size.max(symbol.size());
             let name = symbol.name().unwrap_or_default().to_owned();
-            table.insert(symbol.address(), (symbol.size(), name));
+            // `memcpy@@GLIBC_2.14` in a debug file is `memcpy`.
+            let name = name.split('@').next().unwrap_or_default().to_owned();
+            if !entry.names.contains(&name) {
+                entry.names.push(name);
+            }
         }
     }
-    Some(table)
+    let id = file.build_id().ok().flatten()?;
+    let hex: String = id.iter().map(|byte| format!("{byte:02x}")).collect();
+    let (directory, rest) = hex.split_at_checked(2)?;
+    Some(Some(format!("/usr/lib/debug/.build-id/{directory}/{rest}.debug")))
 }
 
 /// A function's name without its parameters and what follows them: `a::f(int) const` is `a::f`, as perf writes it.
@@ -93,7 +126,7 @@ mod tests {
         let path = path.to_str().expect("a plain path");
         let mut symbols = Symbols::default();
         assert!(symbols.table(path).len() > 100);
-        assert_eq!(symbols.at(path, 1), None);
-        assert_eq!(symbols.at("/does/not/exist", 4096), None);
+        assert!(symbols.at(path, 1).is_none());
+        assert!(symbols.at("/does/not/exist", 4096).is_none());
     }
 }

@@ -172,7 +172,7 @@ impl<'a> View<'a> {
             let what = match mapping.kind {
                 MappingKind::Unknown(_) => "no mapping".to_owned(),
                 MappingKind::File => match symbols.at(&mapping.path, address) {
-                    Some(symbol) => format!("{} is {symbol}", mapping.name()),
+                    Some((_, symbol)) => format!("{} is {:?}", mapping.name(), symbol.names),
                     None => continue,
                 },
                 _ => continue,

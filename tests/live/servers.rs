@@ -41,15 +41,25 @@ fn assert_agreement(lab: &Lab, server: Result<Server, Missing>) {
     };
     let recording = recorder.finish();
     let mut symbols = Symbols::default();
-    let shares = referee.shares(&mut symbols);
-    let view = recording.view();
-    for (name, theirs, ours) in agreement(&view, &shares) {
+    let theirs = referee.shares(&mut symbols);
+    let ours = recording.view().places(&mut symbols);
+    for (place, theirs, ours) in agreement(&theirs, &ours) {
         assert!(
-            (theirs - ours).abs() <= 0.02,
-            "{name}: perf says {:.1} %, we say {:.1} %; {}",
-            100.0 * theirs,
-            100.0 * ours,
-            view.describe()
+            (theirs.share - ours.share).abs() <= 0.02,
+            "{} at {:#x} in {}: perf says {:.1} %, we say {:.1} %; {}",
+            theirs.name,
+            place.start,
+            place.module,
+            100.0 * theirs.share,
+            100.0 * ours.share,
+            recording.view().describe()
+        );
+        // A name is given, and given rightly, where the binary's symbols have one.
+        let named = place.start == 0 || ours.share == 0.0 || !ours.name.is_empty();
+        assert!(
+            named,
+            "{} in {} has no name in our recording",
+            theirs.name, place.module
         );
     }
 }
