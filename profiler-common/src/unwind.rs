@@ -458,3 +458,6 @@ pub struct Space {
 #[cfg(feature = "user")]
 // SAFETY: `repr(C)`, one `u64` and two `u32`: no padding, every bit pattern is a value.
 unsafe impl aya::Pod for Space {}
+
+#[cfg(test)]
+mod tests;

@@ -1,1 +1,3 @@
 //! Tests that need no privileges.
+
+mod export;

@@ -1,4 +1,41 @@
-use clap::Args;
+use std::path::PathBuf;
+
+use clap::{
+    Args,
+    builder::{PossibleValue, PossibleValuesParser, TypedValueParser},
+};
+
+use super::FilterOptions;
+use crate::export::{self, FORMATS, Format};
 
 #[derive(Debug, Args)]
-pub struct ExportOptions {}
+#[command(after_help = format!("Formats:\n{}", export::list()))]
+pub struct ExportOptions {
+    /// The trace to read
+    #[arg(value_name = "FILE", default_value = "profiler.trace", value_hint = clap::ValueHint::FilePath)]
+    pub trace: PathBuf,
+
+    /// Where to write; the extension names the format, `-` is standard output (may be repeated)
+    #[arg(short, long, value_name = "OUT", value_hint = clap::ValueHint::FilePath)]
+    pub output: Vec<PathBuf>,
+
+    /// The format, whatever the extension says; without -o, write to standard output
+    #[arg(long, value_parser = format_values())]
+    pub format: Option<&'static Format>,
+
+    /// Flame graphs grow downwards: callers above, callees below
+    #[arg(long)]
+    pub inverted: bool,
+
+    #[command(flatten)]
+    pub filter: FilterOptions,
+}
+
+fn format_values() -> impl TypedValueParser<Value = &'static Format> {
+    PossibleValuesParser::new(
+        FORMATS
+            .iter()
+            .map(|format| PossibleValue::new(format.name).help(format.about)),
+    )
+    .try_map(|name| Format::named(&name).ok_or("not in the table of formats"))
+}

@@ -16,17 +16,41 @@ pub struct FilterOptions {
     #[arg(short, long = "tid", value_name = "TID", value_delimiter = ',')]
     pub tids: Vec<u32>,
 
-    /// Only processes or threads whose name matches; * and ? are wild cards (may be repeated)
+    /// Only threads whose name matches; * and ? are wild cards (may be repeated)
     #[arg(long = "comm", value_name = "GLOB")]
     pub comms: Vec<String>,
 
-    /// Only this stretch of the recording: 5s-10s, 2m-, -500ms
+    /// Only what runs in this cgroup or below it
+    #[arg(short = 'G', long, value_name = "PATH")]
+    pub cgroup: Option<String>,
+
+    /// Only what this systemd unit runs; .service may be left out
+    #[arg(long, value_name = "UNIT")]
+    pub unit: Option<String>,
+
+    /// Only this container (its id or the begin of it)
+    #[arg(long, value_name = "ID")]
+    pub container: Option<String>,
+
+    /// Only stacks that pass through this module, such as libc.so.6 (may be repeated)
+    #[arg(long = "module", value_name = "NAME")]
+    pub modules: Vec<String>,
+
+    /// Only stacks that pass through a function whose name has this in it; without capitals, case does not matter
+    #[arg(long = "function", value_name = "TEXT")]
+    pub function: Option<String>,
+
+    /// Only this stretch of the recording: 5s-10s, 5s+2s, 2m-, -500ms
     #[arg(long, value_name = "FROM-TO", allow_hyphen_values = true)]
     pub time: Option<TimeRange>,
 
-    /// Leave kernel frames out of stacks
+    /// Leave kernel frames out of stacks; their samples count for the user function that called the kernel
     #[arg(long)]
     pub no_kernel: bool,
+
+    /// Leave user frames out of stacks
+    #[arg(long, conflicts_with = "no_kernel")]
+    pub no_user: bool,
 }
 
 /// A stretch of time since the recording began.
@@ -42,9 +66,14 @@ impl FromStr for TimeRange {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
+        if let Some((from, length)) = text.split_once('+') {
+            let from = duration(from)?;
+            let to = from.checked_add(duration(length)?).ok_or("the end is too late")?;
+            return Self { from, to: Some(to) }.forward();
+        }
         let (from, to) = text
             .split_once('-')
-            .ok_or("give begin and end, such as 5s-10s, 2m- or -500ms")?;
+            .ok_or("give begin and end, such as 5s-10s, 5s+2s, 2m- or -500ms")?;
         let range = Self {
             from: if from.trim().is_empty() {
                 Duration::ZERO
@@ -57,9 +86,15 @@ impl FromStr for TimeRange {
                 Some(duration(to)?)
             },
         };
-        match range.to {
-            Some(to) if to <= range.from => Err("the end is not after the begin".to_owned()),
-            _ => Ok(range),
+        range.forward()
+    }
+}
+
+impl TimeRange {
+    fn forward(self) -> Result<Self, String> {
+        match self.to {
+            Some(to) if to <= self.from => Err("the end is not after the begin".to_owned()),
+            _ => Ok(self),
         }
     }
 }
@@ -118,6 +153,8 @@ mod tests {
         assert_eq!("5s-10s".parse(), range(5, Some(10)));
         assert_eq!("5-".parse(), range(5, None));
         assert_eq!("-2m".parse(), range(0, Some(120)));
+        assert_eq!("5s+2s".parse(), range(5, Some(7)));
+        assert!("5s+0".parse::<TimeRange>().is_err());
         assert!("10s-5s".parse::<TimeRange>().is_err());
         assert!("10s".parse::<TimeRange>().is_err());
     }

@@ -32,7 +32,10 @@ fn next_generation() -> u64 {
 
 impl Default for AddressSpace {
     fn default() -> Self {
-        Self { mappings: Vec::new(), generation: next_generation() }
+        Self {
+            mappings: Vec::new(),
+            generation: next_generation(),
+        }
     }
 }
 
@@ -61,8 +64,16 @@ impl AddressSpace {
             return;
         }
         let same = |live: &LiveMapping| {
-            let RawMapping { start, end, file_offset, path, build_id: _, inode: _ } = &*live.raw;
-            (*start, *end, *file_offset, path) == (mapping.start, mapping.end, mapping.file_offset, &mapping.path)
+            let RawMapping {
+                start,
+                end,
+                file_offset,
+                path,
+                build_id: _,
+                inode: _,
+            } = &*live.raw;
+            (*start, *end, *file_offset, path)
+                == (mapping.start, mapping.end, mapping.file_offset, &mapping.path)
         };
         if self.mappings.iter().any(same) {
             return;
@@ -76,16 +87,32 @@ impl AddressSpace {
             }
             // A part below and a part above may be left of it; the executable behind them stays the same.
             if old.raw.start < start {
-                let below = RawMapping { end: start, ..(*old.raw).clone() };
-                kept.push(LiveMapping { raw: Rc::new(below), resolved: old.resolved.clone() });
+                let below = RawMapping {
+                    end: start,
+                    ..(*old.raw).clone()
+                };
+                kept.push(LiveMapping {
+                    raw: Rc::new(below),
+                    resolved: old.resolved.clone(),
+                });
             }
             if old.raw.end > end {
                 let file_offset = old.raw.file_offset + (end - old.raw.start);
-                let above = RawMapping { start: end, file_offset, ..(*old.raw).clone() };
-                kept.push(LiveMapping { raw: Rc::new(above), resolved: Cell::new(None) });
+                let above = RawMapping {
+                    start: end,
+                    file_offset,
+                    ..(*old.raw).clone()
+                };
+                kept.push(LiveMapping {
+                    raw: Rc::new(above),
+                    resolved: Cell::new(None),
+                });
             }
         }
-        kept.push(LiveMapping { raw: Rc::new(mapping), resolved: Cell::new(None) });
+        kept.push(LiveMapping {
+            raw: Rc::new(mapping),
+            resolved: Cell::new(None),
+        });
         kept.sort_by_key(|live| live.raw.start);
         self.mappings = kept;
         self.generation = next_generation();
@@ -94,7 +121,9 @@ impl AddressSpace {
     /// The mapping that holds an address.
     pub fn find(&self, address: u64) -> Option<&LiveMapping> {
         let after = self.mappings.partition_point(|live| live.raw.start <= address);
-        self.mappings[..after].last().filter(|live| address < live.raw.end)
+        self.mappings[..after]
+            .last()
+            .filter(|live| address < live.raw.end)
     }
 }
 
@@ -103,18 +132,30 @@ mod tests {
     use super::*;
 
     fn mapping(start: u64, end: u64, path: &str) -> RawMapping {
-        RawMapping { start, end, path: path.into(), ..RawMapping::default() }
+        RawMapping {
+            start,
+            end,
+            path: path.into(),
+            ..RawMapping::default()
+        }
     }
 
     fn shape(space: &AddressSpace) -> Vec<(u64, u64, u64)> {
-        space.mappings().iter().map(|live| (live.raw.start, live.raw.end, live.raw.file_offset)).collect()
+        space
+            .mappings()
+            .iter()
+            .map(|live| (live.raw.start, live.raw.end, live.raw.file_offset))
+            .collect()
     }
 
     #[test]
     fn a_new_mapping_replaces_what_it_covers() {
         let mut space = AddressSpace::new([mapping(0x1000, 0x9000, "a")]);
         space.map(mapping(0x3000, 0x4000, "b"));
-        assert_eq!(shape(&space), [(0x1000, 0x3000, 0), (0x3000, 0x4000, 0), (0x4000, 0x9000, 0x3000)]);
+        assert_eq!(
+            shape(&space),
+            [(0x1000, 0x3000, 0), (0x3000, 0x4000, 0), (0x4000, 0x9000, 0x3000)]
+        );
         assert_eq!(space.find(0x3fff).unwrap().raw.path, b"b");
         assert_eq!(space.find(0x4000).unwrap().raw.path, b"a");
         assert!(space.find(0x9000).is_none());

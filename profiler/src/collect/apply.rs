@@ -90,7 +90,11 @@ impl<H: Host, C: Chunks, K: KernelSide> Recorder<H, C, K> {
 
     /// A stack's frames, which come before the samples that name it.
     pub fn stack(&mut self, stack: RawStack) {
-        let stacks = if stack.kernel { &mut self.kernel_stacks } else { &mut self.user_stacks };
+        let stacks = if stack.kernel {
+            &mut self.kernel_stacks
+        } else {
+            &mut self.user_stacks
+        };
         stacks.insert(stack.hash, stack.frames.into());
     }
 
@@ -108,11 +112,14 @@ impl<H: Host, C: Chunks, K: KernelSide> Recorder<H, C, K> {
 
     /// A part of a sample's stack memory, which comes before the sample.
     pub fn copy(&mut self, copy: RawCopy) {
-        let copied = self.copies.entry((copy.cpu, copy.time)).or_insert_with(|| Copied {
-            registers: copy.registers,
-            end: copy.address,
-            bytes: Vec::new(),
-        });
+        let copied = self
+            .copies
+            .entry((copy.cpu, copy.time))
+            .or_insert_with(|| Copied {
+                registers: copy.registers,
+                end: copy.address,
+                bytes: Vec::new(),
+            });
         // A page that is missing in between ends what can be used.
         if copied.end == copy.address {
             copied.end += copy.bytes.len() as u64;
@@ -133,14 +140,21 @@ impl<H: Host, C: Chunks, K: KernelSide> Recorder<H, C, K> {
                     None => drop(self.wanting_tables.remove(&pid)),
                 }
             }
-            What::Comm { pid, tid, name, exec } => self.processes.comm(time, pid, tid, &name, exec, &self.host),
+            What::Comm { pid, tid, name, exec } => {
+                self.processes.comm(time, pid, tid, &name, exec, &self.host)
+            }
             What::Mmap { pid, mapping } => {
                 self.processes.map(pid, mapping, &self.host);
                 if self.processes.get(pid).is_some_and(|live| live.row.is_some()) {
                     self.wanting_tables.insert(pid);
                 }
             }
-            What::Fork { pid, tid, parent_pid, parent_tid } => {
+            What::Fork {
+                pid,
+                tid,
+                parent_pid,
+                parent_tid,
+            } => {
                 self.processes.fork(pid, tid, parent_pid, parent_tid, &self.host);
             }
             What::Exit { pid, tid } => self.processes.exit(time, pid, tid),
@@ -160,10 +174,15 @@ impl<H: Host, C: Chunks, K: KernelSide> Recorder<H, C, K> {
         let pids: Vec<u32> = self.wanting_tables.iter().copied().take(limit).collect();
         for pid in &pids {
             self.wanting_tables.remove(pid);
-            let Some(space) = self.address_space(*pid) else { continue };
-            let Some(live) = self.processes.get(*pid).filter(|live| live.ended.is_none()) else { continue };
+            let Some(space) = self.address_space(*pid) else {
+                continue;
+            };
+            let Some(live) = self.processes.get(*pid).filter(|live| live.ended.is_none()) else {
+                continue;
+            };
             self.tables.build(&space, &mut self.executables, now);
-            self.tables.publish(*pid, live.image, &space, &self.executables, now);
+            self.tables
+                .publish(*pid, live.image, &space, &self.executables, now);
         }
         !self.wanting_tables.is_empty()
     }
@@ -190,14 +209,20 @@ impl<H: Host, C: Chunks, K: KernelSide> Recorder<H, C, K> {
             let read = self.host.maps(pid).filter(|maps| !maps.is_empty());
             let space = match read {
                 Some(maps) => Rc::new(AddressSpace::new(maps)),
-                None => self.processes.get(ppid).and_then(|parent| parent.space.clone()).unwrap_or_default(),
+                None => self
+                    .processes
+                    .get(ppid)
+                    .and_then(|parent| parent.space.clone())
+                    .unwrap_or_default(),
             };
             self.processes.get_mut(pid)?.space = Some(space);
         }
         let space = self.processes.get(pid)?.space.clone()?;
         for mapping in space.mappings() {
             if mapping.resolved.get().is_none() {
-                let resolved = self.executables.resolve(&mapping.raw, || self.host.open(pid, &mapping.raw));
+                let resolved = self
+                    .executables
+                    .resolve(&mapping.raw, || self.host.open(pid, &mapping.raw));
                 mapping.resolved.set(Some(resolved));
             }
         }
@@ -205,7 +230,11 @@ impl<H: Host, C: Chunks, K: KernelSide> Recorder<H, C, K> {
     }
 
     fn sample(&mut self, time: u64, raw: &RawSample) {
-        let copied = if raw.has_copy { self.copies.remove(&(raw.cpu, time)) } else { None };
+        let copied = if raw.has_copy {
+            self.copies.remove(&(raw.cpu, time))
+        } else {
+            None
+        };
         self.processes.get_or_look_up(raw.pid, &self.host);
         let process = self.process_row(raw.pid);
         let thread = self.thread_row(raw.pid, raw.tid, process);
@@ -218,13 +247,19 @@ impl<H: Host, C: Chunks, K: KernelSide> Recorder<H, C, K> {
             // The registers are those of the program before.
             (user, user_hash, outcome) = (Rc::default(), 0, Outcome::NoMappings);
         }
-        let space = if user.is_empty() { None } else { self.address_space(raw.pid) };
+        let space = if user.is_empty() {
+            None
+        } else {
+            self.address_space(raw.pid)
+        };
         if let Some(space) = &space {
             if raw.outcome == stats::Outcome::NoMappings {
                 self.wanting_tables.insert(raw.pid);
             }
             if let Some(copied) = copied {
-                let first_is_return = user.first().is_some_and(|frame| frame & FRAME_IS_INSTRUCTION == 0);
+                let first_is_return = user
+                    .first()
+                    .is_some_and(|frame| frame & FRAME_IS_INSTRUCTION == 0);
                 let walked = self.finish_walk(space, &copied, first_is_return, time);
                 user = walked.0.into();
                 outcome = walked.1;
@@ -288,9 +323,15 @@ impl<H: Host, C: Chunks, K: KernelSide> Recorder<H, C, K> {
         now: u64,
     ) -> (Vec<u64>, Outcome) {
         self.tables.build(space, &mut self.executables, now);
-        let snapshot = Snapshot { registers: copied.registers, is_return, stack: &copied.bytes };
-        let walked = self.tables.walk(space, &self.executables, &snapshot, self.max_frames);
-        (walked.frames, self::outcome(walked.outcome))
+        let snapshot = Snapshot {
+            registers: copied.registers,
+            is_return,
+            stack: &copied.bytes,
+        };
+        let walked = self
+            .tables
+            .walk(space, &self.executables, &snapshot, self.max_frames);
+        (walked.frames, outcome(walked.outcome))
     }
 
     /// The stack of both kinds of frames, each innermost first.
@@ -303,7 +344,11 @@ impl<H: Host, C: Chunks, K: KernelSide> Recorder<H, C, K> {
     ) -> Option<Id<Stack>> {
         let mut locations = Vec::with_capacity(user.len() + kernel.len());
         for (at, &frame) in kernel.iter().enumerate() {
-            let address = if at == 0 { CodeAddress::Instruction(frame) } else { CodeAddress::Return(frame) };
+            let address = if at == 0 {
+                CodeAddress::Instruction(frame)
+            } else {
+                CodeAddress::Return(frame)
+            };
             locations.push(self.kernel_location(address.lookup()));
         }
         for (at, &frame) in user.iter().enumerate() {
@@ -326,11 +371,22 @@ impl<H: Host, C: Chunks, K: KernelSide> Recorder<H, C, K> {
         self.profile.locations.intern(Location { mapping, address })
     }
 
-    fn user_location(&mut self, address: u64, space: Option<&AddressSpace>, process: Id<Process>) -> Id<Location> {
-        let resolved = space.and_then(|space| space.find(address)).and_then(|live| live.resolved.get());
+    fn user_location(
+        &mut self,
+        address: u64,
+        space: Option<&AddressSpace>,
+        process: Id<Process>,
+    ) -> Id<Location> {
+        let resolved = space
+            .and_then(|space| space.find(address))
+            .and_then(|live| live.resolved.get());
         let Some(resolved) = resolved else {
             let kind = MappingKind::Unknown(process);
-            let mapping = self.profile.mappings.intern(Mapping { kind, path: "[unknown]".into(), build_id: vec![] });
+            let mapping = self.profile.mappings.intern(Mapping {
+                kind,
+                path: "[unknown]".into(),
+                build_id: vec![],
+            });
             return self.profile.locations.intern(Location { mapping, address });
         };
         let executable = self.executables.get_mut(resolved.executable);
@@ -340,22 +396,32 @@ impl<H: Host, C: Chunks, K: KernelSide> Recorder<H, C, K> {
             Kind::Vdso => MappingKind::Vdso,
             Kind::Anonymous => MappingKind::Anonymous(process),
         };
-        let row = || Mapping { kind, path: executable.path.clone(), build_id: executable.build_id.clone() };
+        let row = || Mapping {
+            kind,
+            path: executable.path.clone(),
+            build_id: executable.build_id.clone(),
+        };
         let mapping = match (executable.mapping, executable.kind) {
             (Some(mapping), _) => mapping,
             (None, Kind::Anonymous) => self.profile.mappings.intern(row()),
             (None, _) => {
                 let mapping = self.profile.mappings.intern(row());
                 executable.mapping = Some(mapping);
-                self.files.extend(executable.file.clone().map(|file| (mapping, file)));
+                self.files
+                    .extend(executable.file.clone().map(|file| (mapping, file)));
                 mapping
             }
         };
-        self.profile.locations.intern(Location { mapping, address: address.wrapping_sub(resolved.bias) })
+        self.profile.locations.intern(Location {
+            mapping,
+            address: address.wrapping_sub(resolved.bias),
+        })
     }
 
     fn process_row(&mut self, pid: u32) -> Id<Process> {
-        let Some(live) = self.processes.get_mut(pid) else { unreachable!("looked up before") };
+        let Some(live) = self.processes.get_mut(pid) else {
+            unreachable!("looked up before")
+        };
         if let Some(row) = live.row {
             return row;
         }
@@ -365,7 +431,14 @@ impl<H: Host, C: Chunks, K: KernelSide> Recorder<H, C, K> {
             live.exe = self.host.exe(pid);
         }
         let owner = owner.unwrap_or_default();
-        let Live { ppid, name, kernel_thread, exe, since, .. } = &*live;
+        let Live {
+            ppid,
+            name,
+            kernel_thread,
+            exe,
+            since,
+            ..
+        } = &*live;
         let row = self.profile.processes.intern(Process {
             pid,
             ppid: *ppid,
@@ -382,18 +455,31 @@ impl<H: Host, C: Chunks, K: KernelSide> Recorder<H, C, K> {
     }
 
     fn thread_row(&mut self, pid: u32, tid: u32, process: Id<Process>) -> Id<Thread> {
-        let Some(live) = self.processes.get_mut(pid) else { unreachable!("looked up before") };
+        let Some(live) = self.processes.get_mut(pid) else {
+            unreachable!("looked up before")
+        };
         let name = &live.name;
         let host = &self.host;
         let thread = live.threads.entry(tid).or_insert_with(|| {
             // The first thread's name is the process's; another's was not told, so it ran before.
-            let named = if tid == pid { None } else { host.thread_name(pid, tid) };
-            LiveThread { name: named.map_or_else(|| name.clone(), |name| text(&name)), row: None }
+            let named = if tid == pid {
+                None
+            } else {
+                host.thread_name(pid, tid)
+            };
+            LiveThread {
+                name: named.map_or_else(|| name.clone(), |name| text(&name)),
+                row: None,
+            }
         });
         if let Some(row) = thread.row {
             return row;
         }
-        let row = self.profile.threads.intern(Thread { process, tid, name: thread.name.clone() });
+        let row = self.profile.threads.intern(Thread {
+            process,
+            tid,
+            name: thread.name.clone(),
+        });
         thread.row = Some(row);
         row
     }

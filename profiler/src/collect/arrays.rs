@@ -46,7 +46,12 @@ impl<T: Pod> MappedArray<T> {
         if memory == libc::MAP_FAILED {
             return Err(io::Error::last_os_error());
         }
-        Ok(Self { memory: memory.cast(), len, map, elements: PhantomData })
+        Ok(Self {
+            memory: memory.cast(),
+            len,
+            map,
+            elements: PhantomData,
+        })
     }
 
     /// The elements, for writing.
@@ -95,7 +100,10 @@ pub struct BpfChunks {
 impl BpfChunks {
     /// No chunks yet; they will go into `outer`.
     pub fn new(outer: MapData) -> Self {
-        Self { outer, chunks: Vec::new() }
+        Self {
+            outer,
+            chunks: Vec::new(),
+        }
     }
 }
 
@@ -110,7 +118,11 @@ impl Chunks for BpfChunks {
         let map = MapData::create(definition, "blocks", None).map_err(io::Error::other)?;
         let chunk = MappedArray::new(map)?;
         // One update of a map in a map waits some 10 ms, until no program uses the old content.
-        update(self.outer.fd().as_fd(), &(self.chunks.len() as u32), &chunk.fd().as_raw_fd())?;
+        update(
+            self.outer.fd().as_fd(),
+            &(self.chunks.len() as u32),
+            &chunk.fd().as_raw_fd(),
+        )?;
         self.chunks.push(chunk);
         Ok(())
     }
@@ -159,6 +171,17 @@ pub fn update(map: BorrowedFd<'_>, key: &u32, value: &i32) -> io::Result<()> {
 /// `attributes` is what the command expects.
 unsafe fn bpf<T>(command: libc::c_int, attributes: &T) -> io::Result<()> {
     // SAFETY: the caller's promise.
-    let result = unsafe { libc::syscall(libc::SYS_bpf, command, std::ptr::from_ref(attributes), size_of::<T>()) };
-    if result < 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
+    let result = unsafe {
+        libc::syscall(
+            libc::SYS_bpf,
+            command,
+            std::ptr::from_ref(attributes),
+            size_of::<T>(),
+        )
+    };
+    if result < 0 {
+        Err(io::Error::last_os_error())
+    } else {
+        Ok(())
+    }
 }

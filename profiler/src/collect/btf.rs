@@ -27,8 +27,13 @@ pub fn offsets() -> Result<Offsets> {
 
 /// The byte offset of a direct member of a structure.
 fn member_offset(btf: &Btf, structure: &str, field: &str) -> Result<u32> {
-    for candidate in btf.resolve_types_by_name(structure).with_context(|| format!("BTF has no {structure}"))? {
-        let Type::Struct(candidate) = candidate else { continue };
+    for candidate in btf
+        .resolve_types_by_name(structure)
+        .with_context(|| format!("BTF has no {structure}"))?
+    {
+        let Type::Struct(candidate) = candidate else {
+            continue;
+        };
         for member in &candidate.members {
             if btf.resolve_name(member).is_ok_and(|name| name == field) {
                 return Ok(member.bit_offset() / 8);
@@ -48,7 +53,12 @@ mod tests {
             println!("NOT RUN: this kernel has no {VMLINUX}");
             return;
         }
-        let Offsets { task_pid, task_tgid, task_flags, task_mm } = offsets().unwrap();
+        let Offsets {
+            task_pid,
+            task_tgid,
+            task_flags,
+            task_mm,
+        } = offsets().unwrap();
         assert_eq!(task_tgid, task_pid + 4);
         assert_ne!(task_flags, task_mm);
     }

@@ -8,7 +8,8 @@ use std::{fs, io};
 /// If sysfs cannot be read.
 pub fn online() -> io::Result<Vec<u32>> {
     let list = fs::read_to_string("/sys/devices/system/cpu/online")?;
-    parse_list(list.trim()).ok_or_else(|| io::Error::other("/sys/devices/system/cpu/online is not a list of CPUs"))
+    parse_list(list.trim())
+        .ok_or_else(|| io::Error::other("/sys/devices/system/cpu/online is not a list of CPUs"))
 }
 
 /// Parses the kernel's list format: `0-3,7`.

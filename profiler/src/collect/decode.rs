@@ -45,15 +45,21 @@ impl<'a> Fields<'a> {
     }
 
     fn u16(&mut self) -> Result<u16, DecodeError> {
-        Ok(u16::from_ne_bytes(self.take(2)?.try_into().expect("2 bytes were taken")))
+        Ok(u16::from_ne_bytes(
+            self.take(2)?.try_into().expect("2 bytes were taken"),
+        ))
     }
 
     fn u32(&mut self) -> Result<u32, DecodeError> {
-        Ok(u32::from_ne_bytes(self.take(4)?.try_into().expect("4 bytes were taken")))
+        Ok(u32::from_ne_bytes(
+            self.take(4)?.try_into().expect("4 bytes were taken"),
+        ))
     }
 
     fn u64(&mut self) -> Result<u64, DecodeError> {
-        Ok(u64::from_ne_bytes(self.take(8)?.try_into().expect("8 bytes were taken")))
+        Ok(u64::from_ne_bytes(
+            self.take(8)?.try_into().expect("8 bytes were taken"),
+        ))
     }
 
     /// Text up to its terminating zero, which padding follows.
@@ -63,7 +69,11 @@ impl<'a> Fields<'a> {
     }
 
     fn header(&mut self) -> Result<Header, DecodeError> {
-        Ok(Header { kind: self.u32()?, cpu: self.u32()?, time: self.u64()? })
+        Ok(Header {
+            kind: self.u32()?,
+            cpu: self.u32()?,
+            time: self.u64()?,
+        })
     }
 }
 
@@ -78,9 +88,16 @@ pub fn record(bytes: &[u8]) -> Result<Record, DecodeError> {
         kind::SAMPLE => Record::Event(sample(header, &mut fields)?),
         kind::STACK => Record::Stack(stack(header, &mut fields)?),
         kind::IMAGE => {
-            let Image { header, pid, parent } = Image { header, pid: fields.u32()?, parent: fields.u32()? };
+            let Image { header, pid, parent } = Image {
+                header,
+                pid: fields.u32()?,
+                parent: fields.u32()?,
+            };
             let parent = (parent != 0).then_some(parent);
-            Record::Event(Event { time: header.time, what: What::Image { pid, parent } })
+            Record::Event(Event {
+                time: header.time,
+                what: What::Image { pid, parent },
+            })
         }
         kind::COPY => Record::Copy(copy(header, &mut fields)?),
         unknown => return Err(DecodeError::UnknownKind(unknown)),
@@ -112,14 +129,29 @@ fn sample(header: Header, fields: &mut Fields<'_>) -> Result<Event, DecodeError>
         kernel_thread: sample.flags & SAMPLE_KERNEL_THREAD != 0,
         has_copy: sample.flags & SAMPLE_HAS_COPY != 0,
     };
-    Ok(Event { time: header.time, what: What::Sample(raw) })
+    Ok(Event {
+        time: header.time,
+        what: What::Sample(raw),
+    })
 }
 
 fn stack(header: Header, fields: &mut Fields<'_>) -> Result<RawStack, DecodeError> {
-    let head = StackHeader { header, hash: fields.u64()?, frames: fields.u32()?, kernel: fields.u32()? };
+    let head = StackHeader {
+        header,
+        hash: fields.u64()?,
+        frames: fields.u32()?,
+        kernel: fields.u32()?,
+    };
     let bytes = fields.take((head.frames as usize).saturating_mul(8))?;
-    let frames = bytes.chunks_exact(8).map(|frame| u64::from_ne_bytes(frame.try_into().expect("8 bytes"))).collect();
-    Ok(RawStack { hash: head.hash, kernel: head.kernel != 0, frames })
+    let frames = bytes
+        .chunks_exact(8)
+        .map(|frame| u64::from_ne_bytes(frame.try_into().expect("8 bytes")))
+        .collect();
+    Ok(RawStack {
+        hash: head.hash,
+        kernel: head.kernel != 0,
+        frames,
+    })
 }
 
 fn copy(header: Header, fields: &mut Fields<'_>) -> Result<RawCopy, DecodeError> {
@@ -128,10 +160,20 @@ fn copy(header: Header, fields: &mut Fields<'_>) -> Result<RawCopy, DecodeError>
         pid: fields.u32()?,
         bytes: fields.u32()?,
         address: fields.u64()?,
-        registers: Registers { ip: fields.u64()?, sp: fields.u64()?, bp: fields.u64()? },
+        registers: Registers {
+            ip: fields.u64()?,
+            sp: fields.u64()?,
+            bp: fields.u64()?,
+        },
     };
     let bytes = fields.take(head.bytes as usize)?.to_vec();
-    Ok(RawCopy { cpu: header.cpu, time: header.time, address: head.address, registers: head.registers, bytes })
+    Ok(RawCopy {
+        cpu: header.cpu,
+        time: header.time,
+        address: head.address,
+        registers: head.registers,
+        bytes,
+    })
 }
 
 /// A record of perf's side band.
@@ -161,7 +203,9 @@ const PROT_EXEC: u32 = 4;
 /// # Errors
 /// If it is shorter than its kind demands.
 pub fn side_band(bytes: &[u8]) -> Result<SideBand, DecodeError> {
-    let (body, time) = bytes.split_at_checked(bytes.len().saturating_sub(8)).ok_or(DecodeError::Short)?;
+    let (body, time) = bytes
+        .split_at_checked(bytes.len().saturating_sub(8))
+        .ok_or(DecodeError::Short)?;
     let time = Fields(time).u64()?;
     let mut fields = Fields(body);
     let (kind, misc, _size) = (fields.u32()?, fields.u16()?, fields.u16()?);
@@ -172,12 +216,23 @@ pub fn side_band(bytes: &[u8]) -> Result<SideBand, DecodeError> {
         }
         RECORD_COMM => {
             let (pid, tid) = (fields.u32()?, fields.u32()?);
-            What::Comm { pid, tid, name: fields.text(), exec: misc & MISC_COMM_EXEC != 0 }
+            What::Comm {
+                pid,
+                tid,
+                name: fields.text(),
+                exec: misc & MISC_COMM_EXEC != 0,
+            }
         }
         RECORD_FORK | RECORD_EXIT => {
-            let (pid, parent_pid, tid, parent_tid) = (fields.u32()?, fields.u32()?, fields.u32()?, fields.u32()?);
+            let (pid, parent_pid, tid, parent_tid) =
+                (fields.u32()?, fields.u32()?, fields.u32()?, fields.u32()?);
             if kind == RECORD_FORK {
-                What::Fork { pid, tid, parent_pid, parent_tid }
+                What::Fork {
+                    pid,
+                    tid,
+                    parent_pid,
+                    parent_tid,
+                }
             } else {
                 What::Exit { pid, tid }
             }
@@ -201,7 +256,8 @@ fn mmap2(fields: &mut Fields<'_>, misc: u16) -> Result<Option<What>, DecodeError
         fields.take(3)?;
         build_id = fields.take(20)?[..size].to_vec();
     } else {
-        let (major, minor, number, _generation) = (fields.u32()?, fields.u32()?, fields.u64()?, fields.u64()?);
+        let (major, minor, number, _generation) =
+            (fields.u32()?, fields.u32()?, fields.u64()?, fields.u64()?);
         if number != 0 {
             inode = Some((u64::from(major) << 32 | u64::from(minor), number));
         }
@@ -211,7 +267,14 @@ fn mmap2(fields: &mut Fields<'_>, misc: u16) -> Result<Option<What>, DecodeError
         return Ok(None);
     }
     let end = start.saturating_add(length);
-    let mapping = RawMapping { start, end, file_offset, path: fields.text(), build_id, inode };
+    let mapping = RawMapping {
+        start,
+        end,
+        file_offset,
+        path: fields.text(),
+        build_id,
+        inode,
+    };
     Ok(Some(What::Mmap { pid, mapping }))
 }
 
@@ -226,20 +289,32 @@ mod tests {
     #[test]
     fn a_stack_is_read_with_the_frames_it_has() {
         let record_bytes = bytes(&[kind::STACK, 0, 5, 0, 7, 0, 2, 1, 0x10, 0, 0x20, 0]);
-        let stack = RawStack { hash: 7, kernel: true, frames: vec![0x10, 0x20] };
+        let stack = RawStack {
+            hash: 7,
+            kernel: true,
+            frames: vec![0x10, 0x20],
+        };
         assert_eq!(record(&record_bytes), Ok(Record::Stack(stack)));
         assert_eq!(record(&record_bytes[..44]), Err(DecodeError::Short));
     }
 
     #[test]
     fn a_stack_that_claims_more_frames_than_it_has_is_refused() {
-        assert_eq!(record(&bytes(&[kind::STACK, 0, 5, 0, 7, 0, u32::MAX, 1])), Err(DecodeError::Short));
+        assert_eq!(
+            record(&bytes(&[kind::STACK, 0, 5, 0, 7, 0, u32::MAX, 1])),
+            Err(DecodeError::Short)
+        );
     }
 
     #[test]
     fn fork_and_exec_differ_by_the_parent() {
         let image = |parent| record(&bytes(&[kind::IMAGE, 0, 5, 0, 9, parent]));
-        let event = |parent| Ok(Record::Event(Event { time: 5, what: What::Image { pid: 9, parent } }));
+        let event = |parent| {
+            Ok(Record::Event(Event {
+                time: 5,
+                what: What::Image { pid: 9, parent },
+            }))
+        };
         assert_eq!(image(0), event(None));
         assert_eq!(image(3), event(Some(3)));
         assert_eq!(record(&bytes(&[99, 0, 5, 0])), Err(DecodeError::UnknownKind(99)));
@@ -252,7 +327,12 @@ mod tests {
         record[4..6].copy_from_slice(&MISC_COMM_EXEC.to_ne_bytes());
         record.extend_from_slice(b"sh\0\0\0\0\0\0");
         record.extend_from_slice(&99u64.to_ne_bytes());
-        let what = What::Comm { pid: 17, tid: 18, name: b"sh".to_vec(), exec: true };
+        let what = What::Comm {
+            pid: 17,
+            tid: 18,
+            name: b"sh".to_vec(),
+            exec: true,
+        };
         assert_eq!(side_band(&record), Ok(SideBand::Event(Event { time: 99, what })));
         for length in 0..record.len() {
             let _ = side_band(&record[..length]);
@@ -261,7 +341,12 @@ mod tests {
 
     #[test]
     fn an_executable_mapping_comes_with_its_build_id() {
-        let mut record = bytes(&[RECORD_MMAP2, u32::from(MISC_MMAP_BUILD_ID) /* misc, size */, 17, 17]);
+        let mut record = bytes(&[
+            RECORD_MMAP2,
+            u32::from(MISC_MMAP_BUILD_ID), /* misc, size */
+            17,
+            17,
+        ]);
         for word in [0x1000u64, 0x2000, 0x3000] {
             record.extend_from_slice(&word.to_ne_bytes());
         }
@@ -270,10 +355,20 @@ mod tests {
         record.extend_from_slice(&bytes(&[PROT_EXEC | 1, 0]));
         record.extend_from_slice(b"/bin/sh\0");
         record.extend_from_slice(&99u64.to_ne_bytes());
-        let Ok(SideBand::Event(Event { what: What::Mmap { pid: 17, mapping }, .. })) = side_band(&record) else {
+        let Ok(SideBand::Event(Event {
+            what: What::Mmap { pid: 17, mapping },
+            ..
+        })) = side_band(&record)
+        else {
             panic!("not an mmap: {:?}", side_band(&record));
         };
-        assert_eq!((mapping.start, mapping.end, mapping.file_offset), (0x1000, 0x3000, 0x3000));
-        assert_eq!((mapping.path.as_slice(), mapping.build_id.as_slice()), (&b"/bin/sh"[..], &[0xab, 0xab][..]));
+        assert_eq!(
+            (mapping.start, mapping.end, mapping.file_offset),
+            (0x1000, 0x3000, 0x3000)
+        );
+        assert_eq!(
+            (mapping.path.as_slice(), mapping.build_id.as_slice()),
+            (&b"/bin/sh"[..], &[0xab, 0xab][..])
+        );
     }
 }

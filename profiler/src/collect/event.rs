@@ -19,11 +19,21 @@ pub enum What {
     /// A process got a new image, by fork (with a parent) or exec; the time is the image's id.
     Image { pid: u32, parent: Option<u32> },
     /// A thread got a name; `exec` if because it runs a new program.
-    Comm { pid: u32, tid: u32, name: Vec<u8>, exec: bool },
+    Comm {
+        pid: u32,
+        tid: u32,
+        name: Vec<u8>,
+        exec: bool,
+    },
     /// A process mapped executable memory.
     Mmap { pid: u32, mapping: RawMapping },
     /// A thread was created; a process, if `tid == pid`.
-    Fork { pid: u32, tid: u32, parent_pid: u32, parent_tid: u32 },
+    Fork {
+        pid: u32,
+        tid: u32,
+        parent_pid: u32,
+        parent_tid: u32,
+    },
     /// A thread ended.
     Exit { pid: u32, tid: u32 },
 }

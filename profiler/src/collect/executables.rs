@@ -140,7 +140,10 @@ impl Executables {
 
     fn remember(&mut self, raw: &RawMapping, id: ExecutableId) {
         match (raw.build_id.is_empty(), raw.inode) {
-            (false, _) => drop(self.by_build_id.insert((raw.build_id.clone(), raw.path.clone()), id)),
+            (false, _) => drop(
+                self.by_build_id
+                    .insert((raw.build_id.clone(), raw.path.clone()), id),
+            ),
             (true, Some(inode)) => drop(self.by_inode.insert((inode, raw.path.clone()), id)),
             (true, None) => drop(self.by_path.insert(raw.path.clone(), id)),
         }
@@ -203,7 +206,9 @@ impl Executable {
     fn bias(&self, raw: &RawMapping) -> u64 {
         let as_file_offset = raw.start.wrapping_sub(raw.file_offset);
         match self.kind {
-            Kind::Elf | Kind::Vdso => elf::bias(&self.segments, raw.start, raw.file_offset).unwrap_or(as_file_offset),
+            Kind::Elf | Kind::Vdso => {
+                elf::bias(&self.segments, raw.start, raw.file_offset).unwrap_or(as_file_offset)
+            }
             Kind::Opaque => as_file_offset,
             Kind::Anonymous => 0,
         }
@@ -239,13 +244,26 @@ fn is_anonymous(path: &[u8]) -> bool {
 }
 
 fn anonymous(path: &[u8]) -> Executable {
-    let raw = RawMapping { path: path.to_vec(), ..RawMapping::default() };
-    Executable { kind: Kind::Anonymous, path: "[anon]".to_owned(), ..Executable::opaque(&raw) }
+    let raw = RawMapping {
+        path: path.to_vec(),
+        ..RawMapping::default()
+    };
+    Executable {
+        kind: Kind::Anonymous,
+        path: "[anon]".to_owned(),
+        ..Executable::opaque(&raw)
+    }
 }
 
 fn vdso() -> Executable {
-    let raw = RawMapping { path: b"[vdso]".to_vec(), ..RawMapping::default() };
-    let mut executable = Executable { kind: Kind::Vdso, ..Executable::opaque(&raw) };
+    let raw = RawMapping {
+        path: b"[vdso]".to_vec(),
+        ..RawMapping::default()
+    };
+    let mut executable = Executable {
+        kind: Kind::Vdso,
+        ..Executable::opaque(&raw)
+    };
     if let Some(image) = vdso_image()
         && let Ok(elf) = Elf::parse(image.as_slice())
     {
@@ -261,7 +279,10 @@ fn vdso_image() -> Option<Vec<u8>> {
     let maps = std::fs::read_to_string("/proc/self/maps").ok()?;
     let line = maps.lines().find(|line| line.ends_with("[vdso]"))?;
     let (start, end) = line.split_once(' ')?.0.split_once('-')?;
-    let (start, end) = (u64::from_str_radix(start, 16).ok()?, u64::from_str_radix(end, 16).ok()?);
+    let (start, end) = (
+        u64::from_str_radix(start, 16).ok()?,
+        u64::from_str_radix(end, 16).ok()?,
+    );
     let mut image = vec![0; usize::try_from(end.checked_sub(start)?).ok()?];
     let memory = File::open("/proc/self/mem").ok()?;
     std::os::unix::fs::FileExt::read_exact_at(&memory, &mut image, start).ok()?;

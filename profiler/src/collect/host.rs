@@ -52,6 +52,9 @@ impl Host for ProcFs {
         let ours = || proc_fs::open_path(&mapping.path);
         // Without a build id nothing would tell our file of that name from the process's.
         let fallback = if mapping.build_id.is_empty() { None } else { ours() };
-        proc_fs::open_mapping(pid, mapping).into_iter().chain(fallback).collect()
+        proc_fs::open_mapping(pid, mapping)
+            .into_iter()
+            .chain(fallback)
+            .collect()
     }
 }

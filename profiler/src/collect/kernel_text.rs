@@ -21,7 +21,9 @@ pub struct KernelText {
 impl KernelText {
     /// Reads `/proc/modules`, which shows addresses to the privileged only; without them all is "the kernel".
     pub fn read() -> Self {
-        Self { modules: parse(&fs::read_to_string("/proc/modules").unwrap_or_default()) }
+        Self {
+            modules: parse(&fs::read_to_string("/proc/modules").unwrap_or_default()),
+        }
     }
 
     /// What holds the address.
@@ -32,7 +34,11 @@ impl KernelText {
             Some(module) => (MappingKind::KernelModule, format!("[{}]", module.name)),
             None => (MappingKind::Kernel, "[kernel.kallsyms]".to_owned()),
         };
-        Mapping { kind, path, build_id: Vec::new() }
+        Mapping {
+            kind,
+            path,
+            build_id: Vec::new(),
+        }
     }
 }
 
@@ -44,7 +50,11 @@ fn parse(text: &str) -> Vec<Module> {
             let mut fields = line.split_ascii_whitespace();
             let (name, size) = (fields.next()?, fields.next()?.parse::<u64>().ok()?);
             let start = u64::from_str_radix(fields.nth(3)?.strip_prefix("0x")?, 16).ok()?;
-            (start != 0).then(|| Module { start, end: start.saturating_add(size), name: name.to_owned() })
+            (start != 0).then(|| Module {
+                start,
+                end: start.saturating_add(size),
+                name: name.to_owned(),
+            })
         })
         .collect();
     modules.sort_by_key(|module| module.start);
@@ -54,7 +64,9 @@ fn parse(text: &str) -> Vec<Module> {
 /// The running kernel's build id, hexadecimal; empty if it cannot be learned.
 pub fn build_id() -> String {
     let notes = fs::read("/sys/kernel/notes").unwrap_or_default();
-    parse_notes(&notes).map(|id| id.iter().map(|byte| format!("{byte:02x}")).collect()).unwrap_or_default()
+    parse_notes(&notes)
+        .map(|id| id.iter().map(|byte| format!("{byte:02x}")).collect())
+        .unwrap_or_default()
 }
 
 /// ELF notes: name size, descriptor size, type, name, descriptor, each padded to 4 bytes. `NT_GNU_BUILD_ID` is 3.

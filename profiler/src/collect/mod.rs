@@ -1,2 +1,38 @@
 //! Runs the probes and turns what the kernel sends into a profile.
+//!
+//! ```text
+//!  rings ─ decode ─▶ Event ─ (in order of time) ─ apply ─▶ Profile ─▶ Delta
+//!                                                  │  ▲
+//!                            processes, executables   tables ─▶ the kernel side's maps
+//! ```
+//!
+//! [`decode`] is the only place that reads the kernel's bytes, [`apply`] the only place that changes a profile while
+//! recording; [`session`] drives them. Everything between is plain values, tested without a kernel.
+
+pub mod address_space;
+pub mod apply;
+pub mod arrays;
+pub mod btf;
+pub mod clock;
+pub mod cpus;
+pub mod decode;
+pub mod event;
+pub mod executables;
+pub mod host;
+pub mod kernel_maps;
+pub mod kernel_text;
+pub mod metadata;
+pub mod object;
+pub mod options;
+pub mod own_cost;
+pub mod perf_event;
+pub mod proc_fs;
+pub mod processes;
+pub mod quality;
+pub mod session;
+pub mod side_band;
+pub mod tables;
 pub mod unwind;
+
+pub use options::Options;
+pub use session::{Batch, Session, Stopper};

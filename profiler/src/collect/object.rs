@@ -8,17 +8,15 @@ use aya::{
     maps::{HashMap, Map, MapData, PerCpuArray, RingBuf},
     programs::{BtfTracePoint, PerfEvent},
 };
-use profiler_common::{
-    config::{
-        COMM_PATTERN, Config, FLAG_BY_CGROUP, FLAG_BY_COMM, FLAG_BY_PID, FLAG_BY_TID, FLAG_KERNEL, FLAG_USER,
-        MAX_USER_FRAMES,
-    },
-    unwind::{Mapping, Rule, Space},
+use profiler_common::config::{
+    COMM_PATTERN, Config, FLAG_BY_CGROUP, FLAG_BY_COMM, FLAG_BY_PID, FLAG_BY_TID, FLAG_KERNEL, FLAG_USER,
+    MAX_USER_FRAMES,
 };
 
 use super::{
-    arrays::{self, BpfChunks, MappedArray},
+    arrays::{self, BpfChunks},
     btf,
+    kernel_maps::KernelMaps,
     options::Options,
 };
 
@@ -43,15 +41,30 @@ impl Sizes {
         // A sample is 64 bytes; a new stack some 300, a copied one up to 33 KiB but rare.
         let ring = (samples * 512).clamp(1 << 20, 1 << 26).next_power_of_two() as u32;
         if options.by_pid() {
-            Self { mappings: 1 << 15, processes: 1 << 12, ring }
+            Self {
+                mappings: 1 << 15,
+                processes: 1 << 12,
+                ring,
+            }
         } else {
-            Self { mappings: 1 << 17, processes: 1 << 15, ring: ring.max(1 << 22) }
+            Self {
+                mappings: 1 << 17,
+                processes: 1 << 15,
+                ring: ring.max(1 << 22),
+            }
         }
     }
 }
 
+/// A row of the map in which the programs remember the stacks they sent: plain data, to be zeroed.
+#[derive(Clone, Copy, Debug)]
+#[repr(transparent)]
+pub struct SeenRow(pub [u64; 1024]);
+
+// SAFETY: an array of integers.
+unsafe impl aya::Pod for SeenRow {}
+
 /// The loaded object and its maps.
-#[derive(Debug)]
 pub struct Object {
     /// What aya holds: programs and their links.
     pub ebpf: Ebpf,
@@ -59,26 +72,16 @@ pub struct Object {
     pub events: RingBuf<MapData>,
     /// What the programs count.
     pub counters: PerCpuArray<MapData, u64>,
-    /// The mapping pool.
-    pub mappings: MappedArray<Mapping>,
-    /// The dictionary of rules.
-    pub rules: MappedArray<Rule>,
-    /// Page indexes and rows.
-    pub chunks: Option<BpfChunks>,
-    /// Which part of the mapping pool a process uses.
-    pub spaces: HashMap<MapData, u32, Space>,
-    /// Which image a process runs.
-    pub images: HashMap<MapData, u32, u64>,
-    /// Wanted processes.
-    pub targets: HashMap<MapData, u32, u32>,
+    /// What the programs remember of stacks they sent.
+    pub seen: PerCpuArray<MapData, SeenRow>,
 }
 
 impl Object {
-    /// Loads the object with its configuration in read-only data.
+    /// Loads the object with its configuration in read-only data; the maps that unwinding reads come apart.
     ///
     /// # Errors
     /// If the kernel refuses: missing privileges, BTF or features. `profiler doctor` tells which.
-    pub fn load(options: &Options, sizes: Sizes) -> Result<Self> {
+    pub fn load(options: &Options, sizes: Sizes) -> Result<(Self, KernelMaps, BpfChunks)> {
         let config = config(options, sizes)?;
         let mut loader = EbpfLoader::new();
         let mut ebpf = loader
@@ -91,12 +94,17 @@ impl Object {
             .allow_unsupported_maps()
             .load(OBJECT)
             .context("cannot load the kernel side (run as root; `profiler doctor` says what is missing)")?;
-        let mut take = |name: &str| ebpf.take_map(name).with_context(|| format!("the kernel side has no map {name}"));
+        let mut take = |name: &str| {
+            ebpf.take_map(name)
+                .with_context(|| format!("the kernel side has no map {name}"))
+        };
         let events = RingBuf::try_from(take("EVENTS")?)?;
         let counters = PerCpuArray::try_from(take("COUNTERS")?)?;
         let mappings = arrays::mapped(take("MAPPINGS")?).context("cannot map the mapping pool")?;
         let rules = arrays::mapped(take("RULES")?).context("cannot map the dictionary of rules")?;
-        let Map::ArrayOfMaps(blocks) = take("BLOCKS")? else { bail!("BLOCKS is not an array of maps") };
+        let Map::ArrayOfMaps(blocks) = take("BLOCKS")? else {
+            bail!("BLOCKS is not an array of maps")
+        };
         let spaces = HashMap::try_from(take("SPACES")?)?;
         let images = HashMap::try_from(take("IMAGES")?)?;
         let mut targets: HashMap<_, u32, u32> = HashMap::try_from(take("TARGETS")?)?;
@@ -108,26 +116,51 @@ impl Object {
             target_threads.insert(tid, 1, 0)?;
         }
         if let Some(path) = &options.cgroup {
-            let cgroup = std::fs::File::open(path).with_context(|| format!("cannot open cgroup {}", path.display()))?;
-            let Map::Unsupported(map) = take("TARGET_CGROUP")? else { bail!("TARGET_CGROUP is not what it should be") };
+            let cgroup = std::fs::File::open(path)
+                .with_context(|| format!("cannot open cgroup {}", path.display()))?;
+            let Map::Unsupported(map) = take("TARGET_CGROUP")? else {
+                bail!("TARGET_CGROUP is not what it should be")
+            };
             let fd = std::os::fd::AsRawFd::as_raw_fd(&cgroup);
             arrays::update(map.fd().as_fd(), &0, &fd)
                 .with_context(|| format!("{} is not a cgroup v2 directory", path.display()))?;
         }
-        let chunks = Some(BpfChunks::new(blocks));
-        let mut object = Self { ebpf, events, counters, mappings, rules, chunks, spaces, images, targets };
+        let seen = PerCpuArray::try_from(take("SEEN")?)?;
+        let maps = KernelMaps {
+            mappings,
+            rules,
+            spaces,
+            images,
+            targets,
+        };
+        let mut object = Self {
+            ebpf,
+            events,
+            counters,
+            seen,
+        };
         object.attach_process_hooks()?;
-        Ok(object)
+        Ok((object, maps, BpfChunks::new(blocks)))
     }
 
     /// Exec and fork, which come before the first sample.
     fn attach_process_hooks(&mut self) -> Result<()> {
         let btf = Btf::from_sys_fs().context("cannot read the kernel's BTF")?;
-        for (name, tracepoint) in [("process_fork", "sched_process_fork"), ("process_exec", "sched_process_exec")] {
-            let program: &mut BtfTracePoint =
-                self.ebpf.program_mut(name).with_context(|| format!("the kernel side has no {name}"))?.try_into()?;
-            program.load(tracepoint, &btf).with_context(|| format!("the kernel refuses program {name}"))?;
-            program.attach().with_context(|| format!("cannot attach {name} to {tracepoint}"))?;
+        for (name, tracepoint) in [
+            ("process_fork", "sched_process_fork"),
+            ("process_exec", "sched_process_exec"),
+        ] {
+            let program: &mut BtfTracePoint = self
+                .ebpf
+                .program_mut(name)
+                .with_context(|| format!("the kernel side has no {name}"))?
+                .try_into()?;
+            program
+                .load(tracepoint, &btf)
+                .with_context(|| format!("the kernel refuses program {name}"))?;
+            program
+                .attach()
+                .with_context(|| format!("cannot attach {name} to {tracepoint}"))?;
         }
         Ok(())
     }
@@ -137,9 +170,14 @@ impl Object {
     /// # Errors
     /// If the kernel refuses it.
     pub fn load_sampler(&mut self) -> Result<std::os::fd::OwnedFd> {
-        let program: &mut PerfEvent =
-            self.ebpf.program_mut("cpu").context("the kernel side has no program cpu")?.try_into()?;
-        program.load().context("the kernel refuses the sampler (`profiler doctor` says what is missing)")?;
+        let program: &mut PerfEvent = self
+            .ebpf
+            .program_mut("cpu")
+            .context("the kernel side has no program cpu")?
+            .try_into()?;
+        program
+            .load()
+            .context("the kernel refuses the sampler (`profiler doctor` says what is missing)")?;
         Ok(program.fd()?.as_fd().try_clone_to_owned()?)
     }
 }
@@ -147,7 +185,10 @@ impl Object {
 fn config(options: &Options, sizes: Sizes) -> Result<Config> {
     let mut comm = [0; COMM_PATTERN];
     if let Some(pattern) = &options.comm {
-        let Some(place) = comm.get_mut(..pattern.len()).filter(|place| place.len() < COMM_PATTERN) else {
+        let Some(place) = comm
+            .get_mut(..pattern.len())
+            .filter(|place| place.len() < COMM_PATTERN)
+        else {
             bail!("--comm {pattern:?} is too long: a thread's name has at most 15 bytes, a pattern 31");
         };
         place.copy_from_slice(pattern.as_bytes());

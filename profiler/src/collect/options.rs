@@ -47,7 +47,10 @@ impl Options {
     pub fn filters(&self) -> Vec<String> {
         let pids = self.pids.iter().flatten().map(|pid| format!("pid {pid}"));
         let tids = self.tids.iter().map(|tid| format!("tid {tid}"));
-        let cgroup = self.cgroup.iter().map(|path| format!("cgroup {}", path.display()));
+        let cgroup = self
+            .cgroup
+            .iter()
+            .map(|path| format!("cgroup {}", path.display()));
         let comm = self.comm.iter().map(|glob| format!("comm {glob}"));
         pids.chain(tids).chain(cgroup).chain(comm).collect()
     }

@@ -53,7 +53,14 @@ pub fn attributes() -> perf_event_attr {
 pub fn open(attributes: &perf_event_attr, pid: i32, cpu: i32) -> io::Result<OwnedFd> {
     // SAFETY: the attributes are valid for reads of the size they state.
     let fd = unsafe {
-        libc::syscall(libc::SYS_perf_event_open, std::ptr::from_ref(attributes), pid, cpu, -1, PERF_FLAG_FD_CLOEXEC)
+        libc::syscall(
+            libc::SYS_perf_event_open,
+            std::ptr::from_ref(attributes),
+            pid,
+            cpu,
+            -1,
+            PERF_FLAG_FD_CLOEXEC,
+        )
     };
     if fd < 0 {
         return Err(io::Error::last_os_error());
@@ -81,15 +88,27 @@ impl Sampler {
     pub fn start(clock: Clock, period: u64, cpu: u32, program: BorrowedFd<'_>) -> io::Result<Self> {
         let mut attributes = attributes();
         (attributes.type_, attributes.config) = match clock {
-            Clock::CpuClock => (PERF_TYPE_SOFTWARE as u32, perf_sw_ids::PERF_COUNT_SW_CPU_CLOCK as u64),
+            Clock::CpuClock => (
+                PERF_TYPE_SOFTWARE as u32,
+                perf_sw_ids::PERF_COUNT_SW_CPU_CLOCK as u64,
+            ),
             Clock::Cycles => (PERF_TYPE_HARDWARE as u32, PERF_COUNT_HW_CPU_CYCLES as u64),
         };
         attributes.__bindgen_anon_1.sample_period = period;
         attributes.set_disabled(1);
         let event = open(&attributes, -1, cpu as i32)?;
-        ioctl(&event, PERF_EVENT_IOC_SET_BPF, program.as_raw_fd() as libc::c_ulong)?;
+        ioctl(
+            &event,
+            PERF_EVENT_IOC_SET_BPF,
+            program.as_raw_fd() as libc::c_ulong,
+        )?;
         ioctl(&event, PERF_EVENT_IOC_ENABLE, 0)?;
-        Ok(Self { cpu, event, period, periods_told: 0 })
+        Ok(Self {
+            cpu,
+            event,
+            period,
+            periods_told: 0,
+        })
     }
 
     /// How many periods passed since the last call, by perf's own count: that many samples there should have been.

@@ -29,7 +29,10 @@ const PF_KTHREAD: u64 = 0x0020_0000;
 /// If `/proc` cannot be read.
 pub fn pids() -> io::Result<Vec<u32>> {
     let entries = fs::read_dir("/proc")?;
-    Ok(entries.flatten().filter_map(|entry| entry.file_name().to_str()?.parse().ok()).collect())
+    Ok(entries
+        .flatten()
+        .filter_map(|entry| entry.file_name().to_str()?.parse().ok())
+        .collect())
 }
 
 /// What `/proc/PID/stat` says; `None` if the process is gone.
@@ -45,7 +48,11 @@ fn parse_stat(stat: &[u8]) -> Option<Stat> {
     let mut fields = rest.split_ascii_whitespace();
     let ppid = fields.nth(1)?.parse().ok()?;
     let flags: u64 = fields.nth(4)?.parse().ok()?;
-    Some(Stat { name: stat.get(open + 1..close)?.to_vec(), ppid, kernel_thread: flags & PF_KTHREAD != 0 })
+    Some(Stat {
+        name: stat.get(open + 1..close)?.to_vec(),
+        ppid,
+        kernel_thread: flags & PF_KTHREAD != 0,
+    })
 }
 
 /// The name of a thread; `None` if it is gone.
@@ -80,7 +87,9 @@ pub fn maps(pid: u32) -> Option<Vec<RawMapping>> {
 
 /// The executable lines of `/proc/PID/maps`. Bytes, not text: a path may be anything.
 fn parse_maps(text: &[u8]) -> Vec<RawMapping> {
-    text.split(|&byte| byte == b'\n').filter_map(parse_mapping).collect()
+    text.split(|&byte| byte == b'\n')
+        .filter_map(parse_mapping)
+        .collect()
 }
 
 /// `7f00-7f10 r-xp 00001000 08:01 1234    /path with spaces`.
@@ -100,7 +109,10 @@ fn parse_mapping(line: &[u8]) -> Option<RawMapping> {
     let (start, end) = range.split_once('-')?;
     let (major, minor) = device.split_once(':')?;
     let inode: u64 = inode.parse().ok()?;
-    let path = rest.iter().position(|&byte| byte != b' ').map_or(&[][..], |begin| &rest[begin..]);
+    let path = rest
+        .iter()
+        .position(|&byte| byte != b' ')
+        .map_or(&[][..], |begin| &rest[begin..]);
     Some(RawMapping {
         start: hex(start)?,
         end: hex(end)?,
@@ -130,7 +142,11 @@ fn in_root_of(pid: u32, path: &[u8]) -> Option<PathBuf> {
 }
 
 fn open_regular(path: &Path) -> Option<File> {
-    let file = OpenOptions::new().read(true).custom_flags(libc::O_NONBLOCK | libc::O_NOCTTY).open(path).ok()?;
+    let file = OpenOptions::new()
+        .read(true)
+        .custom_flags(libc::O_NONBLOCK | libc::O_NOCTTY)
+        .open(path)
+        .ok()?;
     file.metadata().ok()?.is_file().then_some(file)
 }
 
@@ -147,7 +163,9 @@ pub struct Owner {
 
 /// The owner of a process; `None` if it is gone.
 pub fn owner(pid: u32) -> Option<Owner> {
-    Some(parse_owner(&String::from_utf8_lossy(&fs::read(format!("/proc/{pid}/cgroup")).ok()?)))
+    Some(parse_owner(&String::from_utf8_lossy(
+        &fs::read(format!("/proc/{pid}/cgroup")).ok()?,
+    )))
 }
 
 /// Lines of `/proc/PID/cgroup` are `hierarchy:controllers:path`; hierarchy 0 is cgroup v2.
@@ -155,7 +173,8 @@ fn parse_owner(text: &str) -> Owner {
     let mut cgroup = "";
     for line in text.lines() {
         let mut parts = line.splitn(3, ':');
-        let (Some(hierarchy), Some(controllers), Some(path)) = (parts.next(), parts.next(), parts.next()) else {
+        let (Some(hierarchy), Some(controllers), Some(path)) = (parts.next(), parts.next(), parts.next())
+        else {
             continue;
         };
         // On hybrid hosts the v2 hierarchy may be unused (everything in `/`), and systemd's own tells more.
@@ -167,11 +186,17 @@ fn parse_owner(text: &str) -> Owner {
     }
     let unit = cgroup.rsplit('/').find(|part| is_unit(part)).unwrap_or_default();
     let container = cgroup.rsplit('/').find_map(container_id).unwrap_or_default();
-    Owner { cgroup: cgroup.to_owned(), unit: unit.to_owned(), container: container.to_owned() }
+    Owner {
+        cgroup: cgroup.to_owned(),
+        unit: unit.to_owned(),
+        container: container.to_owned(),
+    }
 }
 
 fn is_unit(part: &str) -> bool {
-    [".service", ".scope", ".socket", ".mount"].iter().any(|suffix| part.ends_with(suffix))
+    [".service", ".scope", ".socket", ".mount"]
+        .iter()
+        .any(|suffix| part.ends_with(suffix))
 }
 
 /// `docker-<id>.scope`, `cri-containerd-<id>.scope`, `crio-<id>`, `libpod-<id>.scope`, `/docker/<id>`: 64 hex digits.
@@ -188,7 +213,14 @@ mod tests {
     #[test]
     fn a_name_may_contain_parentheses() {
         let stat = parse_stat(b"17 (a) b (c) S 1 17 17 0 -1 2129984 0").unwrap();
-        assert_eq!(stat, Stat { name: b"a) b (c".to_vec(), ppid: 1, kernel_thread: true });
+        assert_eq!(
+            stat,
+            Stat {
+                name: b"a) b (c".to_vec(),
+                ppid: 1,
+                kernel_thread: true
+            }
+        );
         assert_eq!(parse_stat(b"17 (a"), None);
         assert_eq!(parse_stat(b""), None);
     }
@@ -210,7 +242,10 @@ mod tests {
     fn own_maps_hold_this_function() {
         let here = own_maps_hold_this_function as fn() as usize as u64;
         let maps = maps(std::process::id()).unwrap();
-        let mapping = maps.iter().find(|mapping| mapping.start <= here && here < mapping.end).unwrap();
+        let mapping = maps
+            .iter()
+            .find(|mapping| mapping.start <= here && here < mapping.end)
+            .unwrap();
         assert!(open_mapping(std::process::id(), mapping).is_some());
     }
 
@@ -218,9 +253,18 @@ mod tests {
     fn owners() {
         let id = "0123456789abcdef".repeat(4);
         let owner = parse_owner("0::/system.slice/nginx.service\n");
-        assert_eq!((owner.unit.as_str(), owner.container.as_str()), ("nginx.service", ""));
-        assert_eq!(parse_owner(&format!("0::/system.slice/docker-{id}.scope")).container, id);
-        assert_eq!(parse_owner(&format!("5:cpu:/x\n1:name=systemd:/docker/{id}\n0::/\n")).container, id);
+        assert_eq!(
+            (owner.unit.as_str(), owner.container.as_str()),
+            ("nginx.service", "")
+        );
+        assert_eq!(
+            parse_owner(&format!("0::/system.slice/docker-{id}.scope")).container,
+            id
+        );
+        assert_eq!(
+            parse_owner(&format!("5:cpu:/x\n1:name=systemd:/docker/{id}\n0::/\n")).container,
+            id
+        );
         assert_eq!(parse_owner("0::/\n").cgroup, "/");
         assert_eq!(parse_owner("nonsense"), Owner::default());
     }

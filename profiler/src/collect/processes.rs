@@ -74,7 +74,12 @@ impl Live {
 
     fn from_stat(pid: u32, stat: &Stat) -> Self {
         let name = text(&stat.name);
-        Self { ppid: stat.ppid, name, kernel_thread: stat.kernel_thread, ..Self::new(pid) }
+        Self {
+            ppid: stat.ppid,
+            name,
+            kernel_thread: stat.kernel_thread,
+            ..Self::new(pid)
+        }
     }
 }
 
@@ -118,16 +123,28 @@ impl Processes {
     pub fn get_or_look_up(&mut self, pid: u32, host: &impl Host) -> &mut Live {
         self.live.entry(pid).or_insert_with(|| match host.stat(pid) {
             Some(stat) => Live::from_stat(pid, &stat),
-            None => Live { name: format!("pid {pid}"), ..Live::new(pid) },
+            None => Live {
+                name: format!("pid {pid}"),
+                ..Live::new(pid)
+            },
         })
     }
 
     /// A thread was created. A new process starts as a copy of its parent.
     pub fn fork(&mut self, pid: u32, tid: u32, parent_pid: u32, parent_tid: u32, host: &impl Host) {
         let parent = self.get_or_look_up(parent_pid, host);
-        let inherited = parent.threads.get(&parent_tid).map_or_else(|| parent.name.clone(), |t| t.name.clone());
+        let inherited = parent
+            .threads
+            .get(&parent_tid)
+            .map_or_else(|| parent.name.clone(), |t| t.name.clone());
         if pid == parent_pid {
-            parent.threads.insert(tid, LiveThread { name: inherited, row: None });
+            parent.threads.insert(
+                tid,
+                LiveThread {
+                    name: inherited,
+                    row: None,
+                },
+            );
             return;
         }
         let child = Live {
@@ -191,7 +208,9 @@ impl Processes {
 
     /// A thread ended.
     pub fn exit(&mut self, time: u64, pid: u32, tid: u32) {
-        let Some(live) = self.live.get_mut(&pid) else { return };
+        let Some(live) = self.live.get_mut(&pid) else {
+            return;
+        };
         if tid == pid && live.ended.is_none() {
             // The last thread of a process may outlive its first by far; that case only costs a look-up later.
             live.ended = Some(time);

@@ -65,7 +65,12 @@ impl Ring {
         if memory == libc::MAP_FAILED {
             return Err(io::Error::last_os_error());
         }
-        Ok(Self { cpu, event, memory: memory.cast(), scratch: Vec::new() })
+        Ok(Self {
+            cpu,
+            event,
+            memory: memory.cast(),
+            scratch: Vec::new(),
+        })
     }
 
     /// The descriptor, readable when records wait.
@@ -99,7 +104,8 @@ impl Ring {
             // SAFETY: the data pages follow the first page, and `from + length` is at most their size.
             let data = unsafe { self.memory.add(PAGE + from) };
             // SAFETY: as above; the kernel does not write between tail and head.
-            self.scratch.extend_from_slice(unsafe { std::slice::from_raw_parts(data, length) });
+            self.scratch
+                .extend_from_slice(unsafe { std::slice::from_raw_parts(data, length) });
         }
     }
 

@@ -87,7 +87,9 @@ impl<C: Chunks, K: KernelSide> UnwindTables<C, K> {
     pub fn build(&mut self, space: &AddressSpace, executables: &mut Executables, now: u64) -> bool {
         let mut built = false;
         for mapping in space.mappings() {
-            let Some(resolved) = mapping.resolved.get() else { continue };
+            let Some(resolved) = mapping.resolved.get() else {
+                continue;
+            };
             let executable = executables.get_mut(resolved.executable);
             if !matches!(executable.table, TableState::Unbuilt) {
                 continue;
@@ -118,13 +120,24 @@ impl<C: Chunks, K: KernelSide> UnwindTables<C, K> {
     }
 
     /// Tells the kernel side about a process, unless it knows already.
-    pub fn publish(&mut self, pid: u32, image: u64, space: &AddressSpace, executables: &Executables, now: u64) {
+    pub fn publish(
+        &mut self,
+        pid: u32,
+        image: u64,
+        space: &AddressSpace,
+        executables: &Executables,
+        now: u64,
+    ) {
         if let Some(known) = self.published.get(&pid)
             && (known.image, known.generation, known.pending) == (image, space.generation(), false)
         {
             return;
         }
-        let entries: Vec<Mapping> = space.mappings().iter().map(|live| entry(live, executables)).collect();
+        let entries: Vec<Mapping> = space
+            .mappings()
+            .iter()
+            .map(|live| entry(live, executables))
+            .collect();
         let Some(extent) = self.spaces.allocate(entries.len() as u32) else {
             if !entries.is_empty() {
                 self.refused += 1;
@@ -138,9 +151,18 @@ impl<C: Chunks, K: KernelSide> UnwindTables<C, K> {
             generation: space.generation(),
             first: extent.first,
             count: entries.len() as u32,
-            pending: entries.iter().any(|entry| TableRef::unpack(entry.table).kind == TABLE_PENDING),
+            pending: entries
+                .iter()
+                .any(|entry| TableRef::unpack(entry.table).kind == TABLE_PENDING),
         };
-        if !self.kernel.publish(pid, Space { image, first: published.first, count: published.count }) {
+        if !self.kernel.publish(
+            pid,
+            Space {
+                image,
+                first: published.first,
+                count: published.count,
+            },
+        ) {
             self.refused += 1;
             self.spaces.release(extent.first, now);
             return;
@@ -153,7 +175,9 @@ impl<C: Chunks, K: KernelSide> UnwindTables<C, K> {
     /// A process was forked. The kernel side copied what it had for the parent; if that is no longer what we think,
     /// it is withdrawn, lest an extent is used again while the child still reads it.
     pub fn fork(&mut self, pid: u32, image: u64, parent: u32) {
-        let Some(copied) = self.kernel.space(pid) else { return };
+        let Some(copied) = self.kernel.space(pid) else {
+            return;
+        };
         if copied.image != image {
             return;
         }
@@ -197,7 +221,11 @@ impl<C: Chunks, K: KernelSide> UnwindTables<C, K> {
         snapshot: &Snapshot<'_>,
         max_frames: usize,
     ) -> Walked {
-        let mappings: Vec<Mapping> = space.mappings().iter().map(|live| entry(live, executables)).collect();
+        let mappings: Vec<Mapping> = space
+            .mappings()
+            .iter()
+            .map(|live| entry(live, executables))
+            .collect();
         walk::walk(&self.pool, &self.rules, &mappings, snapshot, max_frames)
     }
 }
@@ -205,8 +233,20 @@ impl<C: Chunks, K: KernelSide> UnwindTables<C, K> {
 /// A mapping as the kernel side reads it.
 fn entry(live: &LiveMapping, executables: &Executables) -> Mapping {
     let (begin, end) = (live.raw.start, live.raw.end);
-    let without_rows = |kind| Mapping { begin, end, bias: 0, table: TableRef { index: 0, pages: 0, kind }.pack() };
-    let Some(resolved) = live.resolved.get() else { return without_rows(TABLE_PENDING) };
+    let without_rows = |kind| Mapping {
+        begin,
+        end,
+        bias: 0,
+        table: TableRef {
+            index: 0,
+            pages: 0,
+            kind,
+        }
+        .pack(),
+    };
+    let Some(resolved) = live.resolved.get() else {
+        return without_rows(TABLE_PENDING);
+    };
     match executables.get(resolved.executable).table {
         TableState::Placed(placed) => placed.mapping(begin, end, resolved.bias),
         TableState::Unbuilt => without_rows(TABLE_PENDING),

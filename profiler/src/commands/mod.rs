@@ -8,6 +8,8 @@ use crate::cli::{Cli, Command};
 
 mod doctor;
 mod export;
+mod filter;
+mod output;
 mod record;
 mod report;
 mod top;

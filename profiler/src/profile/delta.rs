@@ -59,33 +59,48 @@ pub struct Mark {
     started: bool,
 }
 
-/// A delta that does not fit the profile it was given to: it refers to a row that is not there.
+/// A delta that does not fit the profile it was given to.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ExtendError {
-    /// The table that lacks the row.
-    pub table: &'static str,
-    /// The row that was referred to.
-    pub row: u32,
+pub enum ExtendError {
+    /// It refers to a row that is not there.
+    Missing {
+        /// The table that lacks the row.
+        table: &'static str,
+        /// The row that was referred to.
+        row: u32,
+    },
+    /// It brings a row again, whose id would then not be its position.
+    Repeated {
+        /// The table that has the row.
+        table: &'static str,
+        /// Where the row is already, or would be.
+        row: u32,
+    },
 }
 
 impl fmt::Display for ExtendError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "refers to row {} of {}, which is not there",
-            self.row, self.table
-        )
+        match self {
+            Self::Missing { table, row } => write!(f, "refers to row {row} of {table}, which is not there"),
+            Self::Repeated { table, row } => write!(f, "repeats row {row} of {table}"),
+        }
     }
 }
 
 impl std::error::Error for ExtendError {}
 
+const CHECKED: &str = "`check` found every row to be new";
+
 fn check<T>(table: &'static str, id: Id<T>, len: usize) -> Result<(), ExtendError> {
     if id.index() < len {
         Ok(())
     } else {
-        Err(ExtendError { table, row: id.raw() })
+        Err(ExtendError::Missing { table, row: id.raw() })
     }
+}
+
+fn repeated<T>(table: &'static str) -> impl Fn(Id<T>) -> ExtendError {
+    move |id| ExtendError::Repeated { table, row: id.raw() }
 }
 
 impl Profile {
@@ -127,7 +142,7 @@ impl Profile {
     /// Puts the next delta onto this profile. A delta that does not fit is refused whole: the profile stays as it was.
     ///
     /// # Errors
-    /// If the delta refers to a row that neither the profile nor the delta has.
+    /// If the delta refers to a row that neither the profile nor the delta has, or repeats a row.
     pub fn extend(&mut self, delta: Delta) -> Result<(), ExtendError> {
         self.check(&delta)?;
         let Delta {
@@ -148,30 +163,12 @@ impl Profile {
             self.metadata = metadata;
         }
         self.sample_types.extend(sample_types);
-        self.mappings.append(mappings).map_err(|id| ExtendError {
-            table: "mappings",
-            row: id.raw(),
-        })?;
-        self.locations.append(locations).map_err(|id| ExtendError {
-            table: "locations",
-            row: id.raw(),
-        })?;
-        self.stacks.append(stacks).map_err(|id| ExtendError {
-            table: "stacks",
-            row: id.raw(),
-        })?;
-        self.processes.append(processes).map_err(|id| ExtendError {
-            table: "processes",
-            row: id.raw(),
-        })?;
-        self.threads.append(threads).map_err(|id| ExtendError {
-            table: "threads",
-            row: id.raw(),
-        })?;
-        self.functions.append(functions).map_err(|id| ExtendError {
-            table: "functions",
-            row: id.raw(),
-        })?;
+        self.mappings.append(mappings).expect(CHECKED);
+        self.locations.append(locations).expect(CHECKED);
+        self.stacks.append(stacks).expect(CHECKED);
+        self.processes.append(processes).expect(CHECKED);
+        self.threads.append(threads).expect(CHECKED);
+        self.functions.append(functions).expect(CHECKED);
         self.samples.extend(samples);
         self.lines.extend(lines);
         self.quality.extend(quality);
@@ -187,6 +184,22 @@ impl Profile {
         let processes = self.processes.len() + delta.processes.len();
         let threads = self.threads.len() + delta.threads.len();
         let functions = self.functions.len() + delta.functions.len();
+        self.mappings
+            .check_new(&delta.mappings)
+            .map_err(repeated("mappings"))?;
+        self.locations
+            .check_new(&delta.locations)
+            .map_err(repeated("locations"))?;
+        self.stacks.check_new(&delta.stacks).map_err(repeated("stacks"))?;
+        self.processes
+            .check_new(&delta.processes)
+            .map_err(repeated("processes"))?;
+        self.threads
+            .check_new(&delta.threads)
+            .map_err(repeated("threads"))?;
+        self.functions
+            .check_new(&delta.functions)
+            .map_err(repeated("functions"))?;
         for mapping in &delta.mappings {
             if let MappingKind::Anonymous(process) | MappingKind::Unknown(process) = mapping.kind {
                 check("processes", process, processes)?;
@@ -297,11 +310,47 @@ mod tests {
         };
         assert_eq!(
             profile.extend(delta),
-            Err(ExtendError {
+            Err(ExtendError::Missing {
                 table: "stacks",
                 row: 1
             })
         );
         assert_eq!(profile.stacks.len(), 1);
+    }
+
+    #[test]
+    fn a_delta_that_repeats_a_row_is_refused_whole_and_the_profile_stays_usable() {
+        let mut profile = recorded();
+        let function = |name: &str| Function {
+            name: name.into(),
+            file: String::new(),
+        };
+        let repeats_an_old_row = Delta {
+            functions: vec![function("f")],
+            mappings: profile.mappings.since(0).to_vec(),
+            ..Delta::default()
+        };
+        let repeats_its_own_row = Delta {
+            locations: vec![Location {
+                mapping: Id::new(0),
+                address: 99,
+            }],
+            functions: vec![function("f"), function("g"), function("f")],
+            ..Delta::default()
+        };
+        for (delta, table, row) in [
+            (repeats_an_old_row, "mappings", 0),
+            (repeats_its_own_row, "functions", 2),
+        ] {
+            assert_eq!(profile.extend(delta), Err(ExtendError::Repeated { table, row }));
+            assert_eq!((profile.functions.len(), profile.locations.len()), (0, 1));
+        }
+        profile
+            .extend(Delta {
+                functions: vec![function("f")],
+                ..Delta::default()
+            })
+            .unwrap();
+        assert_eq!(profile.functions[Id::new(0)].name, "f");
     }
 }

@@ -56,23 +56,27 @@ impl QualityWindow {
             self.start_ns.min(*start_ns)
         };
         self.end_ns = self.end_ns.max(*end_ns);
-        self.samples += samples;
-        self.idle += idle;
-        self.filtered += filtered;
-        self.expected += expected;
+        // The counters may come from a hostile file.
+        let add = |sum: &mut u64, count: u64| *sum = sum.saturating_add(count);
+        add(&mut self.samples, *samples);
+        add(&mut self.idle, *idle);
+        add(&mut self.filtered, *filtered);
+        add(&mut self.expected, *expected);
         for (reason, count) in lost {
-            *self.lost.entry(reason.clone()).or_default() += count;
+            add(self.lost.entry(reason.clone()).or_default(), *count);
         }
-        self.own_cpu_ns += own_cpu_ns;
-        self.bpf_ns += bpf_ns;
-        self.bpf_measured_ns += bpf_measured_ns;
-        self.host_busy_ns += host_busy_ns;
-        self.host_idle_ns += host_idle_ns;
+        add(&mut self.own_cpu_ns, *own_cpu_ns);
+        add(&mut self.bpf_ns, *bpf_ns);
+        add(&mut self.bpf_measured_ns, *bpf_measured_ns);
+        add(&mut self.host_busy_ns, *host_busy_ns);
+        add(&mut self.host_idle_ns, *host_idle_ns);
     }
 
     /// Records lost, whatever the reason.
     pub fn lost_total(&self) -> u64 {
-        self.lost.values().sum()
+        self.lost
+            .values()
+            .fold(0, |sum, count| sum.saturating_add(*count))
     }
 }
 

@@ -30,12 +30,26 @@ impl Stacks {
         caller
     }
 
+    /// Interns one node, whose caller is here already.
+    pub fn intern_node(&mut self, node: Stack) -> Id<Stack> {
+        debug_assert!(node.caller.is_none_or(|caller| caller.index() < self.len()));
+        self.nodes.intern(node)
+    }
+
     /// Appends nodes as another tree had them; callers before callees.
     ///
     /// # Errors
-    /// If a node is there already, its id.
+    /// As [`Table::append`].
     pub fn append(&mut self, nodes: Vec<Stack>) -> Result<(), Id<Stack>> {
         self.nodes.append(nodes)
+    }
+
+    /// Whether these nodes can be appended.
+    ///
+    /// # Errors
+    /// As [`Table::check_new`].
+    pub fn check_new(&self, nodes: &[Stack]) -> Result<(), Id<Stack>> {
+        self.nodes.check_new(nodes)
     }
 
     /// The locations of a stack, innermost first.

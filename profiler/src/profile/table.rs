@@ -7,7 +7,7 @@ use std::{
     ops::Index,
 };
 
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 
 /// The number of a row in a [`Table<T>`] (or in a plain `Vec<T>` that is only ever appended to).
 pub struct Id<T>(u32, PhantomData<fn() -> T>);
@@ -99,13 +99,31 @@ impl<T: Clone + Eq + Hash> Table<T> {
     /// Appends rows as another table had them.
     ///
     /// # Errors
-    /// If a row is there already: its id would not be its position. Rows before it are in the table then.
+    /// As [`check_new`](Self::check_new) says; the table stays as it was.
     pub fn append(&mut self, rows: Vec<T>) -> Result<(), Id<T>> {
+        self.check_new(&rows)?;
+        self.rows.reserve(rows.len());
         for row in rows {
-            let len = self.len();
-            let id = self.intern(row);
-            if id.index() != len {
-                return Err(id);
+            self.intern(row);
+        }
+        Ok(())
+    }
+
+    /// Whether these rows can be appended: their ids will be their positions.
+    ///
+    /// # Errors
+    /// If a row is in the table already, its id; if it is twice among `rows`, the id that the second would get. A
+    /// table that would grow past 2^32 rows names the last of them.
+    pub fn check_new(&self, rows: &[T]) -> Result<(), Id<T>> {
+        let mut seen = FxHashSet::default();
+        for (row, id) in rows.iter().zip(self.len()..) {
+            if let Some(&known) = self.ids.get(row) {
+                return Err(known);
+            }
+            match u32::try_from(id) {
+                Ok(id) if !seen.insert(row) => return Err(Id::new(id)),
+                Ok(_) => {}
+                Err(_) => return Err(Id::new(u32::MAX)),
             }
         }
         Ok(())
@@ -164,5 +182,16 @@ mod tests {
         assert_ne!(a, b);
         assert_eq!(table.since(1), ["b"]);
         assert_eq!(table.since(9), [""; 0]);
+    }
+
+    #[test]
+    fn a_refused_append_leaves_the_table_as_it_was() {
+        let mut table = Table::default();
+        let a = table.intern("a");
+        assert_eq!(table.append(vec!["b", "a"]), Err(a));
+        assert_eq!(table.append(vec!["b", "c", "b"]), Err(Id::new(3)));
+        assert_eq!((table.len(), table.find(&"b")), (1, None));
+        assert_eq!(table.append(vec!["b"]), Ok(()));
+        assert_eq!(table[Id::new(1)], "b");
     }
 }

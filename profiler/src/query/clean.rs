@@ -13,7 +13,8 @@ pub fn clean(text: &str) -> Cow<'_, str> {
     }
 }
 
-fn acts(character: char) -> bool {
+/// Whether [`clean`] replaces `character`.
+pub fn acts(character: char) -> bool {
     character.is_control()
         || matches!(
             character,

@@ -93,3 +93,76 @@ pub fn functions(profile: &Profile, selection: &Selection) -> Functions {
         total_samples: sum.samples,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::profile::folded::{PERIOD_NS, from_folded};
+
+    fn rows(text: &str, selection: &Selection) -> Vec<(String, u64, u64)> {
+        functions(&from_folded(text), selection)
+            .rows
+            .into_iter()
+            .map(|row| (row.label, row.self_samples, row.total_samples))
+            .collect()
+    }
+
+    fn row(label: &str, own: u64, total: u64) -> (String, u64, u64) {
+        (label.to_owned(), own, total)
+    }
+
+    #[test]
+    fn the_innermost_function_owns_the_sample_and_callers_share_it() {
+        let got = rows("a;main;f;g 3\na;main;f 1", &Selection::default());
+        assert_eq!(got, [row("g", 3, 3), row("f", 1, 4), row("main", 0, 4)]);
+    }
+
+    #[test]
+    fn a_recursive_function_counts_once_in_its_total() {
+        let got = rows("a;main;f;f;f 2\na;main;f;g;f 1", &Selection::default());
+        assert_eq!(got, [row("f", 3, 3), row("main", 0, 3), row("g", 0, 1)]);
+    }
+
+    #[test]
+    fn self_values_sum_to_the_total_whatever_is_hidden() {
+        let profile = from_folded("a;main;read_[k] 2\nkworker;work_[k] 3\na 1");
+        for (kernel, user) in [(true, true), (false, true), (true, false), (false, false)] {
+            let selection = Selection {
+                kernel,
+                user,
+                ..Selection::default()
+            };
+            let all = functions(&profile, &selection);
+            let sum: u64 = all.rows.iter().map(|row| row.self_value).sum();
+            assert_eq!((sum, all.total_samples), (6 * PERIOD_NS, 6), "{selection:?}");
+            assert_eq!(all.total_value, sum);
+        }
+    }
+
+    #[test]
+    fn without_kernel_frames_the_caller_of_the_kernel_owns_the_sample() {
+        let selection = Selection {
+            kernel: false,
+            ..Selection::default()
+        };
+        let got = rows("a;main;read_[k] 2\nkworker;work_[k] 3", &selection);
+        assert_eq!(got, [row("[kernel, not shown]", 3, 3), row("main", 2, 2)]);
+    }
+
+    #[test]
+    fn equal_names_in_two_modules_are_two_functions() {
+        let got = functions(&from_folded("a;x.so`f 2\na;y.so`f 1"), &Selection::default());
+        let modules: Vec<_> = got.rows.iter().map(|row| row.module.as_str()).collect();
+        assert_eq!(modules, ["x.so", "y.so"]);
+    }
+
+    #[test]
+    fn values_that_a_file_made_up_saturate() {
+        let mut profile = from_folded("a;main 2");
+        profile
+            .samples
+            .iter_mut()
+            .for_each(|sample| sample.value = u64::MAX);
+        assert_eq!(functions(&profile, &Selection::default()).total_value, u64::MAX);
+    }
+}

@@ -1,55 +1,66 @@
 //! `*` and `?` in names.
 
-/// A pattern: `*` is any text, `?` any character, everything else itself. It matches whole names.
+/// Patterns of which one is to match: `*` is any text, `?` any character, everything else itself. They match whole
+/// names.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Glob(Vec<char>);
+pub struct Glob(Vec<Vec<char>>);
 
 impl Glob {
     /// The pattern as a person types it.
     pub fn new(pattern: &str) -> Self {
-        Self(pattern.chars().collect())
+        Self::any([pattern])
+    }
+
+    /// Several of them.
+    pub fn any<'a>(patterns: impl IntoIterator<Item = &'a str>) -> Self {
+        Self(
+            patterns
+                .into_iter()
+                .map(|pattern| pattern.chars().collect())
+                .collect(),
+        )
     }
 
     /// Whether the whole of `name` matches. Time is bounded by the product of the lengths.
     pub fn matches(&self, name: &str) -> bool {
-        let (pattern, name) = (&self.0, name.chars().collect::<Vec<_>>());
-        let (mut p, mut n) = (0, 0);
-        // Where to go on when the latest `*` has to take one character more. Earlier ones never have to.
-        let mut retry: Option<(usize, usize)> = None;
-        while n < name.len() {
-            match pattern.get(p) {
-                Some('*') => {
-                    retry = Some((p + 1, n));
-                    p += 1;
-                }
-                Some(&c) if c == '?' || c == name[n] => {
-                    p += 1;
-                    n += 1;
-                }
-                _ => {
-                    let Some((after_star, taken)) = retry else {
-                        return false;
-                    };
-                    retry = Some((after_star, taken + 1));
-                    (p, n) = (after_star, taken + 1);
-                }
-            }
-        }
-        pattern[p..].iter().all(|&c| c == '*')
+        let name: Vec<char> = name.chars().collect();
+        self.0.iter().any(|pattern| matches(pattern, &name))
     }
 }
 
-impl std::str::FromStr for Glob {
-    type Err = std::convert::Infallible;
-
-    fn from_str(pattern: &str) -> Result<Self, Self::Err> {
-        Ok(Self::new(pattern))
+fn matches(pattern: &[char], name: &[char]) -> bool {
+    let (mut p, mut n) = (0, 0);
+    // Where to go on when the latest `*` has to take one character more. Earlier ones never have to.
+    let mut retry: Option<(usize, usize)> = None;
+    while n < name.len() {
+        match pattern.get(p) {
+            Some('*') => {
+                retry = Some((p + 1, n));
+                p += 1;
+            }
+            Some(&c) if c == '?' || c == name[n] => {
+                p += 1;
+                n += 1;
+            }
+            _ => {
+                let Some((after_star, taken)) = retry else {
+                    return false;
+                };
+                retry = Some((after_star, taken + 1));
+                (p, n) = (after_star, taken + 1);
+            }
+        }
     }
+    pattern[p..].iter().all(|&c| c == '*')
 }
 
 impl std::fmt::Display for Glob {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(&self.0.iter().collect::<String>())
+        for (index, pattern) in self.0.iter().enumerate() {
+            let comma = if index == 0 { "" } else { "," };
+            write!(f, "{comma}{}", pattern.iter().collect::<String>())?;
+        }
+        Ok(())
     }
 }
 
@@ -74,6 +85,13 @@ mod tests {
         assert!(!matches("?", ""));
         assert!(!matches("a*b", "ac"));
         assert!(matches("a*bc", "abbc"));
+    }
+
+    #[test]
+    fn one_of_several_is_enough() {
+        let glob = Glob::any(["redis*", "nginx"]);
+        assert!(glob.matches("nginx") && glob.matches("redis-server"));
+        assert!(!glob.matches("nginx2"));
     }
 
     #[test]

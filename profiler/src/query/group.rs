@@ -26,6 +26,34 @@ pub enum GroupBy {
     Outcome,
 }
 
+impl GroupBy {
+    /// Every way, in the order in which they are offered.
+    pub const ALL: [Self; 8] = [
+        Self::Process,
+        Self::Thread,
+        Self::Comm,
+        Self::Module,
+        Self::Cgroup,
+        Self::Unit,
+        Self::Container,
+        Self::Outcome,
+    ];
+
+    /// As it is typed on the command line and written in JSON.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Process => "process",
+            Self::Thread => "thread",
+            Self::Module => "module",
+            Self::Cgroup => "cgroup",
+            Self::Unit => "unit",
+            Self::Container => "container",
+            Self::Comm => "comm",
+            Self::Outcome => "outcome",
+        }
+    }
+}
+
 /// One group and what was sampled in it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct GroupRow {
@@ -116,4 +144,52 @@ fn innermost_module<'a>(profile: &'a Profile, selection: &Selection, sample: &Sa
         .map_or(selection.nothing_left(), |location| {
             frame::module(profile.mapping_of(location))
         })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::profile::{Outcome, folded::from_folded};
+
+    fn rows(profile: &Profile, by: GroupBy) -> Vec<(String, Option<u32>, u64, u64)> {
+        groups(profile, &Selection::default(), by)
+            .into_iter()
+            .map(|row| (row.label, row.pid, row.samples, row.incomplete))
+            .collect()
+    }
+
+    #[test]
+    fn processes_of_one_name_are_told_apart_by_pid_and_commands_are_not() {
+        let mut profile = from_folded("a/7;main 2\na/9;main 1\nb/8;main 1");
+        profile.samples[2].outcome = Outcome::NoUnwindInfo;
+        assert_eq!(
+            rows(&profile, GroupBy::Process),
+            [
+                ("a".into(), Some(7), 2, 0),
+                ("a".into(), Some(9), 1, 1),
+                ("b".into(), Some(8), 1, 0)
+            ]
+        );
+        assert_eq!(
+            rows(&profile, GroupBy::Comm),
+            [("a".into(), None, 3, 1), ("b".into(), None, 1, 0)]
+        );
+    }
+
+    #[test]
+    fn what_belongs_nowhere_is_a_group_of_its_own() {
+        let profile = from_folded("a;main;libc.so.6`read 2\na 1");
+        assert_eq!(
+            rows(&profile, GroupBy::Module),
+            [
+                ("libc.so.6".into(), None, 2, 0),
+                ("[no stack]".into(), None, 1, 0)
+            ]
+        );
+        assert_eq!(rows(&profile, GroupBy::Unit), [("[no unit]".into(), None, 3, 0)]);
+        assert_eq!(
+            rows(&profile, GroupBy::Outcome),
+            [("complete".into(), None, 3, 0)]
+        );
+    }
 }

@@ -18,13 +18,13 @@ pub mod summary;
 pub mod tree;
 mod weight;
 
-pub use clean::clean;
+pub use clean::{acts, clean};
 pub use frame::{Frame, frames};
 pub use functions::{FunctionRow, Functions, functions};
 pub use glob::Glob;
 pub use group::{GroupBy, GroupRow, groups};
 pub use names::{Name, Names};
 pub use selection::{Matcher, Selection};
-pub use share::Share;
+pub use share::{Share, percent};
 pub use summary::Summary;
 pub use tree::{Direction, Node, Tree};

@@ -134,8 +134,7 @@ impl Selection {
         !self.modules.is_empty() || self.pattern.is_some()
     }
 
-    /// Both questions may be answered by different frames of a stack; that is too much to ask of one bit, so a
-    /// location answers both.
+    /// One location has to answer both questions: the function that is looked for is looked for in these modules.
     fn matches_location(&self, profile: &Profile, location: Id<Location>) -> bool {
         if !self.shows(profile, location) {
             return false;
@@ -215,6 +214,7 @@ fn has(label: &str, pattern: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::profile::folded::from_folded;
 
     #[test]
     fn a_cgroup_holds_what_is_below_it_and_nothing_beside_it() {
@@ -233,5 +233,102 @@ mod tests {
         assert!(has("MutexLock", "mutex"));
         assert!(has("MutexLock", "Mutex"));
         assert!(!has("mutexlock", "Mutex"));
+    }
+
+    #[test]
+    fn one_sample_and_many_are_judged_alike() {
+        let profile =
+            from_folded("redis/7;main;f 2\nredis/7;libc.so.6`read;vfs_read_[k] 2\nnginx/9;main 2\nnginx/9 1");
+        let everything = Selection::default();
+        let selections = [
+            (everything.clone(), 7),
+            (
+                Selection {
+                    pids: vec![7],
+                    ..everything.clone()
+                },
+                4,
+            ),
+            (
+                Selection {
+                    tids: vec![9, 8],
+                    ..everything.clone()
+                },
+                3,
+            ),
+            (
+                Selection {
+                    comm: Some(Glob::new("re*")),
+                    ..everything.clone()
+                },
+                4,
+            ),
+            (
+                Selection {
+                    time: Some(10_000_000..30_000_000),
+                    ..everything.clone()
+                },
+                2,
+            ),
+            (
+                Selection {
+                    modules: vec!["libc.so.6".into()],
+                    ..everything.clone()
+                },
+                2,
+            ),
+            (
+                Selection {
+                    pattern: Some("VFS".into()),
+                    ..everything.clone()
+                },
+                0,
+            ),
+            (
+                Selection {
+                    pattern: Some("vfs".into()),
+                    ..everything.clone()
+                },
+                2,
+            ),
+            (
+                Selection {
+                    pattern: Some("vfs".into()),
+                    kernel: false,
+                    ..everything.clone()
+                },
+                0,
+            ),
+            (
+                Selection {
+                    unit: Some("nginx".into()),
+                    ..everything.clone()
+                },
+                0,
+            ),
+            (
+                Selection {
+                    container: Some(String::new()),
+                    ..everything.clone()
+                },
+                0,
+            ),
+            (
+                Selection {
+                    sample_type: 1,
+                    ..everything
+                },
+                0,
+            ),
+        ];
+        for (selection, expected) in selections {
+            let many = selection.matcher(&profile).samples().count();
+            let one_by_one = profile
+                .samples
+                .iter()
+                .filter(|sample| selection.matches(&profile, sample))
+                .count();
+            assert_eq!((many, one_by_one), (expected, expected), "{selection:?}");
+        }
     }
 }

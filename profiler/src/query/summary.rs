@@ -4,8 +4,12 @@ use std::collections::BTreeMap;
 
 use rustc_hash::FxHashMap;
 
-use super::{Selection, frame, share::percent};
-use crate::profile::{MappingKind, Outcome, Profile, QualityWindow};
+use super::{
+    Selection, frame,
+    share::percent,
+    weight::{Ended, Weight, weigh},
+};
+use crate::profile::{MappingKind, Outcome, Profile, QualityWindow, Sample};
 
 /// How much was recorded, and how far it can be trusted.
 ///
@@ -142,6 +146,14 @@ impl Summary {
         (all > 0).then(|| percent(busy, all))
     }
 
+    /// The worst of what was kept (samples that were not lost), what ran (periods in which the sampler ran) and what is
+    /// whole (user stacks walked to a known root), each in percent: what `--min-quality` is held against.
+    pub fn quality_percent(&self) -> f64 {
+        let kept = 100.0 - self.lost_percent();
+        let ran = 100.0 - self.never_ran_percent();
+        kept.min(ran).min(self.complete_percent().unwrap_or(100.0))
+    }
+
     fn add_quality(&mut self, profile: &Profile, selection: &Selection) {
         let touches = |window: &&QualityWindow| {
             selection
@@ -156,10 +168,11 @@ impl Summary {
     }
 
     fn add_samples(&mut self, profile: &Profile, selection: &Selection) {
-        let of_type = |sample: &&_| matches!(sample, crate::profile::Sample { sample_type, .. } if *sample_type == selection.sample_type);
+        let of_type = |sample: &&Sample| sample.sample_type == selection.sample_type;
         self.recorded_samples = profile.samples.iter().filter(of_type).count() as u64;
         let mut cut_in: FxHashMap<&str, u64> = FxHashMap::default();
-        for ((outcome, stack), weight) in super::weight::weigh(profile, selection) {
+        let weights = weigh(profile, selection);
+        for &((outcome, stack), weight) in &weights {
             self.samples += weight.samples;
             self.value = self.value.saturating_add(weight.value);
             match outcome {
@@ -176,13 +189,13 @@ impl Summary {
             }
         }
         self.incomplete_modules = most_first(cut_in);
-        self.add_frames(profile, selection);
+        self.add_frames(profile, &weights);
     }
 
-    fn add_frames(&mut self, profile: &Profile, selection: &Selection) {
+    fn add_frames(&mut self, profile: &Profile, weights: &[(Ended, Weight)]) {
         // How many samples come through each stack: from the leaves inward, callees before their callers.
         let mut through = vec![0u64; profile.stacks.len()];
-        for ((_, stack), weight) in super::weight::weigh(profile, selection) {
+        for &((_, stack), weight) in weights {
             if let Some(stack) = stack {
                 through[stack.index()] += weight.samples;
             }
@@ -229,4 +242,106 @@ fn most_first(counts: FxHashMap<&str, u64>) -> Vec<(String, u64)> {
         .collect();
     counts.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
     counts
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::profile::{Id, folded::from_folded};
+
+    #[test]
+    fn stacks_cut_short_are_counted_by_reason_and_module() {
+        let mut profile = from_folded("a;main;f 6\na;lib.so`g 2\nkworker;work_[k] 2");
+        for (index, outcome) in [
+            (6, Outcome::NoUnwindInfo),
+            (7, Outcome::NoUnwindInfo),
+            (8, Outcome::NoUserStack),
+            (9, Outcome::NoUserStack),
+        ] {
+            profile.samples[index].outcome = outcome;
+        }
+        let summary = Summary::of(&profile, &Selection::default());
+        assert_eq!(
+            (
+                summary.complete,
+                summary.no_user_stack,
+                summary.incomplete_total()
+            ),
+            (6, 2, 2)
+        );
+        assert_eq!(summary.complete_percent(), Some(75.0));
+        assert_eq!(summary.incomplete_modules, [("lib.so".to_owned(), 2)]);
+    }
+
+    #[test]
+    fn frames_without_a_name_count_as_often_as_they_were_sampled() {
+        let mut profile = from_folded("a;main;f 3\na;main 1");
+        // `f` loses its name.
+        profile.lines.remove(&Id::new(1));
+        let summary = Summary::of(&profile, &Selection::default());
+        assert_eq!(
+            (summary.frames, summary.unnamed_frames, summary.unmapped_frames),
+            (7, 3, 0)
+        );
+        assert_eq!(summary.unnamed_modules, [("a".to_owned(), 3)]);
+    }
+
+    #[test]
+    fn periods_without_a_run_are_neither_idle_nor_lost() {
+        let mut profile = from_folded("a;main 10");
+        profile.quality = vec![QualityWindow {
+            end_ns: 1_000_000_000,
+            samples: 10,
+            idle: 60,
+            filtered: 5,
+            expected: 100,
+            lost: [("ring full".to_owned(), 5)].into(),
+            own_cpu_ns: 5_000_000,
+            bpf_ns: 100_000,
+            bpf_measured_ns: 100_000_000,
+            host_busy_ns: 1,
+            host_idle_ns: 3,
+            ..QualityWindow::default()
+        }];
+        let summary = Summary::of(&profile, &Selection::default());
+        assert_eq!((summary.ran(), summary.never_ran(), summary.lost()), (75, 20, 5));
+        assert_eq!(summary.own_cpu_percent(), Some(0.5));
+        assert_eq!(summary.bpf_percent(), Some(0.1));
+        assert_eq!(summary.host_busy_percent(), Some(25.0));
+        assert!((summary.lost_percent() - 100.0 * 5.0 / 15.0).abs() < 1e-9);
+    }
+
+    #[test]
+    fn time_selects_samples_and_counters_alike() {
+        let mut profile = from_folded("a;main 100");
+        profile.quality = (0..2)
+            .map(|second| QualityWindow {
+                start_ns: second * 500_000_000,
+                end_ns: (second + 1) * 500_000_000,
+                idle: second + 1,
+                ..QualityWindow::default()
+            })
+            .collect();
+        let selection = Selection {
+            time: Some(500_000_000..u64::MAX),
+            ..Selection::default()
+        };
+        let summary = Summary::of(&profile, &selection);
+        assert_eq!((summary.samples, summary.recorded_samples), (50, 100));
+        assert_eq!(
+            (summary.quality.idle, summary.quality_ns, summary.duration_ns),
+            (2, 500_000_000, 500_000_000)
+        );
+    }
+
+    #[test]
+    fn an_empty_profile_claims_nothing() {
+        let summary = Summary::of(&Profile::default(), &Selection::default());
+        assert_eq!(summary, Summary::default());
+        assert_eq!(
+            (summary.complete_percent(), summary.own_cpu_percent()),
+            (None, None)
+        );
+        assert_eq!((summary.host_busy_percent(), summary.lost_percent()), (None, 0.0));
+    }
 }

@@ -239,3 +239,141 @@ enum Place {
     Nowhere,
     At(u32),
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::profile::folded::from_folded;
+
+    /// Depth, label, self samples and total samples of each node, in display order.
+    fn outline(tree: &Tree) -> Vec<String> {
+        let mut lines = Vec::new();
+        let mut stack: Vec<(usize, u32)> = tree.roots.iter().rev().map(|&root| (0, root)).collect();
+        while let Some((depth, id)) = stack.pop() {
+            let node = &tree.nodes[id as usize];
+            let label = &tree.name(id).label;
+            lines.push(format!(
+                "{}{label} {}/{}",
+                " ".repeat(depth),
+                node.self_samples,
+                node.samples
+            ));
+            stack.extend(node.children.iter().rev().map(|&child| (depth + 1, child)));
+        }
+        lines
+    }
+
+    fn build(text: &str, direction: Direction) -> Vec<String> {
+        outline(&Tree::build(&from_folded(text), &Selection::default(), direction))
+    }
+
+    const TEXT: &str = "a;main;f;g 3\na;main;h;g 2\na;main;f 1\nb;main 1";
+
+    #[test]
+    fn top_down_it_is_the_call_tree() {
+        // Modules differ: the two `main`s are two functions.
+        assert_eq!(
+            build(TEXT, Direction::TopDown),
+            ["main 0/6", " f 1/4", "  g 3/3", " h 0/2", "  g 2/2", "main 1/1"]
+        );
+    }
+
+    #[test]
+    fn bottom_up_the_roots_are_what_was_executing() {
+        assert_eq!(
+            build(TEXT, Direction::BottomUp),
+            [
+                "g 0/5",
+                " f 0/3",
+                "  main 3/3",
+                " h 0/2",
+                "  main 2/2",
+                "f 0/1",
+                " main 1/1",
+                "main 1/1"
+            ]
+        );
+    }
+
+    #[test]
+    fn a_total_is_the_self_value_and_the_children() {
+        for direction in [Direction::TopDown, Direction::BottomUp] {
+            let tree = Tree::build(&from_folded(TEXT), &Selection::default(), direction);
+            for node in &tree.nodes {
+                let children: u64 = node
+                    .children
+                    .iter()
+                    .map(|&child| tree.nodes[child as usize].total_value)
+                    .sum();
+                assert_eq!(node.total_value, node.self_value + children);
+            }
+            let roots: u64 = tree
+                .roots
+                .iter()
+                .map(|&root| tree.nodes[root as usize].total_value)
+                .sum();
+            assert_eq!((roots, tree.total_samples), (tree.total_value, 7));
+        }
+    }
+
+    #[test]
+    fn stacks_cut_short_stand_apart_and_say_why() {
+        let mut profile = from_folded("a;main;f 2\na;f 1");
+        profile.samples[2].outcome = Outcome::NoUnwindInfo;
+        let tree = Tree::build(&profile, &Selection::default(), Direction::TopDown);
+        assert_eq!(
+            outline(&tree),
+            [
+                "main 0/2",
+                " f 2/2",
+                "[incomplete: no unwind information] 0/1",
+                " f 1/1"
+            ]
+        );
+        let tree = Tree::build(&profile, &Selection::default(), Direction::BottomUp);
+        assert_eq!(
+            outline(&tree),
+            ["f 0/3", " main 2/2", " [incomplete: no unwind information] 1/1"]
+        );
+    }
+
+    #[test]
+    fn samples_without_a_shown_frame_keep_their_place_in_the_total() {
+        let mut profile = from_folded("kworker;work_[k] 2\na 1\na;main;read_[k] 1");
+        profile.samples[3].outcome = Outcome::TooDeep;
+        let selection = Selection {
+            user: false,
+            kernel: false,
+            ..Selection::default()
+        };
+        let tree = Tree::build(&profile, &selection, Direction::TopDown);
+        assert_eq!(
+            outline(&tree),
+            [
+                "[no stack] 3/3",
+                "[incomplete: deeper than the frame limit] 0/1",
+                " [no stack] 1/1"
+            ]
+        );
+    }
+
+    #[test]
+    fn a_stack_of_a_hundred_thousand_frames_is_no_danger() {
+        let mut profile = from_folded("a;f;g 1");
+        let [f, g] = [Id::new(0), Id::new(1)];
+        let deep = profile
+            .stacks
+            .intern((0..100_000).map(|i| if i % 2 == 0 { f } else { g }));
+        profile.samples[0].stack = deep;
+        for direction in [Direction::TopDown, Direction::BottomUp] {
+            let tree = Tree::build(&profile, &Selection::default(), direction);
+            assert_eq!((tree.nodes.len(), tree.path(99_999).count()), (100_000, 100_000));
+        }
+    }
+
+    #[test]
+    fn an_empty_profile_gives_an_empty_tree() {
+        let tree = Tree::build(&Profile::default(), &Selection::default(), Direction::TopDown);
+        assert_eq!(tree, Tree::default());
+    }
+}

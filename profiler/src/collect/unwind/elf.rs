@@ -181,7 +181,11 @@ impl<'data> Elf<'data> {
 fn virtual_address(segments: &[Segment], file_offset: u64) -> Option<u64> {
     let segment = segments.iter().find(|segment| segment.maps(file_offset))?;
     // A mapping begins on a page, and so before the segment's first byte.
-    Some(segment.address.wrapping_add(file_offset.wrapping_sub(segment.offset)))
+    Some(
+        segment
+            .address
+            .wrapping_add(file_offset.wrapping_sub(segment.offset)),
+    )
 }
 
 /// [`Elf::bias`], for who kept nothing of a file but its segments.

@@ -156,7 +156,6 @@ fn rules_of_a_binary_above_100_mib_are_those_of_the_file() {
 /// Measures; `cargo test --release -p profiler --lib cost -- --ignored --nocapture`.
 #[test]
 #[ignore = "a measurement"]
-#[expect(clippy::print_stdout, reason = "a measurement's result")]
 fn cost() {
     for path in libraries().into_iter().chain(rustc_driver()) {
         let mut place = Placement::new();

@@ -1,0 +1,386 @@
+//! A recording that runs: everything attached, and a thread that turns what the kernel sends into deltas.
+//!
+//! The collector's thread owns the rings, the session and the profile. It wakes ten times a second (or when a ring is
+//! half full), and once a second hands what is new to whoever follows. No lock is held anywhere.
+
+use std::{
+    collections::BTreeMap,
+    fs::File,
+    io,
+    os::fd::{AsFd as _, AsRawFd as _, OwnedFd},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+        mpsc::{Receiver, Sender, channel},
+    },
+    thread::{self, JoinHandle},
+};
+
+use anyhow::{Context as _, Result};
+use aya::maps::PerCpuValues;
+
+use super::{
+    apply::Recorder,
+    arrays::BpfChunks,
+    clock, cpus, decode,
+    event::Event,
+    host::ProcFs,
+    kernel_maps::KernelMaps,
+    kernel_text::KernelText,
+    metadata,
+    object::{Object, SeenRow, Sizes},
+    options::Options,
+    own_cost::RunTime,
+    perf_event::Sampler,
+    proc_fs,
+    quality::Totals,
+    side_band::Ring,
+    tables::UnwindTables,
+};
+use crate::profile::{Delta, Id, Mapping, Mark, Profile, SampleType, Unit};
+
+/// What is new, and the files that turned up.
+#[derive(Debug)]
+pub struct Batch {
+    /// What is new in the profile.
+    pub delta: Delta,
+    /// The files behind new mappings, held open.
+    pub files: Vec<(Id<Mapping>, Arc<File>)>,
+}
+
+/// A recording that runs.
+#[derive(Debug)]
+pub struct Session {
+    /// Batches, about one a second; the last one has `delta.ended`.
+    pub batches: Receiver<Batch>,
+    stop: Arc<AtomicBool>,
+    collector: JoinHandle<Result<()>>,
+}
+
+impl Session {
+    /// Loads and attaches everything; when this returns, sampling has begun.
+    ///
+    /// # Errors
+    /// If the kernel refuses something: each error names it, and what to do.
+    pub fn start(options: Options) -> Result<Self> {
+        raise_file_limit();
+        let stop = Arc::new(AtomicBool::new(false));
+        let (ready, started) = channel();
+        let (batches, receiver) = channel();
+        let stopped = stop.clone();
+        // The collector's parts are tied to their thread, so it starts them itself.
+        let run = move || match Collector::start(&options) {
+            Ok(mut collector) => {
+                // Nobody waits for it any more if the other end is gone.
+                let _ = ready.send(Ok(()));
+                collector.run(&stopped, &batches)
+            }
+            Err(error) => {
+                let _ = ready.send(Err(error));
+                Ok(())
+            }
+        };
+        let collector = thread::Builder::new()
+            .name("collect".into())
+            .spawn(run)
+            .context("cannot start a thread")?;
+        started
+            .recv()
+            .context("the collector's thread died as it started")??;
+        Ok(Self {
+            batches: receiver,
+            stop,
+            collector,
+        })
+    }
+
+    /// Asks for the end; the last batch follows.
+    pub fn stop(&self) {
+        self.stop.store(true, Ordering::Relaxed);
+    }
+
+    /// A handle that can ask for the end from elsewhere.
+    pub fn stopper(&self) -> Stopper {
+        Stopper(self.stop.clone())
+    }
+
+    /// Waits for the collector's thread.
+    ///
+    /// # Errors
+    /// What went wrong while collecting.
+    pub fn join(self) -> Result<()> {
+        self.collector
+            .join()
+            .map_err(|_| anyhow::anyhow!("the collector's thread panicked"))?
+    }
+}
+
+/// Ends a session.
+#[derive(Clone, Debug)]
+pub struct Stopper(Arc<AtomicBool>);
+
+impl Stopper {
+    /// Asks for the end; the last batch follows.
+    pub fn stop(&self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
+/// How often the rings are read.
+const TICK_MS: libc::c_int = 50;
+/// How often what is new is handed on.
+const WINDOW_NS: u64 = 1_000_000_000;
+/// An event is applied when it is at least this old: by then all rings have shown what came before it.
+const SETTLE_NS: u64 = 5_000_000;
+/// Bytes of unwind rows at most.
+const MAX_ROWS: u64 = 160 << 20;
+
+struct Collector {
+    object: Object,
+    recorder: Recorder<ProcFs, BpfChunks, KernelMaps>,
+    options: Options,
+    side_band: Vec<Ring>,
+    sampler: OwnedFd,
+    samplers: Vec<Sampler>,
+    pending: Vec<Event>,
+    mark: Mark,
+    totals: Totals,
+    run_time: RunTime,
+    logger: Option<aya_log::EbpfLogger<&'static dyn log::Log>>,
+    start: u64,
+    last_window: u64,
+    expected: u64,
+    lost: BTreeMap<&'static str, u64>,
+}
+
+impl Collector {
+    fn start(options: &Options) -> Result<Self> {
+        let online = cpus::online().context("cannot tell which CPUs are online")?;
+        let sizes = Sizes::of(options, online.len());
+        let (mut object, maps, chunks) = Object::load(options, sizes)?;
+        let logger = match options.log_kernel_side {
+            true => Some(
+                aya_log::EbpfLogger::init_with_logger(&mut object.ebpf, log::logger())
+                    .context("cannot read the kernel programs' log")?,
+            ),
+            false => None,
+        };
+        let side_band = online
+            .iter()
+            .map(|&cpu| Ring::open(cpu).with_context(|| format!("cannot open perf's side band on CPU {cpu}")))
+            .collect::<Result<Vec<_>>>()?;
+        let profile = Profile {
+            metadata: metadata::gather(options, online.len() as u32),
+            sample_types: vec![SampleType {
+                name: "cpu".into(),
+                unit: Unit::Nanoseconds,
+            }],
+            ..Profile::default()
+        };
+        let start = profile.metadata.start_monotonic_ns;
+        let tables = UnwindTables::new(chunks, maps, MAX_ROWS);
+        let mut recorder = Recorder::new(profile, ProcFs, tables, KernelText::read());
+        recorder.scan(proc_fs::pids().context("cannot read /proc")?);
+        if options.user_stacks {
+            for &pid in options.pids.iter().flatten() {
+                recorder.prepare(pid, clock::monotonic_ns());
+            }
+        }
+        let sampler = object.load_sampler()?;
+        let totals = Totals::start(&object.counters);
+        let mut collector = Self {
+            object,
+            recorder,
+            options: options.clone(),
+            side_band,
+            sampler,
+            samplers: Vec::new(),
+            pending: Vec::new(),
+            mark: Mark::default(),
+            totals,
+            run_time: RunTime::default(),
+            logger,
+            start,
+            last_window: start,
+            expected: 0,
+            lost: BTreeMap::new(),
+        };
+        for cpu in online {
+            collector.start_sampler(cpu).with_context(|| {
+                let clock = options.clock.name();
+                format!("cannot start {clock} on CPU {cpu} (`profiler doctor` says which clocks deliver)")
+            })?;
+        }
+        Ok(collector)
+    }
+
+    fn start_sampler(&mut self, cpu: u32) -> io::Result<()> {
+        let sampler = Sampler::start(
+            self.options.clock,
+            self.options.period(),
+            cpu,
+            self.sampler.as_fd(),
+        )?;
+        self.samplers.push(sampler);
+        Ok(())
+    }
+
+    fn run(&mut self, stop: &AtomicBool, batches: &Sender<Batch>) -> Result<()> {
+        loop {
+            let stopping = stop.load(Ordering::Relaxed);
+            if stopping {
+                // No more samples; what is in the rings counts.
+                self.count_expected();
+                self.samplers.clear();
+            } else {
+                self.wait();
+            }
+            let now = clock::monotonic_ns();
+            self.drain();
+            self.apply(if stopping { u64::MAX } else { now - SETTLE_NS });
+            if !stopping {
+                self.recorder.publish(now, 64);
+            }
+            if stopping || now >= self.last_window + WINDOW_NS {
+                self.close_window(now, stopping);
+                let delta = self.recorder.profile.take_delta(&mut self.mark);
+                let files = std::mem::take(&mut self.recorder.files);
+                if batches.send(Batch { delta, files }).is_err() || stopping {
+                    return Ok(());
+                }
+                self.follow_cpus();
+            }
+        }
+    }
+
+    /// Waits for the next tick, or until a ring is half full.
+    fn wait(&self) {
+        let poll = |fd| libc::pollfd {
+            fd,
+            events: libc::POLLIN,
+            revents: 0,
+        };
+        let mut fds: Vec<_> = self.side_band.iter().map(|ring| poll(ring.fd())).collect();
+        fds.push(poll(self.object.events.as_raw_fd()));
+        // SAFETY: the array is valid for the call. An interrupted wait is as good as one that ended.
+        unsafe { libc::poll(fds.as_mut_ptr(), fds.len() as libc::nfds_t, TICK_MS) };
+    }
+
+    fn drain(&mut self) {
+        let mut lost = 0;
+        for ring in &mut self.side_band {
+            lost += ring.drain(&mut self.pending);
+        }
+        self.lose("side band", lost);
+        let mut undecodable = 0;
+        while let Some(record) = self.object.events.next() {
+            match decode::record(&record) {
+                Ok(decode::Record::Event(event)) => self.pending.push(event),
+                Ok(decode::Record::Stack(stack)) => self.recorder.stack(stack),
+                Ok(decode::Record::Copy(copy)) => self.recorder.copy(copy),
+                Err(_) => undecodable += 1,
+            }
+        }
+        self.lose("undecodable", undecodable);
+        if let Some(logger) = &mut self.logger {
+            logger.flush();
+        }
+    }
+
+    fn lose(&mut self, why: &'static str, count: u64) {
+        if count > 0 {
+            *self.lost.entry(why).or_default() += count;
+        }
+    }
+
+    /// Applies all events before `until`, in the order of their times.
+    fn apply(&mut self, until: u64) {
+        self.pending.sort_by_key(|event| event.time);
+        let later = self
+            .pending
+            .split_off(self.pending.partition_point(|event| event.time < until));
+        for event in std::mem::replace(&mut self.pending, later) {
+            self.recorder.apply(event);
+        }
+        if self.recorder.has_too_many_stacks() {
+            self.forget_stacks();
+        }
+    }
+
+    /// Makes the kernel side send every stack again, so that this side may forget what it has.
+    fn forget_stacks(&mut self) {
+        let cpus = aya::util::nr_cpus().unwrap_or(1);
+        for row in 0..self.object.seen.len() {
+            let Ok(zeroes) = PerCpuValues::try_from(vec![SeenRow([0; 1024]); cpus]) else {
+                return;
+            };
+            if self.object.seen.set(row, zeroes, 0).is_err() {
+                return;
+            }
+        }
+        self.recorder.forget_stacks();
+    }
+
+    fn count_expected(&mut self) {
+        // A CPU that went offline cannot be read any more, and delivers nothing.
+        self.expected += self
+            .samplers
+            .iter_mut()
+            .map(|sampler| sampler.periods().unwrap_or(0))
+            .sum::<u64>();
+    }
+
+    fn close_window(&mut self, now: u64, last: bool) {
+        self.count_expected();
+        let measured = match last {
+            true => self.run_time.take(&self.object.ebpf),
+            false => self.run_time.tick(&self.object.ebpf),
+        };
+        let refused = std::mem::take(&mut self.recorder.tables.refused);
+        self.lose("no room for unwind tables", refused);
+        let mut lost = std::mem::take(&mut self.lost);
+        for (why, count) in std::mem::take(&mut self.recorder.lost) {
+            *lost.entry(why).or_default() += count;
+        }
+        let expected = std::mem::take(&mut self.expected);
+        let end_ns = now.saturating_sub(self.start);
+        let window = self
+            .totals
+            .window(&self.object.counters, end_ns, expected, measured, lost);
+        self.recorder.profile.quality.push(window);
+        self.recorder.profile.ended = last;
+        self.recorder.reap(now - SETTLE_NS);
+        self.last_window = now;
+    }
+
+    /// CPUs come and go.
+    fn follow_cpus(&mut self) {
+        let Ok(online) = cpus::online() else { return };
+        self.samplers.retain(|sampler| online.contains(&sampler.cpu));
+        self.side_band.retain(|ring| online.contains(&ring.cpu));
+        for cpu in online {
+            if !self.side_band.iter().any(|ring| ring.cpu == cpu)
+                && let Ok(ring) = Ring::open(cpu)
+            {
+                self.side_band.push(ring);
+            }
+            if !self.samplers.iter().any(|sampler| sampler.cpu == cpu) && self.start_sampler(cpu).is_err() {
+                self.lose("CPU that came online", 1);
+            }
+        }
+    }
+}
+
+/// Every executable that is met is held open: allow as many files as the system lets us.
+fn raise_file_limit() {
+    let mut limit = libc::rlimit {
+        rlim_cur: 0,
+        rlim_max: 0,
+    };
+    // SAFETY: the structure is valid for writes.
+    if unsafe { libc::getrlimit(libc::RLIMIT_NOFILE, &raw mut limit) } == 0 {
+        limit.rlim_cur = limit.rlim_max.min(1 << 16);
+        // SAFETY: the structure is valid for reads. If it fails, fewer files are held open.
+        unsafe { libc::setrlimit(libc::RLIMIT_NOFILE, &raw const limit) };
+    }
+}

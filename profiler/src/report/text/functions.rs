@@ -1,0 +1,88 @@
+//! The table of functions.
+
+use std::io::{self, Write};
+
+use super::{
+    super::{Report, Sort, is_below},
+    layout::{Ink, Layout, cut, module},
+    number,
+};
+use crate::query::{FunctionRow, Share, functions, percent};
+
+/// The widest a column of modules gets.
+const MODULE_WIDTH: usize = 24;
+
+pub(super) fn write(report: &Report<'_>, sort: Sort, layout: &Layout, out: &mut dyn Write) -> io::Result<()> {
+    let mut all = functions(report.profile, report.selection);
+    sort.apply(&mut all.rows);
+    let shown: Vec<&FunctionRow> = all
+        .rows
+        .iter()
+        .filter(|row| !is_below(sort.weight(row), all.total_value, report.percent_limit))
+        .take(report.limit.unwrap_or(usize::MAX))
+        .collect();
+    let modules = shown.iter().map(|row| module(&row.module).chars().count());
+    let module_width = modules.max().unwrap_or(0).clamp(6, MODULE_WIDTH);
+    let by_total = sort == Sort::Total;
+    let (first, second) = if by_total {
+        ("total", "self")
+    } else {
+        ("self", "total")
+    };
+    let header = format!(
+        "{first:>7} {:<5}  {second:>7}  {:>9}  {:<module_width$}  function",
+        "", "samples", "module"
+    );
+    writeln!(out, "{}", layout.paint(Ink::Faint, &header))?;
+    for row in &shown {
+        let (first, second, samples) = if by_total {
+            (row.total_value, row.self_value, row.total_samples)
+        } else {
+            (row.self_value, row.total_value, row.self_samples)
+        };
+        let figures = format!(
+            "{}  {:>5.1} %  {:>9}",
+            number::share(Share::of(first, all.total_value, all.total_samples)),
+            percent(second, all.total_value),
+            number::count(samples)
+        );
+        let module = cut(module(&row.module), MODULE_WIDTH);
+        let label = layout.fit(&row.label, figures.chars().count() + module_width + 4);
+        let label = if row.kernel {
+            layout.paint(Ink::Kernel, &label)
+        } else {
+            label.into_owned()
+        };
+        writeln!(out, "{figures}  {module:<module_width$}  {label}")?;
+    }
+    write_rest(report, sort, &all.rows, all.total_value, shown.len(), layout, out)
+}
+
+/// What is not in the table, so that nobody takes the table for everything.
+fn write_rest(
+    report: &Report<'_>,
+    sort: Sort,
+    rows: &[FunctionRow],
+    whole: u64,
+    shown: usize,
+    layout: &Layout,
+    out: &mut dyn Write,
+) -> io::Result<()> {
+    let hidden = rows.len() - shown;
+    if hidden == 0 {
+        return Ok(());
+    }
+    let large = rows
+        .iter()
+        .filter(|row| !is_below(sort.weight(row), whole, report.percent_limit));
+    let shown_self: u64 = large
+        .take(shown)
+        .fold(0, |sum, row| sum.saturating_add(row.self_value));
+    let rest = format!(
+        "… {} more, {} of the samples; {} shows them",
+        number::count(hidden as u64),
+        number::percent(percent(whole.saturating_sub(shown_self), whole)),
+        report.remedy(shown)
+    );
+    writeln!(out, "{}", layout.paint(Ink::Faint, &rest))
+}
