@@ -13,10 +13,11 @@ use crate::{
 #[derive(clap::Args)]
 pub(crate) struct Options {}
 
+/// Runs all three to the end, so that one run shows everything.
 pub(crate) fn run(_: &Options) -> Result<ExitCode> {
     let toolchain = setup::ensure()?;
-    run_command(cargo().args(["fmt", "--all", "--check"])).context("`cargo fmt` mends this")?;
-    run_command(
+    let format = run_command(cargo().args(["fmt", "--all", "--check"])).context("`cargo fmt` mends this");
+    let host = run_command(
         cargo()
             .args([
                 "clippy",
@@ -28,9 +29,14 @@ pub(crate) fn run(_: &Options) -> Result<ExitCode> {
                 "tests/live",
             ])
             .args(["--", "-D", "warnings"]),
-    )?;
-    lint_object(&toolchain)?;
-    Ok(ExitCode::SUCCESS)
+    );
+    let object = lint_object(&toolchain);
+    let mut code = ExitCode::SUCCESS;
+    for error in [format, host, object].into_iter().filter_map(Result::err) {
+        say(&format!("{error:#}"));
+        code = ExitCode::FAILURE;
+    }
+    Ok(code)
 }
 
 fn lint_object(toolchain: &Toolchain) -> Result<()> {

@@ -6,7 +6,7 @@ use anyhow::Result;
 
 use crate::{
     live::{Live, SHORT},
-    process::{cargo, is_root},
+    process::{can_be_root, cargo},
     say, setup,
     tally::Tally,
 };
@@ -25,7 +25,7 @@ pub(crate) fn run(_: &Options) -> Result<ExitCode> {
     ]))?;
 
     let live = Live::build()?;
-    if is_root() {
+    if can_be_root() {
         live.prepare(false)?;
         let short = live.run(Some(SHORT))?;
         say(&format!(

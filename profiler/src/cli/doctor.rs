@@ -1,4 +1,8 @@
 use clap::Args;
 
 #[derive(Debug, Args)]
-pub struct DoctorOptions {}
+pub struct DoctorOptions {
+    /// Print JSON, for machines
+    #[arg(long)]
+    pub json: bool,
+}

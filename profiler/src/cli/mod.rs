@@ -5,6 +5,7 @@ mod export;
 mod filter;
 mod record;
 mod report;
+pub mod target;
 mod top;
 
 use clap::{Parser, Subcommand};

@@ -51,8 +51,7 @@ pub struct Batch {
 /// A recording that runs.
 #[derive(Debug)]
 pub struct Session {
-    /// Batches, about one a second; the last one has `delta.ended`.
-    pub batches: Receiver<Batch>,
+    batches: Option<Receiver<Batch>>,
     stop: Arc<AtomicBool>,
     collector: JoinHandle<Result<()>>,
 }
@@ -88,15 +87,15 @@ impl Session {
             .recv()
             .context("the collector's thread died as it started")??;
         Ok(Self {
-            batches: receiver,
+            batches: Some(receiver),
             stop,
             collector,
         })
     }
 
-    /// Asks for the end; the last batch follows.
-    pub fn stop(&self) {
-        self.stop.store(true, Ordering::Relaxed);
+    /// Batches, about one a second; the last one has `delta.ended`. They can be taken once.
+    pub fn take_batches(&mut self) -> Option<Receiver<Batch>> {
+        self.batches.take()
     }
 
     /// A handle that can ask for the end from elsewhere.

@@ -58,6 +58,9 @@ impl Strings {
     }
 }
 
+/// Samples that have the same stack and labels.
+type Key = (Id<Thread>, Outcome, Option<Id<Stack>>);
+
 struct Builder<'a> {
     profile: &'a Profile,
     selection: &'a Selection,
@@ -87,7 +90,7 @@ impl<'a> Builder<'a> {
 
     fn build(mut self) -> proto::Profile {
         self.describe();
-        let mut sums: FxHashMap<(Id<Thread>, Outcome, Option<Id<Stack>>), (i64, i64)> = FxHashMap::default();
+        let mut sums: FxHashMap<Key, (i64, i64)> = FxHashMap::default();
         for sample in self.selection.matcher(self.profile).samples() {
             let (count, value) = sums
                 .entry((sample.thread, sample.outcome, sample.stack))

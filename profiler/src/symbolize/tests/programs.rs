@@ -146,7 +146,7 @@ fn assembly_without_sizes_is_named_to_the_next_symbol_and_not_beyond_its_section
     let source = "
         __asm__(\".text\\n.globl bare\\nbare: nop\\nnop\\nnop\\nret\\n\"
                 \".globl after\\n.type after, @function\\nafter: ret\\n.size after, . - after\\n nop\\n nop\\n\"
-                \".section .other,\\\"ax\\\",@progbits\\n.globl last\\nlast: ret\\nnop\\n.text\\n\");
+                \".section .other,\\\"ax\\\",@progbits\\n.p2align 4\\n.globl last\\nlast: ret\\nnop\\n.text\\n\");
         int main(void) { return 0; }
     ";
     let path = compile(dir.path(), "cc", "bare", source, &["-O1"]);
@@ -192,7 +192,7 @@ fn file_offsets_are_translated() {
     let offset = outer - segment.address + segment.offset;
     assert_ne!(offset, outer);
     let mut recording = Recording::new(Options::default());
-    let id = recording.profile.mappings.intern(Mapping {
+    let id = recording.collected.mappings.intern(Mapping {
         kind: MappingKind::FileOffset,
         ..mapping(&path)
     });
