@@ -82,11 +82,17 @@ fn a_thread_is_recorded_alone() {
 fn a_cgroup_is_recorded_alone() {
     let lab = Lab::new();
     let program = require!(lab.workload("deep"));
-    let root = Path::new("/sys/fs/cgroup");
-    if !root.join("cgroup.controllers").exists() {
-        not_run!("no cgroup v2 at {}", root.display());
-    }
-    let group = root.join(format!("profiler-live-{}", std::process::id()));
+    let mounts = fs::read_to_string("/proc/mounts").expect("/proc is mounted");
+    let unified = mounts
+        .lines()
+        .find_map(|line| match line.split(' ').collect::<Vec<_>>()[..] {
+            [_, place, "cgroup2", ..] => Some(place),
+            _ => None,
+        });
+    let Some(root) = unified else {
+        not_run!("cgroup v2 is not mounted");
+    };
+    let group = Path::new(root).join(format!("profiler-live-{}", std::process::id()));
     if let Err(error) = fs::create_dir(&group) {
         not_run!("cannot make the cgroup {}: {error}", group.display());
     }
