@@ -2,10 +2,19 @@ use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 
-use super::duration;
+use super::{
+    duration,
+    target::{SamplingOptions, TargetOptions},
+};
 
 #[derive(Debug, Args)]
 pub struct TopOptions {
+    #[command(flatten)]
+    pub target: TargetOptions,
+
+    #[command(flatten)]
+    pub sampling: SamplingOptions,
+
     /// Look over the last so much time (10s, 60s, 5m), or over all since the start (start); w changes it
     #[arg(short, long, value_name = "TIME", default_value = "10s", value_parser = window)]
     pub window: TopWindow,

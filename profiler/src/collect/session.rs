@@ -130,8 +130,6 @@ impl Stopper {
 
 /// How often the rings are read.
 const TICK_MS: libc::c_int = 50;
-/// How often what is new is handed on.
-const WINDOW_NS: u64 = 1_000_000_000;
 /// An event is applied when it is at least this old: by then all rings have shown what came before it.
 const SETTLE_NS: u64 = 5_000_000;
 /// Bytes of unwind rows at most.
@@ -240,7 +238,7 @@ impl Collector {
             if !stopping {
                 self.recorder.publish(now, 64);
             }
-            if stopping || now >= self.last_window + WINDOW_NS {
+            if stopping || now >= self.last_window + self.options.window_ms * 1_000_000 {
                 self.close_window(now, stopping);
                 let delta = self.recorder.profile.take_delta(&mut self.mark);
                 let files = std::mem::take(&mut self.recorder.files);

@@ -106,6 +106,14 @@ const REST: u32 = 50;
 /// The longest time a picture stays, whatever the work for it.
 const STALE: Duration = Duration::from_secs(10);
 
+/// Whether there is a terminal to draw on: to be asked before anything is recorded.
+///
+/// # Errors
+/// If standard output is no terminal, or one that cannot move its cursor.
+pub fn check_terminal() -> Result<()> {
+    terminal::check_output()
+}
+
 /// Shows the dashboard until the user leaves. See the [module](self) for what it wants.
 ///
 /// # Errors

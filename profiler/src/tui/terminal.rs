@@ -34,6 +34,11 @@ const TURN: Duration = Duration::from_millis(100);
 
 static ENTERED: AtomicBool = AtomicBool::new(false);
 
+/// Whether standard output is a terminal that can be drawn on.
+pub(super) fn check_output() -> Result<()> {
+    check(io::stdout().is_terminal(), std::env::var("TERM").ok().as_deref())
+}
+
 /// A terminal in raw mode on its alternate screen, until this is dropped.
 #[derive(Debug)]
 pub(super) struct Screen {
@@ -47,7 +52,7 @@ impl Screen {
     /// # Errors
     /// If standard output is no terminal, or one that cannot move its cursor, or if it cannot be set up.
     pub(super) fn enter() -> Result<Self> {
-        check(io::stdout().is_terminal(), std::env::var("TERM").ok().as_deref())?;
+        check_output()?;
         let signals = Signals::watched()?;
         leave_on_panic();
         enable_raw_mode().context("cannot set the terminal to raw mode")?;
