@@ -141,3 +141,104 @@ fn verdict(options: &ReportOptions, summary: &Summary) -> ExitCode {
     }
     ExitCode::from(BAD_RECORDING)
 }
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser as _;
+
+    use super::*;
+    use crate::{
+        cli::{Cli, Command},
+        profile::{Mark, file::Writer, folded::from_folded},
+    };
+
+    fn options(line: &str) -> ReportOptions {
+        match Cli::parse_from(["profiler", "report"].into_iter().chain(line.split_whitespace())).command {
+            Command::Report(options) => options,
+            _ => unreachable!("the line begins with report"),
+        }
+    }
+
+    /// A trace file with 4 samples in 40 ms.
+    fn trace() -> tempfile::NamedTempFile {
+        let mut profile = from_folded("app/7;main;hot 3\nother/9;main;read_[k] 1");
+        let mut delta = profile.take_delta(&mut Mark::default());
+        delta.lines = profile.lines.clone().into_iter().collect();
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let mut writer = Writer::to(file.reopen().unwrap(), "test").unwrap();
+        writer.append(&delta).unwrap();
+        writer.finish().unwrap();
+        file
+    }
+
+    fn report(line: &str) -> String {
+        let (file, options) = (trace(), options(line));
+        let loaded = file::read(file.path()).unwrap();
+        let selection = filter::selection(&options.filter);
+        let mut out = Vec::new();
+        write(&options, file.path(), &loaded, &selection, &mut out).unwrap();
+        String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn a_trace_file_is_reported_with_its_names() {
+        let text = report("");
+        assert!(
+            text.starts_with("40 ms · 4 samples · lost 0 % · complete stacks 100 %"),
+            "{text}"
+        );
+        assert!(text.contains("app       hot"), "{text}");
+    }
+
+    #[test]
+    fn flags_choose_the_view_and_the_part() {
+        assert!(report("--tree").contains("function and what it calls"));
+        assert!(report("--inverted").contains("function and its callers"));
+        assert!(report("--by thread").contains("thread"));
+        assert!(report("--children").contains("total           self"));
+        assert!(report("--sort total").contains("total           self"));
+        assert!(report("-p 9").contains("(of 4: pid 9)"));
+        assert!(
+            report("--time 10ms-20ms --comm a*").contains("1 busy sample (of 4: time 10 ms-20 ms, comm a*)")
+        );
+        let json: serde_json::Value = serde_json::from_str(&report("--json -t 9 --no-kernel")).unwrap();
+        assert_eq!(json["functions"][0]["function"], "main");
+        assert_eq!(json["selection"]["tids"][0], 9);
+    }
+
+    #[test]
+    fn small_shares_are_left_out_of_text_and_kept_in_json() {
+        assert!(report("").contains("… 2 more"));
+        let functions = |line| {
+            let json: serde_json::Value = serde_json::from_str(&report(line)).unwrap();
+            json["functions"].as_array().unwrap().len()
+        };
+        assert_eq!(functions("--json"), 4);
+        assert_eq!(functions("--json --percent-limit 50"), 1);
+    }
+
+    #[test]
+    fn a_bad_recording_is_exit_status_5() {
+        let file = trace();
+        let mut profile = file::read(file.path()).unwrap().profile;
+        let code = |line, profile: &_| verdict(&options(line), &Summary::of(profile, &Selection::default()));
+        assert_eq!(code("--min-quality 100", &profile), ExitCode::SUCCESS);
+        profile.quality[0].lost.insert("ring full".into(), 1);
+        assert_eq!(code("--min-quality 80", &profile), ExitCode::SUCCESS);
+        assert_eq!(code("--min-quality 81", &profile), ExitCode::from(5));
+        assert_eq!(code("", &profile), ExitCode::SUCCESS);
+    }
+
+    #[test]
+    fn contradictions_are_refused() {
+        for line in [
+            "a -i b",
+            "--tree --by process",
+            "--sort name --tree",
+            "--sort self --children",
+        ] {
+            let words = ["profiler", "report"].into_iter().chain(line.split_whitespace());
+            assert!(Cli::try_parse_from(words).is_err(), "{line}");
+        }
+    }
+}
