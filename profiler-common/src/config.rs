@@ -72,6 +72,9 @@ pub const FLAG_BY_CGROUP: u32 = 16;
 /// Only threads whose name matches `Config::comm`.
 pub const FLAG_BY_COMM: u32 = 32;
 
+/// Log what the process hooks see (`-vv`).
+pub const FLAG_LOG: u32 = 64;
+
 /// Whether `name` (zero-padded) matches `pattern` (zero-padded): `*` is any text, `?` any character.
 ///
 /// Runs the pattern as a set of positions, one bit each, so that the time is bounded however many `*` there are.

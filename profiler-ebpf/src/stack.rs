@@ -1,6 +1,6 @@
 //! Captures the kernel and the user stack of a context, names each by a hash, and sends it if it is new.
 
-use core::ffi::c_void;
+use core::{ffi::c_void, mem::offset_of};
 
 use aya_ebpf::{
     EbpfContext,
@@ -168,17 +168,17 @@ fn user_stack(regs: *const pt_regs, from_user: bool, slot: u32, pid: u32, stacks
         // SAFETY: the registers with which the thread entered the kernel.
         registers = unsafe {
             Registers {
-                ip: (*entry).rip,
-                sp: (*entry).rsp,
-                bp: (*entry).rbp,
+                ip: load::<{ offset_of!(pt_regs, rip) }>(entry),
+                sp: load::<{ offset_of!(pt_regs, rsp) }>(entry),
+                bp: load::<{ offset_of!(pt_regs, rbp) }>(entry),
             }
         };
         // SAFETY: as above.
-        code_segment = unsafe { (*entry).cs };
+        code_segment = unsafe { load::<{ offset_of!(pt_regs, cs) }>(entry) };
         // After a system call the pc is behind the instruction, like a return address; after an interrupt or a
         // fault it is the instruction itself. `orig_ax` is the call's number, or -1 (arch/x86/entry/entry_64.S).
         // SAFETY: as above.
-        is_return = unsafe { (*entry).orig_rax } as i64 >= 0;
+        is_return = unsafe { load::<{ offset_of!(pt_regs, orig_rax) }>(entry) } as i64 >= 0;
     }
     if code_segment == USER32_CS {
         stacks.outcome = Outcome::Compat as u32;
@@ -199,6 +199,22 @@ fn user_stack(regs: *const pt_regs, from_user: bool, slot: u32, pid: u32, stacks
     let hash = scratch.hash | 1;
     stacks.user = hash;
     send(&mut scratch.user, hash, stacks.user_frames, 0);
+}
+
+/// A register of `entry`. The verifier lets one instruction load from one kind of pointer only, so the compiler must not
+/// merge this with a load from a program's context.
+///
+/// # Safety
+/// `entry` is what `bpf_task_pt_regs` returned.
+#[inline(always)]
+unsafe fn load<const OFFSET: usize>(entry: *const pt_regs) -> u64 {
+    let value: u64;
+    // SAFETY: the caller's promise.
+    unsafe {
+        core::arch::asm!("{value} = *(u64 *)({entry} + {offset})",
+            value = out(reg) value, entry = in(reg) entry, offset = const OFFSET);
+    }
+    value
 }
 
 #[inline(always)]

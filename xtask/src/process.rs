@@ -48,6 +48,11 @@ pub(crate) fn is_root() -> bool {
     output(Command::new("id").arg("-u")).is_ok_and(|id| id == "0")
 }
 
+/// Whether [`as_root`] works without asking anyone for a password.
+pub(crate) fn can_be_root() -> bool {
+    is_root() || output(Command::new("sudo").args(["--non-interactive", "true"])).is_ok()
+}
+
 /// A command that runs as root: by sudo if we are not.
 pub(crate) fn as_root(program: impl AsRef<OsStr>) -> Command {
     if is_root() {

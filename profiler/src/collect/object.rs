@@ -1,6 +1,6 @@
 //! The BPF object: configured, loaded, its maps in hand.
 
-use std::os::fd::AsFd as _;
+use std::os::fd::{AsFd as _, AsRawFd as _};
 
 use anyhow::{Context as _, Result, bail};
 use aya::{
@@ -9,9 +9,12 @@ use aya::{
     programs::{BtfTracePoint, PerfEvent},
 };
 use profiler_common::config::{
-    COMM_PATTERN, Config, FLAG_BY_CGROUP, FLAG_BY_COMM, FLAG_BY_PID, FLAG_BY_TID, FLAG_KERNEL, FLAG_USER,
+    COMM_PATTERN, Config, FLAG_BY_CGROUP, FLAG_BY_COMM, FLAG_BY_PID, FLAG_BY_TID, FLAG_KERNEL, FLAG_LOG,
+        FLAG_USER,
     MAX_USER_FRAMES,
 };
+
+use crate::probes::CPU;
 
 use super::{
     arrays::{self, BpfChunks},
@@ -111,20 +114,6 @@ impl Object {
         for pid in options.pids.iter().flatten() {
             targets.insert(pid, 1, 0)?;
         }
-        let mut target_threads: HashMap<_, u32, u32> = HashMap::try_from(take("TARGET_THREADS")?)?;
-        for tid in &options.tids {
-            target_threads.insert(tid, 1, 0)?;
-        }
-        if let Some(path) = &options.cgroup {
-            let cgroup = std::fs::File::open(path)
-                .with_context(|| format!("cannot open cgroup {}", path.display()))?;
-            let Map::Unsupported(map) = take("TARGET_CGROUP")? else {
-                bail!("TARGET_CGROUP is not what it should be")
-            };
-            let fd = std::os::fd::AsRawFd::as_raw_fd(&cgroup);
-            arrays::update(map.fd().as_fd(), &0, &fd)
-                .with_context(|| format!("{} is not a cgroup v2 directory", path.display()))?;
-        }
         let seen = PerCpuArray::try_from(take("SEEN")?)?;
         let maps = KernelMaps {
             mappings,
@@ -139,8 +128,25 @@ impl Object {
             counters,
             seen,
         };
+        object.set_filters(options)?;
         object.attach_process_hooks()?;
         Ok((object, maps, BpfChunks::new(blocks)))
+    }
+
+    /// Threads and cgroup. These maps stay with the object: a program cannot be loaded once one of its maps is closed.
+    fn set_filters(&mut self, options: &Options) -> Result<()> {
+        let threads = self.ebpf.map_mut("TARGET_THREADS").context("the kernel side has no map TARGET_THREADS")?;
+        let mut threads: HashMap<_, u32, u32> = HashMap::try_from(threads)?;
+        for tid in &options.tids {
+            threads.insert(tid, 1, 0)?;
+        }
+        let Some(path) = &options.cgroup else { return Ok(()) };
+        let cgroup = std::fs::File::open(path).with_context(|| format!("cannot open cgroup {}", path.display()))?;
+        let Some(Map::Unsupported(map)) = self.ebpf.map("TARGET_CGROUP") else {
+            bail!("the kernel side has no array of cgroups");
+        };
+        arrays::update(map.fd().as_fd(), &0, &cgroup.as_raw_fd())
+            .with_context(|| format!("{} is not a cgroup v2 directory", path.display()))
     }
 
     /// Exec and fork, which come before the first sample.
@@ -172,7 +178,7 @@ impl Object {
     pub fn load_sampler(&mut self) -> Result<std::os::fd::OwnedFd> {
         let program: &mut PerfEvent = self
             .ebpf
-            .program_mut("cpu")
+            .program_mut(CPU.program)
             .context("the kernel side has no program cpu")?
             .try_into()?;
         program
@@ -200,6 +206,7 @@ fn config(options: &Options, sizes: Sizes) -> Result<Config> {
         (!options.tids.is_empty(), FLAG_BY_TID),
         (options.cgroup.is_some(), FLAG_BY_CGROUP),
         (options.comm.is_some(), FLAG_BY_COMM),
+        (options.log_kernel_side, FLAG_LOG),
     ];
     Ok(Config {
         flags: flags.iter().filter(|(on, _)| *on).map(|(_, flag)| flag).sum(),

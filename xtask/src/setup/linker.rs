@@ -18,6 +18,8 @@ const WITH_RUSTC_LLVM: &str = "0.10.4";
 /// Linked to Debian's LLVM.
 const WITH_DEBIAN_LLVM: &str = "0.13.0";
 
+const DEBIAN_LLVM: &str = "/usr/lib/llvm-22";
+
 pub(super) fn with_rustc_llvm(cargo: &Path, libraries: &Path) -> Result<PathBuf> {
     let home = cache_directory()?.join(format!("bpf-linker-{WITH_RUSTC_LLVM}-rustc"));
     install(cargo, WITH_RUSTC_LLVM, &home, |command| {
@@ -30,7 +32,9 @@ pub(super) fn with_debian_llvm(cargo: &Path) -> Result<PathBuf> {
     install(cargo, WITH_DEBIAN_LLVM, &home, |command| {
         command
             .args(["--no-default-features", "--features", "llvm-22"])
-            .env("LLVM_SYS_221_PREFIX", "/usr/lib/llvm-22");
+            // The first is read by bpf-linker, the second by llvm-sys.
+            .env("LLVM_PREFIX", DEBIAN_LLVM)
+            .env("LLVM_SYS_221_PREFIX", DEBIAN_LLVM);
     })
 }
 
@@ -44,7 +48,7 @@ fn install(cargo: &Path, version: &str, home: &Path, adjust: impl FnOnce(&mut Co
         home.display()
     ));
     // Built beside its place and moved there whole, so that a second setup never meets half of it.
-    let workshop = home.with_extension(format!("{}.tmp", process::id()));
+    let workshop = home.with_file_name(format!("tmp-{}", process::id()));
     let mut command = Command::new(cargo);
     command
         .args([

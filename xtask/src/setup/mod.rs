@@ -10,7 +10,7 @@ mod trial;
 
 use std::{
     fs,
-    path::Path,
+    path::{Path, PathBuf},
     process::{Command, ExitCode},
     time::Instant,
 };
@@ -65,8 +65,8 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode> {
 }
 
 /// What every command that builds profiler calls first; silent when there is nothing to do.
-pub(crate) fn ensure() -> Result<()> {
-    find(None).map(drop)
+pub(crate) fn ensure() -> Result<Toolchain> {
+    find(None)
 }
 
 fn find(wanted: Option<Route>) -> Result<Toolchain> {
@@ -139,7 +139,7 @@ fn render(toolchain: &Toolchain) -> String {
 }
 
 /// Where a toolchain whose libraries are in `libraries` keeps the source of `core`, if it has it.
-fn rust_source(libraries: &Path) -> std::path::PathBuf {
+fn rust_source(libraries: &Path) -> PathBuf {
     libraries.join("rustlib/src/rust/library/core/src/lib.rs")
 }
 

@@ -14,7 +14,10 @@ use crate::{
     say,
 };
 
-/// Seconds after which a download that does not come is given up; the component has 3 MB.
+/// Installed beside toolchains that are too old, or too new for our linkers.
+const KNOWN_GOOD: &str = "1.95.0";
+
+/// Seconds after which a download that does not come is given up.
 const DOWNLOAD_LIMIT: &str = "180";
 
 pub(super) fn prepare() -> Result<Toolchain> {
@@ -45,6 +48,25 @@ fn usable_sysroot() -> Result<PathBuf> {
         match sysroot(name).and_then(|sysroot| check_version(&sysroot.join("bin/rustc")).map(|()| sysroot)) {
             Ok(sysroot) if rust_source(&sysroot.join("lib")).exists() => return Ok(sysroot),
             Ok(sysroot) => fitting.push((name, sysroot)),
+            Err(error) => reasons.push(format!("{error:#}")),
+        }
+    }
+    if fitting.is_empty() {
+        say(&format!(
+            "installing the rustup toolchain {KNOWN_GOOD} for the BPF object"
+        ));
+        let mut rustup = Command::new("timeout");
+        rustup.args([
+            DOWNLOAD_LIMIT,
+            "rustup",
+            "toolchain",
+            "install",
+            KNOWN_GOOD,
+            "--profile",
+            "minimal",
+        ]);
+        match run(&mut rustup).and_then(|()| sysroot(KNOWN_GOOD)) {
+            Ok(sysroot) => fitting.push((KNOWN_GOOD, sysroot)),
             Err(error) => reasons.push(format!("{error:#}")),
         }
     }
