@@ -6,12 +6,12 @@ use gimli::{
     CommonInformationEntry, EhFrame, EndianSlice, LittleEndian, RegisterRule, UnwindContext,
     UnwindContextStorage, UnwindSection, UnwindTableRow,
 };
-use profiler_common::unwind::{PAGE_BITS, RULE_END, RULE_NONE, Rule, cfa};
+use profiler_common::unwind::{PAGE_BITS, RULE_NONE, Rule, cfa};
 use rustc_hash::FxHashMap;
 
 use super::{
     elf::{Elf, Refused},
-    expression::{self, RA, RBP},
+    expression::{self, RA, RBP, RBX},
     rules::Rules,
 };
 
@@ -97,6 +97,8 @@ impl Table {
         }
         let mut builder = Builder {
             elf,
+            with_rbx: false,
+            meets_rbx: false,
             table: Self {
                 base,
                 pages: (end - base).div_ceil(1 << PAGE_BITS) as u32,
@@ -111,7 +113,14 @@ impl Table {
             context: UnwindContext::new_in(),
             last: (Rule::NONE, RULE_NONE as u16),
         };
+        let empty = builder.table.clone();
         builder.read(frames.bytes, frames.bounded)?;
+        if builder.meets_rbx {
+            // Of all files seen only the dynamic linker does so: for it alone it is worth to follow rbx.
+            builder.table = empty;
+            builder.with_rbx = true;
+            builder.read(frames.bytes, frames.bounded)?;
+        }
         Ok(builder.finish())
     }
 
@@ -172,6 +181,10 @@ impl UnwindContextStorage<usize> for Storage {
 
 struct Builder<'a, 'data> {
     elf: &'a Elf<'data>,
+    /// Whether rules say where `rbx` was saved.
+    with_rbx: bool,
+    /// Whether a CFA was counted from `rbx`.
+    meets_rbx: bool,
     table: Table,
     section: EhFrame<Bytes<'data>>,
     bases: &'a gimli::BaseAddresses,
@@ -264,10 +277,12 @@ impl<'data> Builder<'_, 'data> {
                 expression::Row {
                     cfa: row.cfa(),
                     rbp: row.register(RBP),
+                    rbx: self.with_rbx.then(|| row.register(RBX)).flatten(),
                     ra: row.register(RA),
                 },
             );
             signal |= rule.cfa == cfa::SIGNAL;
+            self.meets_rbx |= rule.cfa == cfa::BX;
             unsupported += u32::from(rule.cfa == cfa::UNSUPPORTED);
             if rule != self.last.0 {
                 self.last = (rule, self.table.rules.intern(rule));
@@ -317,13 +332,16 @@ impl<'data> Builder<'_, 'data> {
     fn finish(mut self) -> Table {
         // Files are nearly sorted: sorting is a matter of merging a few runs.
         self.table.functions.sort_by_key(|function| function.begin);
-        self.entry_code();
+        for plt in self.elf.plts() {
+            self.undescribed(plt.address, plt.size, &plt.rows());
+        }
+        self.undescribed(self.elf.entry(), ENTRY_CODE.into(), &[(0, Rule::END)]);
         self.table
     }
 
-    /// Marks the code at the entry point as the root, if nothing else describes it.
-    fn entry_code(&mut self) {
-        let Some((begin, end)) = self.place(self.elf.entry(), ENTRY_CODE.into()) else {
+    /// Adds rows, as (offset, rule), for code of which it is known what it does, if no entry describes it.
+    fn undescribed(&mut self, address: u64, size: u64, rows: &[(u32, Rule)]) {
+        let Some((begin, end)) = self.place(address, size) else {
             return;
         };
         let functions = &self.table.functions;
@@ -331,17 +349,19 @@ impl<'data> Builder<'_, 'data> {
         if at > 0 && functions[at - 1].end > begin {
             return;
         }
-        let entry = Function {
+        let first = self.table.rows.len();
+        for (offset, rule) in rows {
+            let rule = self.table.rules.intern(*rule);
+            let pc = begin + offset;
+            self.table.rows.push(Row { pc, rule });
+        }
+        let function = Function {
             begin,
             end,
-            first: self.table.rows.len() as u32,
-            count: 1,
+            first: first as u32,
+            count: rows.len() as u32,
         };
-        self.table.rows.push(Row {
-            pc: begin,
-            rule: RULE_END as u16,
-        });
-        self.table.functions.insert(at, entry);
+        self.table.functions.insert(at, function);
     }
 }
 
