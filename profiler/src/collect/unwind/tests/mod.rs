@@ -1,6 +1,8 @@
 //! Tables of real programs, hostile files and live stacks.
 
+mod live;
 mod real_files;
+mod traced;
 
 use std::{fs::File, path::Path};
 
