@@ -17,8 +17,8 @@ use super::{
 
 /// Rows of one executable at most. The largest program measured has a fifth of it.
 const MAX_ROWS: usize = 8 << 20;
-/// Longer entries are skipped: the longest one measured has some 10 KiB.
-const MAX_ENTRY: usize = 1 << 20;
+/// Longer entries are skipped: the longest one measured (in librustc_driver) has 11.6 KB.
+const MAX_ENTRY: usize = 256 << 10;
 /// An entry shares its common part with thousands of others, and each of them interprets it again. So the bytes
 /// interpreted are bounded by this many times the size of the section, or the fixed amount for small ones.
 const WORK_FACTOR: usize = 8;
@@ -77,6 +77,10 @@ impl Table {
     /// # Errors
     /// [`Refused`] says why there are no rows: none in the file, or more than a table may have.
     pub fn build(elf: &Elf<'_>) -> Result<Self, Refused> {
+        Self::build_at_most(elf, MAX_ROWS)
+    }
+
+    pub(super) fn build_at_most(elf: &Elf<'_>, max_rows: usize) -> Result<Self, Refused> {
         let frames = elf.eh_frame()?;
         let begin = elf
             .segments()
@@ -97,6 +101,7 @@ impl Table {
         }
         let mut builder = Builder {
             elf,
+            max_rows,
             with_rbx: false,
             meets_rbx: false,
             table: Self {
@@ -181,6 +186,7 @@ impl UnwindContextStorage<usize> for Storage {
 
 struct Builder<'a, 'data> {
     elf: &'a Elf<'data>,
+    max_rows: usize,
     /// Whether rules say where `rbx` was saved.
     with_rbx: bool,
     /// Whether a CFA was counted from `rbx`.
@@ -208,7 +214,7 @@ impl<'data> Builder<'_, 'data> {
             } else if entry.is_fde {
                 let cost = self.function(offset, &entry);
                 work = work.checked_sub(cost).ok_or(Refused::TooMuchWork)?;
-                if self.table.rows.len() > MAX_ROWS {
+                if self.table.rows.len() > self.max_rows {
                     return Err(Refused::TooManyRows);
                 }
             }
@@ -335,7 +341,10 @@ impl<'data> Builder<'_, 'data> {
         for plt in self.elf.plts() {
             self.undescribed(plt.address, plt.size, &plt.rows());
         }
-        self.undescribed(self.elf.entry(), ENTRY_CODE.into(), &[(0, Rule::END)]);
+        // 0: the file is a library and has no entry point.
+        if self.elf.entry() != 0 {
+            self.undescribed(self.elf.entry(), ENTRY_CODE.into(), &[(0, Rule::END)]);
+        }
         self.table
     }
 

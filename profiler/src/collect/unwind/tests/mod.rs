@@ -1,5 +1,6 @@
 //! Tables of real programs, hostile files and live stacks.
 
+mod hostile;
 mod live;
 mod real_files;
 mod traced;
