@@ -14,11 +14,23 @@ pub struct TargetOptions {
     pub all: bool,
 
     /// Only these processes and those they fork (17,18; may be repeated)
-    #[arg(short, long = "pid", value_name = "PID", value_delimiter = ',', conflicts_with = "all")]
+    #[arg(
+        short,
+        long = "pid",
+        value_name = "PID",
+        value_delimiter = ',',
+        conflicts_with = "all"
+    )]
     pub pids: Vec<u32>,
 
     /// Only these threads (17,18; may be repeated)
-    #[arg(short, long = "tid", value_name = "TID", value_delimiter = ',', conflicts_with = "all")]
+    #[arg(
+        short,
+        long = "tid",
+        value_name = "TID",
+        value_delimiter = ',',
+        conflicts_with = "all"
+    )]
     pub tids: Vec<u32>,
 
     /// Only tasks in this cgroup (v2) or below it: a path such as /system.slice/nginx.service

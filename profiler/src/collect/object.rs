@@ -10,8 +10,7 @@ use aya::{
 };
 use profiler_common::config::{
     COMM_PATTERN, Config, FLAG_BY_CGROUP, FLAG_BY_COMM, FLAG_BY_PID, FLAG_BY_TID, FLAG_KERNEL, FLAG_LOG,
-        FLAG_USER,
-    MAX_USER_FRAMES,
+    FLAG_USER, MAX_USER_FRAMES,
 };
 
 use crate::probes::CPU;
@@ -135,13 +134,19 @@ impl Object {
 
     /// Threads and cgroup. These maps stay with the object: a program cannot be loaded once one of its maps is closed.
     fn set_filters(&mut self, options: &Options) -> Result<()> {
-        let threads = self.ebpf.map_mut("TARGET_THREADS").context("the kernel side has no map TARGET_THREADS")?;
+        let threads = self
+            .ebpf
+            .map_mut("TARGET_THREADS")
+            .context("the kernel side has no map TARGET_THREADS")?;
         let mut threads: HashMap<_, u32, u32> = HashMap::try_from(threads)?;
         for tid in &options.tids {
             threads.insert(tid, 1, 0)?;
         }
-        let Some(path) = &options.cgroup else { return Ok(()) };
-        let cgroup = std::fs::File::open(path).with_context(|| format!("cannot open cgroup {}", path.display()))?;
+        let Some(path) = &options.cgroup else {
+            return Ok(());
+        };
+        let cgroup =
+            std::fs::File::open(path).with_context(|| format!("cannot open cgroup {}", path.display()))?;
         let Some(Map::Unsupported(map)) = self.ebpf.map("TARGET_CGROUP") else {
             bail!("the kernel side has no array of cgroups");
         };

@@ -48,7 +48,10 @@ pub(super) fn options(target: &TargetOptions, sampling: &SamplingOptions, verbos
 pub(super) fn is_alive(pid: u32) -> bool {
     // `pid (name) state …`; the name may contain anything, so the last parenthesis counts.
     let stat = fs::read(format!("/proc/{pid}/stat")).unwrap_or_default();
-    let after = stat.iter().rposition(|&byte| byte == b')').map_or(&[][..], |at| &stat[at..]);
+    let after = stat
+        .iter()
+        .rposition(|&byte| byte == b')')
+        .map_or(&[][..], |at| &stat[at..]);
     !matches!(after.get(2), None | Some(b'Z' | b'X'))
 }
 
@@ -56,15 +59,19 @@ fn check_process(pid: u32) -> Result<()> {
     let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
     if let Some(tgid) = field(&status, "Tgid:").and_then(|tgid| tgid.parse::<u32>().ok()) {
         if tgid != pid {
-            bail!("{pid} is a thread of process {tgid}: say -p {tgid} for the process or -t {pid} for the thread");
+            bail!(
+                "{pid} is a thread of process {tgid}: say -p {tgid} for the process or -t {pid} for the thread"
+            );
         }
         return Ok(());
     }
     match inside_namespaces(pid).as_slice() {
         [] => bail!("there is no process {pid}: `ps -e` lists processes"),
         found => {
-            let found: Vec<String> =
-                found.iter().map(|(outer, name)| format!("{outer} ({name})")).collect();
+            let found: Vec<String> = found
+                .iter()
+                .map(|(outer, name)| format!("{outer} ({name})"))
+                .collect();
             bail!(
                 "there is no process {pid} here; inside a container that is the number of {}: say -p with the number \
                  it has here",
@@ -78,9 +85,16 @@ fn check_process(pid: u32) -> Result<()> {
 fn inside_namespaces(pid: u32) -> Vec<(u32, String)> {
     let mut found = Vec::new();
     for entry in fs::read_dir("/proc").into_iter().flatten().flatten() {
-        let Some(outer) = entry.file_name().to_str().and_then(|name| name.parse::<u32>().ok()) else { continue };
+        let Some(outer) = entry
+            .file_name()
+            .to_str()
+            .and_then(|name| name.parse::<u32>().ok())
+        else {
+            continue;
+        };
         let status = fs::read_to_string(entry.path().join("status")).unwrap_or_default();
-        let innermost = field(&status, "NSpid:").and_then(|list| list.rsplit('\t').next()?.trim().parse().ok());
+        let innermost =
+            field(&status, "NSpid:").and_then(|list| list.rsplit('\t').next()?.trim().parse().ok());
         if innermost == Some(pid) {
             let name = field(&status, "Name:").unwrap_or_default();
             found.push((outer, crate::query::clean(name).into_owned()));
@@ -90,7 +104,10 @@ fn inside_namespaces(pid: u32) -> Vec<(u32, String)> {
 }
 
 fn field<'a>(status: &'a str, name: &str) -> Option<&'a str> {
-    status.lines().find_map(|line| line.strip_prefix(name)).map(str::trim)
+    status
+        .lines()
+        .find_map(|line| line.strip_prefix(name))
+        .map(str::trim)
 }
 
 /// The kernel side sees the host's process ids. `PROC_PID_INIT_INO` (include/linux/proc_ns.h) is the host's namespace.
@@ -118,7 +135,11 @@ fn cgroup_directory(path: &Path) -> Result<PathBuf> {
     if below.is_dir() {
         return Ok(below);
     }
-    bail!("there is no cgroup {} below {}: `systemd-cgls` lists them", path.display(), mount.display())
+    bail!(
+        "there is no cgroup {} below {}: `systemd-cgls` lists them",
+        path.display(),
+        mount.display()
+    )
 }
 
 fn cgroup_mount(mounts: &str) -> Option<PathBuf> {
@@ -141,7 +162,8 @@ mod tests {
 
     #[test]
     fn the_mount_of_cgroup_v2_is_found_among_others() {
-        let mounts = "cgroup /sys/fs/cgroup/cpu cgroup rw 0 0\ncgroup2 /sys/fs/cgroup/unified cgroup2 rw 0 0\n";
+        let mounts =
+            "cgroup /sys/fs/cgroup/cpu cgroup rw 0 0\ncgroup2 /sys/fs/cgroup/unified cgroup2 rw 0 0\n";
         assert_eq!(cgroup_mount(mounts), Some("/sys/fs/cgroup/unified".into()));
         assert_eq!(cgroup_mount(""), None);
     }

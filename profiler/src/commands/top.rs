@@ -35,16 +35,23 @@ pub(super) fn run(options: TopOptions, verbose: u8) -> Result<ExitCode> {
     };
     tui::check_terminal()?;
     let mut session = Session::start(what)?;
-    let batches = session.take_batches().context("a session has its batches until they are taken")?;
+    let batches = session
+        .take_batches()
+        .context("a session has its batches until they are taken")?;
     let (feed, fed) = channel();
     let naming = move || name(&batches, &feed);
-    let naming = std::thread::Builder::new().name("symbolize".into()).spawn(naming).context("cannot start a thread")?;
+    let naming = std::thread::Builder::new()
+        .name("symbolize".into())
+        .spawn(naming)
+        .context("cannot start a thread")?;
     let ending = tui::run(&fed, display);
     // The thread that gives names ends when its deltas find no reader.
     drop(fed);
     session.stopper().stop();
     session.join()?;
-    naming.join().map_err(|_| anyhow::anyhow!("the thread that gives names to addresses panicked"))?;
+    naming
+        .join()
+        .map_err(|_| anyhow::anyhow!("the thread that gives names to addresses panicked"))?;
     Ok(match ending? {
         Ending::Left | Ending::HungUp => ExitCode::SUCCESS,
         Ending::Signal(number) => ExitCode::from(128 + number as u8),

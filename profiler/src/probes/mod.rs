@@ -29,7 +29,10 @@ pub struct Probe {
 impl Probe {
     /// What the values of its samples measure.
     pub fn sample_type(&self) -> SampleType {
-        SampleType { name: self.measures.0.to_owned(), unit: self.measures.1 }
+        SampleType {
+            name: self.measures.0.to_owned(),
+            unit: self.measures.1,
+        }
     }
 }
 
@@ -44,7 +47,11 @@ mod tests {
     fn ids_are_positions_and_names_are_unique() {
         for (at, probe) in PROBES.iter().enumerate() {
             assert_eq!(probe.id as usize, at);
-            assert!(PROBES[..at].iter().all(|other| other.name != probe.name && other.program != probe.program));
+            assert!(
+                PROBES[..at]
+                    .iter()
+                    .all(|other| other.name != probe.name && other.program != probe.program)
+            );
         }
     }
 }

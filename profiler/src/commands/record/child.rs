@@ -75,7 +75,12 @@ impl Child {
                 // SAFETY: ends this copy of the program at once, without its destructors.
                 unsafe { libc::_exit(127) }
             }
-            pid => Ok(Self { pid, gate: gate_in.into(), failure: failure_out.into(), name: command[0].clone() }),
+            pid => Ok(Self {
+                pid,
+                gate: gate_in.into(),
+                failure: failure_out.into(),
+                name: command[0].clone(),
+            }),
         }
     }
 
@@ -89,7 +94,9 @@ impl Child {
     /// # Errors
     /// If its program cannot be run.
     pub(super) fn release(mut self) -> Result<Running> {
-        self.gate.write_all(&[1]).context("the command's process died before it could run")?;
+        self.gate
+            .write_all(&[1])
+            .context("the command's process died before it could run")?;
         drop(self.gate);
         let mut errno = [0; 4];
         // The pipe closes when the program runs.
@@ -100,8 +107,16 @@ impl Child {
         let (send, ends) = mpsc::unbounded_channel();
         let pid = self.pid;
         let reap = move || reap(pid, &send);
-        std::thread::Builder::new().name("reap".into()).spawn(reap).context("cannot start a thread")?;
-        Ok(Running { pid, ends, status: None, all_gone: false })
+        std::thread::Builder::new()
+            .name("reap".into())
+            .spawn(reap)
+            .context("cannot start a thread")?;
+        Ok(Running {
+            pid,
+            ends,
+            status: None,
+            all_gone: false,
+        })
     }
 }
 
@@ -176,7 +191,13 @@ fn run(gate: OwnedFd, program: &[CString], user: Option<&User>) -> i32 {
 }
 
 fn become_user(user: &User) -> io::Result<()> {
-    let check = |result: libc::c_int| if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) };
+    let check = |result: libc::c_int| {
+        if result == 0 {
+            Ok(())
+        } else {
+            Err(io::Error::last_os_error())
+        }
+    };
     // Groups first: afterwards the right to change them is gone.
     // SAFETY: the name is a string.
     check(unsafe { libc::initgroups(user.name.as_ptr(), user.gid) })?;
@@ -184,7 +205,11 @@ fn become_user(user: &User) -> io::Result<()> {
     check(unsafe { libc::setgid(user.gid) })?;
     // SAFETY: takes a number.
     check(unsafe { libc::setuid(user.uid) })?;
-    for (name, value) in [(c"HOME", &user.home), (c"USER", &user.name), (c"LOGNAME", &user.name)] {
+    for (name, value) in [
+        (c"HOME", &user.home),
+        (c"USER", &user.name),
+        (c"LOGNAME", &user.name),
+    ] {
         // SAFETY: strings, which are copied; this process has one thread.
         check(unsafe { libc::setenv(name.as_ptr(), value.as_ptr(), 1) })?;
     }
@@ -205,7 +230,11 @@ fn user_for(name: Option<&str>) -> Result<Option<User>> {
             None => bail!("there is no user {name}"),
         };
     }
-    let Some(uid) = std::env::var("SUDO_UID").ok().and_then(|uid| uid.parse().ok()).filter(|_| root) else {
+    let Some(uid) = std::env::var("SUDO_UID")
+        .ok()
+        .and_then(|uid| uid.parse().ok())
+        .filter(|_| root)
+    else {
         return Ok(None);
     };
     // SAFETY: this process has one thread.
@@ -213,7 +242,9 @@ fn user_for(name: Option<&str>) -> Result<Option<User>> {
     // SAFETY: an entry of the password database, or null.
     match unsafe { user(entry) } {
         Some(user) => Ok(Some(user)),
-        None => bail!("SUDO_UID is {uid}, but there is no such user; say who shall run the command with --user"),
+        None => {
+            bail!("SUDO_UID is {uid}, but there is no such user; say who shall run the command with --user")
+        }
     }
 }
 
@@ -226,7 +257,12 @@ unsafe fn user(entry: *const libc::passwd) -> Option<User> {
     let name = unsafe { CStr::from_ptr(entry.pw_name) }.to_owned();
     // SAFETY: as above.
     let home = unsafe { CStr::from_ptr(entry.pw_dir) }.to_owned();
-    Some(User { name, uid: entry.pw_uid, gid: entry.pw_gid, home })
+    Some(User {
+        name,
+        uid: entry.pw_uid,
+        gid: entry.pw_gid,
+        home,
+    })
 }
 
 fn pipe() -> io::Result<(OwnedFd, OwnedFd)> {

@@ -23,7 +23,8 @@ impl Closing {
     /// Counts what is new.
     pub(super) fn count(&mut self, delta: &Delta) {
         self.samples += delta.samples.len() as u64;
-        self.pids.extend(delta.processes.iter().map(|process| process.pid));
+        self.pids
+            .extend(delta.processes.iter().map(|process| process.pid));
         for sample in &delta.samples {
             self.with_user_stack += u64::from(sample.outcome != Outcome::NoUserStack);
             self.incomplete += u64::from(!sample.outcome.is_whole());
@@ -59,7 +60,11 @@ fn percent(part: u64, whole: u64) -> String {
     }
     let percent = part as f64 * 100.0 / whole as f64;
     // What is there is never shown as nothing.
-    if part > 0 && percent < 0.01 { "<0.01 %".to_owned() } else { format!("{percent:.2} %") }
+    if part > 0 && percent < 0.01 {
+        "<0.01 %".to_owned()
+    } else {
+        format!("{percent:.2} %")
+    }
 }
 
 /// Bytes, in the unit a person would choose.
@@ -88,7 +93,10 @@ mod tests {
             ..QualityWindow::default()
         });
         profile.samples[0].outcome = Outcome::TooDeep;
-        let mut closing = Closing { bytes: 1_234, ..Closing::default() };
+        let mut closing = Closing {
+            bytes: 1_234,
+            ..Closing::default()
+        };
         closing.count(&profile.take_delta(&mut crate::profile::Mark::default()));
         assert_eq!(
             closing.line(Path::new("x.trace")),

@@ -58,7 +58,10 @@ fn record(options: RecordOptions, verbose: u8) -> Result<ExitCode> {
     }
     // A path that cannot be written is said now, not after the recording.
     let writer = Writer::create(&options.output, file::invoking_user())?;
-    let symbols = symbolize::Options { debug_dirs: options.debug_dirs.clone(), ..symbolize::Options::default() };
+    let symbols = symbolize::Options {
+        debug_dirs: options.debug_dirs.clone(),
+        ..symbolize::Options::default()
+    };
     let closing = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
@@ -72,7 +75,9 @@ fn record(options: RecordOptions, verbose: u8) -> Result<ExitCode> {
     Ok(match ended {
         Some(Ended::Status(status)) => ExitCode::from(status),
         Some(Ended::StillRuns(pid)) => {
-            say(&format!("profiler: the command (process {pid}) goes on without being recorded\n"));
+            say(&format!(
+                "profiler: the command (process {pid}) goes on without being recorded\n"
+            ));
             ExitCode::SUCCESS
         }
         None => ExitCode::SUCCESS,
@@ -96,7 +101,9 @@ async fn outer_loop(
     let (progress, mut progressed) = mpsc::unbounded_channel();
     let (written, mut finished) = oneshot::channel();
     let stopper = session.stopper();
-    let batches = session.take_batches().context("a session has its batches until they are taken")?;
+    let batches = session
+        .take_batches()
+        .context("a session has its batches until they are taken")?;
     let writing = std::thread::Builder::new().name("write".into()).spawn(move || {
         // The outer loop is gone only when nobody asks for the outcome any more.
         let _ = written.send(write::follow(&batches, writer, symbols, &progress));
@@ -150,14 +157,18 @@ struct ProgressLine {
 
 impl ProgressLine {
     fn new() -> Self {
-        Self { on_terminal: std::io::stderr().is_terminal() }
+        Self {
+            on_terminal: std::io::stderr().is_terminal(),
+        }
     }
 
     fn show(&mut self, elapsed: Duration, progress: Progress) {
         if self.on_terminal {
             let Progress { samples, lost, bytes } = progress;
             let (seconds, size) = (elapsed.as_secs(), closing::size(bytes));
-            say(&format!("\r\x1b[Krecording: {seconds} s, {samples} samples, {lost} lost, {size}  (Ctrl-C ends it)"));
+            say(&format!(
+                "\r\x1b[Krecording: {seconds} s, {samples} samples, {lost} lost, {size}  (Ctrl-C ends it)"
+            ));
         }
     }
 

@@ -43,7 +43,11 @@ pub(super) fn follow(
         writer.append(&delta)?;
         let bytes = writer.bytes_written();
         // The outer loop may have stopped listening.
-        let _ = progress.send(Progress { samples: closing.samples, lost: closing.lost(), bytes });
+        let _ = progress.send(Progress {
+            samples: closing.samples,
+            lost: closing.lost(),
+            bytes,
+        });
         if last {
             break;
         }
