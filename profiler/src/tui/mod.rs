@@ -128,7 +128,10 @@ pub fn run(feed: &Receiver<Feed>, options: Options) -> Result<Ending> {
         app: App::new(options),
         refresh: options.refresh,
     };
-    dashboard.run(&screen.events()?, feed, &|| screen.interrupted())
+    let ending = dashboard.run(&screen.events()?, feed, &|| screen.interrupted());
+    // Before the terminal, which shows the cursor at its end, and complains where there is none any more.
+    drop(screen);
+    ending
 }
 
 /// The loop, with everything it touches as a value.

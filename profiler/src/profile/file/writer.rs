@@ -75,8 +75,11 @@ pub struct Writer<W: Write = File> {
 struct Disk {
     file: File,
     synced: Instant,
-    sync: Option<(SyncSender<()>, JoinHandle<io::Result<()>>)>,
+    sync: Option<Syncing>,
 }
+
+/// Where a sync is asked for, and the thread that does it and ends at the first that fails.
+type Syncing = (SyncSender<()>, JoinHandle<io::Result<()>>);
 
 impl Writer<File> {
     /// Creates the file of a trace: exclusively, never through a symbolic link, with mode 0600, and given to `owner`
@@ -240,21 +243,26 @@ impl Disk {
             return Ok(());
         }
         self.synced = Instant::now();
-        let (request, _) = match &mut self.sync {
-            Some(sync) => sync,
-            none => {
-                let file = self.file.try_clone()?;
-                let (request, requests) = sync_channel(1);
-                let thread = std::thread::Builder::new().name("trace-sync".into());
-                let thread = thread.spawn(move || requests.iter().try_for_each(|()| file.sync_data()))?;
-                none.insert((request, thread))
-            }
+        if self.sync.is_none() {
+            self.sync = self.start().ok();
+        }
+        let Some((request, _)) = &self.sync else {
+            // No descriptor or thread is to be had: the trace is whole all the same, unless the power fails.
+            return Ok(());
         };
         match request.try_send(()) {
             // Full: a request that is waiting will cover this one too.
             Ok(()) | Err(TrySendError::Full(())) => Ok(()),
             Err(TrySendError::Disconnected(())) => self.join(),
         }
+    }
+
+    fn start(&self) -> io::Result<Syncing> {
+        let file = self.file.try_clone()?;
+        let (request, requests) = sync_channel(1);
+        let thread = std::thread::Builder::new().name("trace-sync".into());
+        let thread = thread.spawn(move || requests.iter().try_for_each(|()| file.sync_data()))?;
+        Ok((request, thread))
     }
 
     fn join(&mut self) -> io::Result<()> {
@@ -284,4 +292,34 @@ fn random_uuid() -> io::Result<[u8; 16]> {
     uuid[6] = uuid[6] & 0x0f | 0x40;
     uuid[8] = uuid[8] & 0x3f | 0x80;
     Ok(uuid)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn overdue(file: File) -> Disk {
+        let mut disk = Disk::new(file);
+        disk.synced = Instant::now().checked_sub(2 * SYNC_EVERY).unwrap();
+        disk
+    }
+
+    #[test]
+    fn a_sync_is_made_when_it_is_due_and_no_sooner() {
+        let mut disk = overdue(tempfile::tempfile().unwrap());
+        disk.sync_now_and_then().unwrap();
+        assert!(disk.sync.is_some() && disk.synced.elapsed() < SYNC_EVERY);
+        disk.finish().unwrap();
+        let mut disk = Disk::new(tempfile::tempfile().unwrap());
+        disk.sync_now_and_then().unwrap();
+        assert!(disk.sync.is_none());
+    }
+
+    #[test]
+    fn a_sync_that_fails_is_said() {
+        // A device without a disk behind it cannot be synced.
+        let mut disk = overdue(File::options().write(true).open("/dev/null").unwrap());
+        disk.sync_now_and_then().unwrap();
+        assert_eq!(disk.join().unwrap_err().kind(), ErrorKind::InvalidInput);
+    }
 }

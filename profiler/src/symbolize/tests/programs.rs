@@ -122,10 +122,9 @@ fn rust_names_are_demangled_in_both_manglings() {
             .arg("-o")
             .arg(&path));
         let symbols = run(Command::new("nm").arg(&path));
-        let symbol = symbols.lines().filter_map(|line| line.split_whitespace().last());
+        let mut symbol = symbols.lines().filter_map(|line| line.split_whitespace().last());
         let symbol = symbol
-            .filter(|name| name.contains("shop") && name.contains("total"))
-            .next()
+            .find(|name| name.contains("shop") && name.contains("total"))
             .unwrap();
         let (total, _) = extent(&path, symbol);
         let mut recording = Recording::of(&path, Options::default());

@@ -1,6 +1,9 @@
 //! Tables of real programs, hostile files and live stacks.
 
+mod hostile;
+mod live;
 mod real_files;
+mod traced;
 
 use std::{fs::File, path::Path};
 

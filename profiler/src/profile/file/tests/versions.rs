@@ -89,3 +89,53 @@ fn a_file_that_cannot_be_opened_is_named_with_the_next_step() {
 fn a_directory_is_no_trace() {
     assert!(read(std::path::Path::new("/")).is_err());
 }
+
+/// Written by the first version of the format. It must stay readable for as long as the major version is 1.
+const FIRST: &[u8] = include_bytes!("v1_0.trace");
+
+#[test]
+fn the_first_version_of_the_format_stays_readable() {
+    let loaded = read_from(FIRST).unwrap();
+    assert_eq!(loaded.notes, [""; 0]);
+    let profile = &loaded.profile;
+    let stacks: Vec<_> = profile
+        .samples
+        .iter()
+        .map(|sample| {
+            let process = &profile.processes[profile.threads[sample.thread].process];
+            let mut words = vec![format!(
+                "{}/{} {}",
+                process.name,
+                process.pid,
+                sample.time_ns / 1_000_000
+            )];
+            for location in profile.stacks.locations(sample.stack.unwrap()) {
+                let function = &profile.functions[profile.lines[&location][0].function];
+                words.push(format!(
+                    "{}`{}",
+                    profile.mapping_of(location).name(),
+                    function.name
+                ));
+            }
+            words.join(" ")
+        })
+        .collect();
+    assert_eq!(
+        stacks[2..6],
+        [
+            "app/7 20 app`g app`f app`main",
+            "app/7 30 [kernel.kallsyms]`vfs_read libc.so.6`read app`main",
+            "app/7 40 [kernel.kallsyms]`vfs_read libc.so.6`read app`main",
+            "sh/9 50 sh`h sh`main",
+        ]
+    );
+    assert_eq!((profile.samples.len(), profile.ended), (11, true));
+    assert_eq!(profile.samples[7].value, 10_101_010);
+    let total = profile.quality_total();
+    assert_eq!((total.lost_total(), total.end_ns), (9, 110_000_000));
+    assert_eq!(
+        (profile.metadata.clock.as_str(), profile.metadata.frequency_hz),
+        ("cpu-clock", 99)
+    );
+    walk(profile);
+}

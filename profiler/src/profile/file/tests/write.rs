@@ -99,10 +99,8 @@ fn limit_file_size(bytes: u64) {
         rlim_max: bytes,
     };
     // SAFETY: the pointer is to a whole rlimit, which outlives the call.
-    assert_eq!(
-        unsafe { libc::setrlimit(libc::RLIMIT_FSIZE, &raw const limit) },
-        0
-    );
+    let result = unsafe { libc::setrlimit(libc::RLIMIT_FSIZE, &raw const limit) };
+    assert_eq!(result, 0);
     // SAFETY: to ignore a signal runs no code of ours; the write then fails with EFBIG instead.
     unsafe { libc::signal(libc::SIGXFSZ, libc::SIG_IGN) };
 }
