@@ -1,3 +1,5 @@
+//! The flags of `profiler doctor`.
+
 use clap::Args;
 
 #[derive(Debug, Args)]
