@@ -1,6 +1,16 @@
 //! From `.eh_frame` to rows: where in an executable which rule is in force.
 //!
-//! A release build takes (one core of a small virtual machine, file in memory): see the test `cost`.
+//! CPU time of a release build on one core of a small virtual machine, to read, to build, and to place into the pool:
+//!
+//! | file | size | rows | read | build | place | in the pool |
+//! |---|---|---|---|---|---|---|
+//! | libc.so.6 | 2 MB | 28,274 | 0.1 ms | 2.2 ms | 0.6 ms | 111 KiB |
+//! | libcrypto.so.3 | 5 MB | 86,220 | 0.3 ms | 7.3 ms | 1.5 ms | 338 KiB |
+//! | node | 99 MB | 372,210 | 3 ms | 48 ms | 8 ms | 1,470 KiB |
+//! | librustc_driver | 154 MB | 1,148,392 | 6 ms | 128 ms | 30 ms | 4,550 KiB |
+//! | libLLVM | 200 MB | 1,439,037 | 7 ms | 147 ms | 38 ms | 5,680 KiB |
+//!
+//! All five together have 1,293 rules. Peak memory for the largest is 32 MB, its pool of 6 MB included.
 
 use gimli::{
     CommonInformationEntry, EhFrame, EndianSlice, LittleEndian, RegisterRule, UnwindContext,

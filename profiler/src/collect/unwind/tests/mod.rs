@@ -2,6 +2,7 @@
 
 mod hostile;
 mod live;
+mod pool;
 mod real_files;
 mod traced;
 
