@@ -41,13 +41,21 @@ pub(crate) struct Options {
     #[arg(long, conflicts_with = "filter")]
     all: bool,
 
+    /// Test an unoptimised build: sooner built, but what it costs says nothing
+    #[arg(long)]
+    debug: bool,
+
     /// Only the tests with this in their name
     filter: Option<String>,
 }
 
 pub(crate) fn run(options: &Options) -> Result<ExitCode> {
     setup::ensure()?;
-    let live = Live::build()?;
+    let live = Live::build(if options.debug {
+        Build::Debug
+    } else {
+        Build::Release
+    })?;
     live.prepare(options.all || options.filter.is_some())?;
     let filter = match &options.filter {
         Some(filter) => Some(filter.as_str()),
@@ -63,10 +71,21 @@ pub(crate) struct Live {
     profiler: PathBuf,
 }
 
+/// How the profiler that is tested is built. The tests themselves wait more than they work.
+#[derive(Clone, Copy, Eq, PartialEq)]
+pub(crate) enum Build {
+    Debug,
+    Release,
+}
+
 impl Live {
-    pub(crate) fn build() -> Result<Self> {
+    pub(crate) fn build(how: Build) -> Result<Self> {
+        let mut profiler = vec!["build", "--package", "profiler", "--bin", "profiler"];
+        if how == Build::Release {
+            profiler.push("--release");
+        }
         Ok(Self {
-            profiler: build(&["build", "--package", "profiler", "--bin", "profiler"])?,
+            profiler: build(&profiler)?,
             tests: build(&[
                 "test",
                 "--no-run",

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use anyhow::Result;
 
 use crate::{
-    live::{Live, SHORT},
+    live::{Build, Live, SHORT},
     process::{can_be_root, cargo},
     say, setup,
     tally::Tally,
@@ -24,7 +24,7 @@ pub(crate) fn run(_: &Options) -> Result<ExitCode> {
         "--no-fail-fast",
     ]))?;
 
-    let live = Live::build()?;
+    let live = Live::build(Build::Release)?;
     if can_be_root() {
         live.prepare(false)?;
         let short = live.run(Some(SHORT))?;

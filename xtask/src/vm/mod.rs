@@ -10,7 +10,7 @@ mod kernel;
 mod machine;
 mod script;
 
-use std::process::ExitCode;
+use std::{path::PathBuf, process::ExitCode};
 
 use anyhow::{Context as _, Result};
 
@@ -29,13 +29,22 @@ pub(crate) struct Options {
     /// Only the scripts of tests/vm with this in their name
     #[arg(long)]
     script: Option<String>,
+
+    /// Test this static binary instead of one that is built from the source
+    #[arg(long)]
+    binary: Option<PathBuf>,
 }
 
 #[expect(clippy::print_stdout, reason = "the checks are the result")]
 pub(crate) fn run(options: &Options) -> Result<ExitCode> {
     apt::install("the virtual machines", &PACKAGES)?;
-    setup::ensure()?;
-    let profiler = dist::build()?;
+    let profiler = match &options.binary {
+        Some(binary) => binary.clone(),
+        None => {
+            setup::ensure()?;
+            dist::build()?
+        }
+    };
     let kernels = options
         .kernels
         .iter()
