@@ -55,8 +55,8 @@ pub struct Offsets {
     pub task_tgid: u32,
     /// `task_struct.flags`.
     pub task_flags: u32,
-    /// `task_struct.mm`.
-    pub task_mm: u32,
+    /// Not used; 0.
+    pub reserved: u32,
 }
 
 /// Record user stacks.

@@ -85,8 +85,11 @@ impl Object {
     /// If the kernel refuses: missing privileges, BTF or features. `profiler doctor` tells which.
     pub fn load(options: &Options, sizes: Sizes) -> Result<(Self, KernelMaps, BpfChunks)> {
         let config = config(options, sizes)?;
+        // Read once: it is large, and loading and attaching both need it.
+        let btf = Btf::from_sys_fs().context("cannot read the kernel's BTF (`profiler doctor` says more)")?;
         let mut loader = EbpfLoader::new();
         let mut ebpf = loader
+            .btf(Some(&btf))
             .override_global("CONFIG", &config, true)
             .map_max_entries("EVENTS", sizes.ring)
             .map_max_entries("MAPPINGS", sizes.mappings)
@@ -128,7 +131,7 @@ impl Object {
             seen,
         };
         object.set_filters(options)?;
-        object.attach_process_hooks()?;
+        object.attach_process_hooks(&btf)?;
         Ok((object, maps, BpfChunks::new(blocks)))
     }
 
@@ -155,8 +158,7 @@ impl Object {
     }
 
     /// Exec and fork, which come before the first sample.
-    fn attach_process_hooks(&mut self) -> Result<()> {
-        let btf = Btf::from_sys_fs().context("cannot read the kernel's BTF")?;
+    fn attach_process_hooks(&mut self, btf: &Btf) -> Result<()> {
         for (name, tracepoint) in [
             ("process_fork", "sched_process_fork"),
             ("process_exec", "sched_process_exec"),
@@ -167,7 +169,7 @@ impl Object {
                 .with_context(|| format!("the kernel side has no {name}"))?
                 .try_into()?;
             program
-                .load(tracepoint, &btf)
+                .load(tracepoint, btf)
                 .with_context(|| format!("the kernel refuses program {name}"))?;
             program
                 .attach()

@@ -12,6 +12,7 @@ mod filter;
 mod output;
 mod record;
 mod report;
+mod start;
 mod target;
 mod top;
 

@@ -7,10 +7,10 @@ use std::{
 
 use anyhow::{Context as _, Result};
 
-use super::target;
+use super::{start, target};
 use crate::{
     cli::{TopOptions, TopSort, TopWindow},
-    collect::{Batch, Session},
+    collect::Batch,
     symbolize::{self, Symbolizer},
     tui::{self, Ending, Feed},
 };
@@ -34,7 +34,7 @@ pub(super) fn run(options: TopOptions, verbose: u8) -> Result<ExitCode> {
         },
     };
     tui::check_terminal()?;
-    let mut session = Session::start(what)?;
+    let mut session = start::session(what)?;
     let batches = session
         .take_batches()
         .context("a session has its batches until they are taken")?;

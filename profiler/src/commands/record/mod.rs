@@ -22,10 +22,10 @@ use self::{
     closing::Closing,
     write::Progress,
 };
-use super::target;
+use super::{start, target};
 use crate::{
     cli::RecordOptions,
-    collect::{Options, Session},
+    collect::Options,
     profile::file::{self, Writer},
     symbolize,
 };
@@ -56,8 +56,6 @@ fn record(options: RecordOptions, verbose: u8) -> Result<ExitCode> {
         what.pids = Some(vec![child.pid()]);
         what.target_command.clone_from(&options.command);
     }
-    // A path that cannot be written is said now, not after the recording.
-    let writer = Writer::create(&options.output, file::invoking_user())?;
     let symbols = symbolize::Options {
         debug_dirs: options.debug_dirs.clone(),
         ..symbolize::Options::default()
@@ -66,7 +64,7 @@ fn record(options: RecordOptions, verbose: u8) -> Result<ExitCode> {
         .enable_all()
         .build()
         .context("cannot start the outer loop")?
-        .block_on(outer_loop(&options, what, child, writer, symbols));
+        .block_on(outer_loop(&options, what, child, symbols));
     let (closing, ended) = closing?;
     say(&closing.line(&options.output));
     for note in &closing.notes {
@@ -89,7 +87,6 @@ async fn outer_loop(
     options: &RecordOptions,
     what: Options,
     child: Option<Child>,
-    writer: Writer,
     symbols: symbolize::Options,
 ) -> Result<(Closing, Option<Ended>)> {
     let mut interrupt = signal(SignalKind::interrupt())?;
@@ -97,7 +94,9 @@ async fn outer_loop(
     let mut hang_up = signal(SignalKind::hangup())?;
     let began = Instant::now();
     let pids = what.pids.clone().unwrap_or_default();
-    let mut session = Session::start(what)?;
+    let mut session = start::session(what)?;
+    // Only now is an older trace put aside. A path that cannot be written is said before the command runs.
+    let writer = Writer::create(&options.output, file::invoking_user())?;
     let (progress, mut progressed) = mpsc::unbounded_channel();
     let (written, mut finished) = oneshot::channel();
     let stopper = session.stopper();
