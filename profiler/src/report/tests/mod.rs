@@ -22,6 +22,7 @@ fn report<'a>(profile: &'a Profile, selection: &'a Selection, view: View) -> Rep
         selection,
         view,
         percent_limit: 0.0,
+        at_least: 0,
         limit: None,
     }
 }
