@@ -55,8 +55,8 @@ pub struct Offsets {
     pub task_tgid: u32,
     /// `task_struct.flags`.
     pub task_flags: u32,
-    /// `task_struct.mm`.
-    pub task_mm: u32,
+    /// Not used; 0.
+    pub reserved: u32,
 }
 
 /// Record user stacks.
@@ -71,6 +71,9 @@ pub const FLAG_BY_TID: u32 = 8;
 pub const FLAG_BY_CGROUP: u32 = 16;
 /// Only threads whose name matches `Config::comm`.
 pub const FLAG_BY_COMM: u32 = 32;
+
+/// Log what the process hooks see (`-vv`).
+pub const FLAG_LOG: u32 = 64;
 
 /// Whether `name` (zero-padded) matches `pattern` (zero-padded): `*` is any text, `?` any character.
 ///

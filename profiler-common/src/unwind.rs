@@ -122,6 +122,10 @@ pub mod cfa {
     pub const END: u8 = 7;
     /// A rule of a kind that is not supported.
     pub const UNSUPPORTED: u8 = 8;
+    /// The register with the DWARF number `cfa_add`, plus `cfa_offset`: hand-written functions that call none.
+    pub const REGISTER: u8 = 9;
+    /// `rbx + cfa_offset`: the dynamic linker, while it binds a function on its first call.
+    pub const BX: u8 = 10;
 }
 
 /// How to find the caller's frame pointer.
@@ -152,8 +156,9 @@ pub struct Rule {
     pub bp: u8,
     /// One of [`ra`].
     pub ra: u8,
-    /// Not used; 0.
-    pub reserved: u8,
+    /// Where the caller's `rbx` is: saved at `CFA - 8 * bx`; 0: it was not changed; 255: it cannot be told. Told only
+    /// for executables that have rules of kind [`cfa::BX`].
+    pub bx: u8,
     /// See [`cfa`].
     pub cfa_offset: i32,
     /// See [`cfa`].
@@ -174,7 +179,7 @@ impl Rule {
             cfa,
             bp: bp::SAME,
             ra: ra::AT_CFA_MINUS_8,
-            reserved: 0,
+            bx: 0,
             cfa_offset: 0,
             cfa_add: 0,
             bp_offset: 0,
@@ -194,6 +199,11 @@ pub trait Tables {
     fn read(&self, address: u64) -> Option<u64>;
     /// Sixteen bytes of the stack, in one access.
     fn read_pair(&self, address: u64) -> Option<[u64; 2]>;
+    /// The register with the given DWARF number, as it was when the walk began; `None` where it is not known.
+    #[inline(always)]
+    fn register(&self, _number: u32) -> Option<u64> {
+        None
+    }
 }
 
 /// A walk up one user stack.
@@ -220,15 +230,24 @@ pub struct Walk {
     pub outcome: u32,
     /// Not used; 0.
     pub reserved: u32,
+    /// Where on the stack the current frame's `rbx` was saved; 0: it is still in the register; 1: it is lost.
+    pub bx_at: u64,
 }
+
+/// [`Walk::bx_at`]: nobody knows where it was saved.
+const BX_LOST: u64 = 1;
+/// [`Rule::bx`]: it was saved, but not where this can say.
+pub const RULE_BX_LOST: u8 = 255;
 
 /// Signal frames that a walk may cross. Only there the stack pointer may move inward (alternate signal stacks).
 const MAX_SIGNALS: u32 = 2;
 
 /// Offsets in the kernel's `struct rt_sigframe` from the stack pointer that a signal's return trampoline sees:
-/// `ucontext.uc_mcontext` is at 40, and in it `rbp` is word 10, `rsp` word 15, `rip` word 16
+/// `ucontext.uc_mcontext` is at 40, and in it `rbp` is word 10, `rbx` word 11, `rsp` word 15,
+/// `rip` word 16
 /// (arch/x86/include/uapi/asm/sigcontext.h, arch/x86/include/asm/sigframe.h).
 const SIGFRAME_BP: u64 = 40 + 10 * 8;
+const SIGFRAME_BX: u64 = 40 + 11 * 8;
 const SIGFRAME_SP: u64 = 40 + 15 * 8;
 
 impl Walk {
@@ -309,6 +328,10 @@ pub fn step<T: Tables>(tables: &T, walk: &mut Walk) -> bool {
             };
             value.wrapping_add(rule.cfa_add as i64 as u64)
         }
+        cfa::REGISTER | cfa::BX => match special_register(tables, walk, rule) {
+            Some(value) => value.wrapping_add(offset),
+            None => return walk.cut(Outcome::UnsupportedRule),
+        },
         cfa::SIGNAL => return step_over_signal(tables, walk),
         cfa::END => return walk.cut(Outcome::Complete),
         cfa::NONE => return step_by_frame_pointer(tables, walk),
@@ -340,6 +363,12 @@ pub fn step<T: Tables>(tables: &T, walk: &mut Walk) -> bool {
         };
         caller_ip = address;
     }
+    if rule.bx != 0 {
+        walk.bx_at = match rule.bx {
+            RULE_BX_LOST => BX_LOST,
+            words => cfa.wrapping_sub(u64::from(words) * 8),
+        };
+    }
     walk.registers = Registers {
         ip: caller_ip,
         sp: cfa,
@@ -347,6 +376,26 @@ pub fn step<T: Tables>(tables: &T, walk: &mut Walk) -> bool {
     };
     walk.is_return = 1;
     true
+}
+
+/// The register that the CFA is counted from, where it is neither `sp` nor `bp`.
+#[inline(always)]
+fn special_register<T: Tables>(tables: &T, walk: &Walk, rule: &Rule) -> Option<u64> {
+    if rule.cfa == cfa::REGISTER {
+        // The registers of the innermost frame are known, but not which of them its callees changed.
+        let innermost = walk.is_return == 0 && walk.signals == 0;
+        return if innermost {
+            tables.register(rule.cfa_add as u32)
+        } else {
+            None
+        };
+    }
+    const RBX: u32 = 3;
+    match walk.bx_at {
+        0 => tables.register(RBX),
+        BX_LOST => None,
+        saved => tables.read(saved),
+    }
 }
 
 /// The id of the rule for an address counted from the begin of the page index.
@@ -414,6 +463,7 @@ fn step_by_frame_pointer<T: Tables>(tables: &T, walk: &mut Walk) -> bool {
     };
     walk.is_return = 1;
     walk.frames_by_fp += 1;
+    walk.bx_at = BX_LOST;
     true
 }
 
@@ -431,6 +481,7 @@ fn step_over_signal<T: Tables>(tables: &T, walk: &mut Walk) -> bool {
         return walk.cut(Outcome::UnreadableStack);
     };
     walk.registers = Registers { ip, sp, bp };
+    walk.bx_at = frame.wrapping_add(SIGFRAME_BX);
     // The signal interrupted an instruction: nothing was called.
     walk.is_return = 0;
     true

@@ -19,7 +19,7 @@ static CONFIG: Config = Config {
         task_pid: 0,
         task_tgid: 0,
         task_flags: 0,
-        task_mm: 0,
+        reserved: 0,
     },
 };
 

@@ -1,6 +1,6 @@
 //! Captures the kernel and the user stack of a context, names each by a hash, and sends it if it is new.
 
-use core::ffi::c_void;
+use core::{ffi::c_void, mem::offset_of};
 
 use aya_ebpf::{
     EbpfContext,
@@ -26,12 +26,29 @@ pub(crate) struct Frames<const N: usize> {
     pub(crate) frames: [u64; N],
 }
 
+/// General registers of x86-64. A power of two, so that the verifier sees the bound in a mask.
+pub(crate) const DWARF_REGISTERS: usize = 16;
+
+/// Stores all general registers into `$place`, in the order of their DWARF numbers (System V ABI, AMD64 supplement,
+/// figure 3.36), reading each with `$read`.
+macro_rules! store_registers {
+    ($place:expr, $read:ident) => {
+        store_registers!($place, $read, 0 rax, 1 rdx, 2 rcx, 3 rbx, 4 rsi, 5 rdi, 6 rbp, 7 rsp,
+            8 r8, 9 r9, 10 r10, 11 r11, 12 r12, 13 r13, 14 r14, 15 r15)
+    };
+    ($place:expr, $read:ident, $($number:literal $name:ident),+) => {
+        $($place[$number] = $read!($name);)+
+    };
+}
+
 /// Working memory of one program run: 512 bytes of BPF stack hold no call stack.
 #[repr(C)]
 pub(crate) struct Scratch {
     /// 1 while a program uses it.
     busy: u64,
     pub(crate) walk: Walk,
+    /// The user registers as the walk begins, by DWARF number.
+    pub(crate) registers: [u64; DWARF_REGISTERS],
     /// Hash of the user frames so far.
     pub(crate) hash: u64,
     pub(crate) user: Frames<MAX_USER_FRAMES>,
@@ -144,42 +161,45 @@ pub(crate) fn capture(ctx: &PerfEventContext, slot: u32, pid: u32) -> Stacks {
     stacks
 }
 
+/// DWARF numbers of `rbp` and `rsp`.
+const BP: usize = 6;
+const SP: usize = 7;
+
 /// `__USER32_CS` (arch/x86/include/asm/segment.h): code of the 32-bit compatibility mode.
 const USER32_CS: u64 = 0x23;
 
 #[inline(always)]
 fn user_stack(regs: *const pt_regs, from_user: bool, slot: u32, pid: u32, stacks: &mut Stacks) {
-    let (registers, code_segment, is_return);
+    let (ip, code_segment, is_return);
+    let Some(place) = scratch(slot) else { return };
     if from_user {
-        // SAFETY: the context's registers.
-        registers = unsafe {
-            Registers {
-                ip: (*regs).rip,
-                sp: (*regs).rsp,
-                bp: (*regs).rbp,
-            }
-        };
-        // SAFETY: as above.
-        code_segment = unsafe { (*regs).cs };
-        is_return = false;
+        macro_rules! read {
+            ($name:ident) => {{
+                // SAFETY: the context's registers.
+                unsafe { (*regs).$name }
+            }};
+        }
+        store_registers!(place.registers, read);
+        (ip, code_segment, is_return) = (read!(rip), read!(cs), false);
     } else {
         // SAFETY: `current` is a valid task.
         let entry = unsafe { bpf_task_pt_regs(task::current_task()) } as *const pt_regs;
-        // SAFETY: the registers with which the thread entered the kernel.
-        registers = unsafe {
-            Registers {
-                ip: (*entry).rip,
-                sp: (*entry).rsp,
-                bp: (*entry).rbp,
-            }
-        };
-        // SAFETY: as above.
-        code_segment = unsafe { (*entry).cs };
+        macro_rules! read {
+            ($name:ident) => {{
+                // SAFETY: the registers with which the thread entered the kernel.
+                unsafe { load::<{ offset_of!(pt_regs, $name) }>(entry) }
+            }};
+        }
+        store_registers!(place.registers, read);
         // After a system call the pc is behind the instruction, like a return address; after an interrupt or a
         // fault it is the instruction itself. `orig_ax` is the call's number, or -1 (arch/x86/entry/entry_64.S).
-        // SAFETY: as above.
-        is_return = unsafe { (*entry).orig_rax } as i64 >= 0;
+        (ip, code_segment, is_return) = (read!(rip), read!(cs), read!(orig_rax) as i64 >= 0);
     }
+    let registers = Registers {
+        ip,
+        sp: place.registers[SP],
+        bp: place.registers[BP],
+    };
     if code_segment == USER32_CS {
         stacks.outcome = Outcome::Compat as u32;
         return;
@@ -199,6 +219,22 @@ fn user_stack(regs: *const pt_regs, from_user: bool, slot: u32, pid: u32, stacks
     let hash = scratch.hash | 1;
     stacks.user = hash;
     send(&mut scratch.user, hash, stacks.user_frames, 0);
+}
+
+/// A register of `entry`. The verifier lets one instruction load from one kind of pointer only, so the compiler must not
+/// merge this with a load from a program's context.
+///
+/// # Safety
+/// `entry` is what `bpf_task_pt_regs` returned.
+#[inline(always)]
+unsafe fn load<const OFFSET: usize>(entry: *const pt_regs) -> u64 {
+    let value: u64;
+    // SAFETY: the caller's promise.
+    unsafe {
+        core::arch::asm!("{value} = *(u64 *)({entry} + {offset})",
+            value = out(reg) value, entry = in(reg) entry, offset = const OFFSET);
+    }
+    value
 }
 
 #[inline(always)]

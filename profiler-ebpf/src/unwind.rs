@@ -22,7 +22,10 @@ use profiler_common::{
     },
 };
 
-use crate::{config, stack};
+use crate::{
+    config,
+    stack::{self, DWARF_REGISTERS},
+};
 
 /// The executable mappings of all processes; each process has a sorted part of it. User space writes through mmap.
 #[map]
@@ -45,7 +48,10 @@ pub(crate) static SPACES: HashMap<u32, Space> = HashMap::with_max_entries(1, 0);
 pub(crate) static IMAGES: HashMap<u32, u64> = HashMap::with_max_entries(1, 0);
 
 /// The tables and the stack, as the kernel side reaches them.
-struct Maps;
+struct Maps {
+    /// The scratch space that this walk has claimed.
+    slot: u32,
+}
 
 impl Tables for Maps {
     #[inline(always)]
@@ -58,6 +64,12 @@ impl Tables for Maps {
         BLOCKS
             .get(index / BLOCKS_PER_CHUNK)?
             .get(index % BLOCKS_PER_CHUNK)
+    }
+
+    #[inline(always)]
+    fn register(&self, number: u32) -> Option<u64> {
+        let scratch = stack::scratch(self.slot)?;
+        Some(scratch.registers[number as usize & (DWARF_REGISTERS - 1)])
     }
 
     #[inline(always)]
@@ -100,6 +112,7 @@ pub(crate) fn walk(slot: u32, pid: u32, registers: Registers, is_return: bool) {
         signals: 0,
         outcome: Outcome::TooDeep as u32,
         reserved: 0,
+        bx_at: 0,
     };
     scratch.hash = 0;
     let image = IMAGES.get_ptr(pid).map_or(0, |image| {
@@ -133,14 +146,15 @@ unsafe extern "C" fn frame(_: u64, slot: *mut c_void) -> i64 {
     let Some(scratch) = stack::scratch(slot) else {
         return 1;
     };
-    if !find_mapping(&Maps, &mut scratch.walk) {
+    let tables = Maps { slot };
+    if !find_mapping(&tables, &mut scratch.walk) {
         if scratch.walk.frames == 0 {
             scratch.push();
         }
         return 1;
     }
     scratch.push();
-    i64::from(!step(&Maps, &mut scratch.walk))
+    i64::from(!step(&tables, &mut scratch.walk))
 }
 
 impl stack::Scratch {

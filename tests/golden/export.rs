@@ -65,10 +65,10 @@ period cpu nanoseconds 10101010
 time 0 duration 110000000
 default cpu
 comment example: whole system, 0.1 s, 11 samples at 99 Hz (cpu-clock)
-comment lost 0.0 %, complete stacks 90.9 %, unknown frames 18.2 %, profiler's own CPU 0.0 %
+comment lost 0.0 %, complete stacks 90.9 %, unknown frames 18.2 %
 comment kernel 6.1.0 x86_64
-mapping /usr/bin/app - bare
 mapping [kernel.kallsyms] - named
+mapping /usr/bin/app - bare
 mapping /usr/lib/libc.so.6 - named
 mapping /usr/bin/ev\u{fffd}[31mil - named
 sample <script>alert(1)</script>;a]]>b&c 2 20202020 [process=ev\u{fffd}[31mil thread=ev\u{fffd}[31mil pid=8 tid=8]

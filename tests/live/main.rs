@@ -1,1 +1,47 @@
-//! Tests that load BPF programs on this kernel; root only.
+//! Tests that load BPF programs on this kernel; root only, one at a time.
+//!
+//! `short` is the core, under a minute in all; the other modules take their time. Shares of CPU time are held against
+//! what the programs say of themselves, real servers against `perf record --call-graph dwarf`. What this machine lacks
+//! is printed as `NOT RUN: test: reason`.
+
+mod cpu;
+mod filters;
+mod hostile;
+mod processes;
+mod servers;
+mod short;
+mod trace;
+
+use tests::{Lab, Missing, Recording};
+
+/// Records `workload` from its first instruction, at 999 Hz for `seconds`.
+fn record_workload(lab: &Lab, workload: &str, seconds: u32) -> Result<Recording, Missing> {
+    let program = lab.workload(workload)?;
+    let recording = lab
+        .record()
+        .frequency(999)
+        .command([program.as_os_str(), seconds.to_string().as_ref()])
+        .run();
+    assert!(
+        recording.status.success(),
+        "recording {workload} ended with {}:\n{}",
+        recording.status,
+        recording.stderr
+    );
+    // A sample a millisecond and busy thread, less what starting takes: too few would make every share meaningless.
+    let (count, least) = (recording.view().len(), f64::from(seconds) * 999.0 * 0.8);
+    assert!(
+        count as f64 >= least,
+        "{count} samples of {workload} in {seconds} s at 999 Hz, not {least:.0}; lost: {:?}",
+        recording.profile.quality_total().lost
+    );
+    Ok(recording)
+}
+
+/// The functions of `deep` from main to the leaf `leaf`.
+fn deep_chain(leaf: &str) -> Vec<String> {
+    std::iter::once("main".to_owned())
+        .chain((1..=11).map(|step| format!("step_{step:02}")))
+        .chain([leaf.to_owned()])
+        .collect()
+}

@@ -1,6 +1,7 @@
 //! Developer commands. `cargo xtask --help` lists them; each has a file.
 
 mod apt;
+mod bench;
 mod dist;
 mod ebpf;
 mod lint;
@@ -31,6 +32,8 @@ enum Command {
     Test(test::Options),
     /// Run the live tests, which load BPF programs: builds as you, runs as root
     Live(live::Options),
+    /// Measure what profiling costs, beside the peers: builds as you, runs as root
+    Bench(bench::Options),
     /// Check the format and run clippy, also on the BPF object
     Lint(lint::Options),
     /// Check the rules that only this code base has
@@ -47,6 +50,7 @@ fn main() -> ExitCode {
         Command::Run(options) => run::run(&options),
         Command::Test(options) => test::run(&options),
         Command::Live(options) => live::run(&options),
+        Command::Bench(options) => bench::run(&options),
         Command::Lint(options) => lint::run(&options),
         Command::Tidy(options) => tidy::run(&options),
         Command::Dist(options) => dist::run(&options),

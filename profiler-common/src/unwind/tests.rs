@@ -15,6 +15,7 @@ struct Fake {
     blocks: Vec<Block>,
     rules: Vec<Rule>,
     memory: HashMap<u64, u64>,
+    registers: HashMap<u32, u64>,
 }
 
 impl Tables for Fake {
@@ -32,6 +33,9 @@ impl Tables for Fake {
     }
     fn read_pair(&self, address: u64) -> Option<[u64; 2]> {
         Some([self.read(address)?, self.read(address + 8)?])
+    }
+    fn register(&self, number: u32) -> Option<u64> {
+        self.registers.get(&number).copied()
     }
 }
 
@@ -69,6 +73,7 @@ fn tables(rows: &[(u16, Rule)], memory: &[(u64, u64)]) -> Fake {
         blocks: vec![index, block],
         rules,
         memory: memory.iter().copied().collect(),
+        registers: HashMap::new(),
     }
 }
 
@@ -84,6 +89,7 @@ fn walk(ip: u64, sp: u64, bp: u64) -> Walk {
         signals: 0,
         outcome: Outcome::TooDeep as u32,
         reserved: 0,
+        bx_at: 0,
     }
 }
 
@@ -190,6 +196,55 @@ fn a_plt_entry_has_pushed_its_number_from_the_given_byte_on() {
         let walk = step_by(rule(cfa::PLT, variant), from, &stack).unwrap();
         assert_eq!(walk.registers.sp, STACK + cfa, "variant {variant}, byte {low}");
         assert_eq!(walk.registers.ip, if cfa == 8 { CODE + 9 } else { CODE + 17 });
+    }
+}
+
+#[test]
+fn any_register_may_hold_the_cfa_of_the_innermost_frame_only() {
+    const R11: u32 = 11;
+    let rule = Rule {
+        cfa_add: R11 as i32,
+        ..rule(cfa::REGISTER, 8)
+    };
+    let stack = [(STACK + 64, CODE + 9), (STACK + 128, CODE + 9)];
+    let mut tables = tables(&[(0, rule)], &stack);
+    let mut unknown = walk(CODE + 4, STACK, 5);
+    assert!(find_mapping(&tables, &mut unknown) && !step(&tables, &mut unknown));
+    assert_eq!(unknown.outcome, Outcome::UnsupportedRule as u32);
+
+    tables.registers.insert(R11, STACK + 64);
+    let mut known = walk(CODE + 4, STACK, 5);
+    assert!(find_mapping(&tables, &mut known) && step(&tables, &mut known));
+    assert_eq!(known.registers, registers(CODE + 9, STACK + 72, 5));
+    tables.registers.insert(R11, STACK + 128);
+    assert!(!step(&tables, &mut known));
+    assert_eq!(known.outcome, Outcome::UnsupportedRule as u32);
+}
+
+#[test]
+fn rbx_is_found_where_inner_frames_saved_it() {
+    let saves = |bx| Rule {
+        bx,
+        ..rule(cfa::SP, 32)
+    };
+    let outer = rule(cfa::BX, 16);
+    let stack = [
+        (STACK + 8, STACK + 100 * 8), // the caller's rbx, saved at CFA - 24
+        (STACK + 24, CODE + 0x20),
+        (STACK + 101 * 8, CODE + 9),
+    ];
+    for (inner, register, expected) in [
+        (saves(3), None, Some(STACK + 102 * 8)),
+        (saves(0), Some(STACK + 100 * 8), Some(STACK + 102 * 8)),
+        (saves(0), None, None),
+        (saves(RULE_BX_LOST), Some(STACK + 100 * 8), None),
+    ] {
+        let mut tables = tables(&[(0, inner), (0x10, outer)], &stack);
+        tables.registers.extend(register.map(|value| (3, value)));
+        let mut walk = walk(CODE + 4, STACK, 5);
+        assert!(find_mapping(&tables, &mut walk) && step(&tables, &mut walk));
+        let found = step(&tables, &mut walk).then_some(walk.registers.sp);
+        assert_eq!(found, expected);
     }
 }
 

@@ -3,8 +3,9 @@
 //! Both hooks run in the context of the process itself, without scheduler locks, so they may write to shared maps.
 
 use aya_ebpf::{bindings::task_struct, macros::btf_tracepoint, programs::BtfTracePointContext};
+use aya_log_ebpf::debug;
 use profiler_common::{
-    config::FLAG_BY_PID,
+    config::{FLAG_BY_PID, FLAG_LOG},
     event::{Image, kind},
     stats::Counter,
     unwind::Space,
@@ -38,6 +39,9 @@ pub(crate) fn process_fork(ctx: BtfTracePointContext) -> i32 {
             emit::count(Counter::ProcessTableFull, 1);
         }
     }
+    if config::has(FLAG_LOG) {
+        debug!(&ctx, "process {} forked {}", parent, pid);
+    }
     let image = begin_image(pid, parent);
     // The child runs in a copy of its parent's memory: the same mappings, hence the same rows.
     let inherited = SPACES.get_ptr(parent).and_then(|space| {
@@ -57,10 +61,13 @@ pub(crate) fn process_fork(ctx: BtfTracePointContext) -> i32 {
 
 /// `sched_process_exec(struct task_struct *task, pid_t old_pid, struct linux_binprm *bprm)`.
 #[btf_tracepoint(function = "sched_process_exec")]
-pub(crate) fn process_exec(_: BtfTracePointContext) -> i32 {
+pub(crate) fn process_exec(ctx: BtfTracePointContext) -> i32 {
     let pid = task::current().pid;
     let unwanted = config::has(FLAG_BY_PID) && TARGETS.get_ptr(pid).is_none();
     if !unwanted {
+        if config::has(FLAG_LOG) {
+            debug!(&ctx, "process {} runs a new program", pid);
+        }
         begin_image(pid, 0);
     }
     0

@@ -1,4 +1,10 @@
+//! The flags of `profiler doctor`.
+
 use clap::Args;
 
 #[derive(Debug, Args)]
-pub struct DoctorOptions {}
+pub struct DoctorOptions {
+    /// Print JSON, for machines
+    #[arg(long)]
+    pub json: bool,
+}

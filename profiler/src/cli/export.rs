@@ -1,3 +1,5 @@
+//! The flags of `profiler export`.
+
 use std::path::PathBuf;
 
 use clap::{

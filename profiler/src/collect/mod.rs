@@ -19,6 +19,7 @@ pub mod decode;
 pub mod event;
 pub mod executables;
 pub mod host;
+pub mod kernel;
 pub mod kernel_maps;
 pub mod kernel_text;
 pub mod metadata;

@@ -1,6 +1,6 @@
 //! The BPF object: configured, loaded, its maps in hand.
 
-use std::os::fd::AsFd as _;
+use std::os::fd::{AsFd as _, AsRawFd as _};
 
 use anyhow::{Context as _, Result, bail};
 use aya::{
@@ -9,9 +9,11 @@ use aya::{
     programs::{BtfTracePoint, PerfEvent},
 };
 use profiler_common::config::{
-    COMM_PATTERN, Config, FLAG_BY_CGROUP, FLAG_BY_COMM, FLAG_BY_PID, FLAG_BY_TID, FLAG_KERNEL, FLAG_USER,
-    MAX_USER_FRAMES,
+    COMM_PATTERN, Config, FLAG_BY_CGROUP, FLAG_BY_COMM, FLAG_BY_PID, FLAG_BY_TID, FLAG_KERNEL, FLAG_LOG,
+    FLAG_USER, MAX_USER_FRAMES,
 };
+
+use crate::probes::CPU;
 
 use super::{
     arrays::{self, BpfChunks},
@@ -83,8 +85,11 @@ impl Object {
     /// If the kernel refuses: missing privileges, BTF or features. `profiler doctor` tells which.
     pub fn load(options: &Options, sizes: Sizes) -> Result<(Self, KernelMaps, BpfChunks)> {
         let config = config(options, sizes)?;
+        // Read once: it is large, and loading and attaching both need it.
+        let btf = Btf::from_sys_fs().context("cannot read the kernel's BTF (`profiler doctor` says more)")?;
         let mut loader = EbpfLoader::new();
         let mut ebpf = loader
+            .btf(Some(&btf))
             .override_global("CONFIG", &config, true)
             .map_max_entries("EVENTS", sizes.ring)
             .map_max_entries("MAPPINGS", sizes.mappings)
@@ -111,20 +116,6 @@ impl Object {
         for pid in options.pids.iter().flatten() {
             targets.insert(pid, 1, 0)?;
         }
-        let mut target_threads: HashMap<_, u32, u32> = HashMap::try_from(take("TARGET_THREADS")?)?;
-        for tid in &options.tids {
-            target_threads.insert(tid, 1, 0)?;
-        }
-        if let Some(path) = &options.cgroup {
-            let cgroup = std::fs::File::open(path)
-                .with_context(|| format!("cannot open cgroup {}", path.display()))?;
-            let Map::Unsupported(map) = take("TARGET_CGROUP")? else {
-                bail!("TARGET_CGROUP is not what it should be")
-            };
-            let fd = std::os::fd::AsRawFd::as_raw_fd(&cgroup);
-            arrays::update(map.fd().as_fd(), &0, &fd)
-                .with_context(|| format!("{} is not a cgroup v2 directory", path.display()))?;
-        }
         let seen = PerCpuArray::try_from(take("SEEN")?)?;
         let maps = KernelMaps {
             mappings,
@@ -139,13 +130,35 @@ impl Object {
             counters,
             seen,
         };
-        object.attach_process_hooks()?;
+        object.set_filters(options)?;
+        object.attach_process_hooks(&btf)?;
         Ok((object, maps, BpfChunks::new(blocks)))
     }
 
+    /// Threads and cgroup. These maps stay with the object: a program cannot be loaded once one of its maps is closed.
+    fn set_filters(&mut self, options: &Options) -> Result<()> {
+        let threads = self
+            .ebpf
+            .map_mut("TARGET_THREADS")
+            .context("the kernel side has no map TARGET_THREADS")?;
+        let mut threads: HashMap<_, u32, u32> = HashMap::try_from(threads)?;
+        for tid in &options.tids {
+            threads.insert(tid, 1, 0)?;
+        }
+        let Some(path) = &options.cgroup else {
+            return Ok(());
+        };
+        let cgroup =
+            std::fs::File::open(path).with_context(|| format!("cannot open cgroup {}", path.display()))?;
+        let Some(Map::Unsupported(map)) = self.ebpf.map("TARGET_CGROUP") else {
+            bail!("the kernel side has no array of cgroups");
+        };
+        arrays::update(map.fd().as_fd(), &0, &cgroup.as_raw_fd())
+            .with_context(|| format!("{} is not a cgroup v2 directory", path.display()))
+    }
+
     /// Exec and fork, which come before the first sample.
-    fn attach_process_hooks(&mut self) -> Result<()> {
-        let btf = Btf::from_sys_fs().context("cannot read the kernel's BTF")?;
+    fn attach_process_hooks(&mut self, btf: &Btf) -> Result<()> {
         for (name, tracepoint) in [
             ("process_fork", "sched_process_fork"),
             ("process_exec", "sched_process_exec"),
@@ -156,7 +169,7 @@ impl Object {
                 .with_context(|| format!("the kernel side has no {name}"))?
                 .try_into()?;
             program
-                .load(tracepoint, &btf)
+                .load(tracepoint, btf)
                 .with_context(|| format!("the kernel refuses program {name}"))?;
             program
                 .attach()
@@ -172,7 +185,7 @@ impl Object {
     pub fn load_sampler(&mut self) -> Result<std::os::fd::OwnedFd> {
         let program: &mut PerfEvent = self
             .ebpf
-            .program_mut("cpu")
+            .program_mut(CPU.program)
             .context("the kernel side has no program cpu")?
             .try_into()?;
         program
@@ -200,6 +213,7 @@ fn config(options: &Options, sizes: Sizes) -> Result<Config> {
         (!options.tids.is_empty(), FLAG_BY_TID),
         (options.cgroup.is_some(), FLAG_BY_CGROUP),
         (options.comm.is_some(), FLAG_BY_COMM),
+        (options.log_kernel_side, FLAG_LOG),
     ];
     Ok(Config {
         flags: flags.iter().filter(|(on, _)| *on).map(|(_, flag)| flag).sum(),

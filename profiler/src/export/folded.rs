@@ -8,7 +8,7 @@ use crate::{profile::Profile, query::Selection};
 pub(super) const FORMAT: Format = Format {
     name: "folded",
     extensions: &[".folded", ".txt"],
-    about: "folded stacks with counts of samples, for flamegraph.pl, speedscope and others",
+    about: "folded stacks and counts (flamegraph.pl, speedscope)",
     text: true,
     write,
 };

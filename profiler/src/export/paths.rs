@@ -51,6 +51,9 @@ struct Node {
     total: u64,
 }
 
+/// Samples that lie on one path: whose they are, and how and where the walk of the stack ended.
+type Key = (Id<Process>, Outcome, Option<Id<Stack>>);
+
 /// A tree of frames under their processes.
 pub(super) struct Paths {
     parts: Vec<Part>,
@@ -61,7 +64,7 @@ pub(super) struct Paths {
 impl Paths {
     /// The paths of the selected samples.
     pub(super) fn of(profile: &Profile, selection: &Selection) -> Self {
-        let mut counts: FxHashMap<(Id<Process>, Outcome, Option<Id<Stack>>), u64> = FxHashMap::default();
+        let mut counts: FxHashMap<Key, u64> = FxHashMap::default();
         for sample in selection.matcher(profile).samples() {
             let process = profile.threads[sample.thread].process;
             *counts.entry((process, sample.outcome, sample.stack)).or_default() += 1;

@@ -8,7 +8,7 @@ use std::io::{self, Write};
 
 use flate2::{Compression, GzBuilder};
 use prost::Message as _;
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::{Format, Options, pprof_proto as proto, quality, text};
 use crate::{
@@ -19,7 +19,7 @@ use crate::{
 pub(super) const FORMAT: Format = Format {
     name: "pprof",
     extensions: &[".pb.gz", ".pprof"],
-    about: "pprof's gzipped protobuf, for `go tool pprof`, Pyroscope, Parca, Grafana and others",
+    about: "gzipped protobuf (go tool pprof, Pyroscope, Parca)",
     text: false,
     write,
 };
@@ -58,6 +58,9 @@ impl Strings {
     }
 }
 
+/// Samples that have the same stack and labels.
+type Key = (Id<Thread>, Outcome, Option<Id<Stack>>);
+
 struct Builder<'a> {
     profile: &'a Profile,
     selection: &'a Selection,
@@ -87,7 +90,7 @@ impl<'a> Builder<'a> {
 
     fn build(mut self) -> proto::Profile {
         self.describe();
-        let mut sums: FxHashMap<(Id<Thread>, Outcome, Option<Id<Stack>>), (i64, i64)> = FxHashMap::default();
+        let mut sums: FxHashMap<Key, (i64, i64)> = FxHashMap::default();
         for sample in self.selection.matcher(self.profile).samples() {
             let (count, value) = sums
                 .entry((sample.thread, sample.outcome, sample.stack))
@@ -106,8 +109,37 @@ impl<'a> Builder<'a> {
                 label,
             });
         }
+        self.put_first();
         self.out.string_table = self.strings.table;
         self.out
+    }
+
+    /// Readers take the first mapping for the program: `pprof` heads its output with it. That is the executable if one
+    /// process was selected, and otherwise the kernel, which all have in common.
+    fn put_first(&mut self) {
+        let profile = self.profile;
+        let mut exes: Vec<&str> = self
+            .selection
+            .matcher(profile)
+            .samples()
+            .map(|sample| sample.thread)
+            .collect::<FxHashSet<_>>()
+            .into_iter()
+            .map(|thread| profile.processes[profile.threads[thread].process].exe.as_str())
+            .collect();
+        exes.dedup();
+        let is_first = |mapping: &Mapping| match exes[..] {
+            [exe] => mapping.path == exe,
+            _ => mapping.kind == MappingKind::Kernel,
+        };
+        let first = self
+            .mappings
+            .iter()
+            .find(|&(&mapping, _)| is_first(&profile.mappings[mapping]))
+            .map(|(_, &id)| id);
+        if let Some(first) = first {
+            self.out.mapping.sort_by_key(|mapping| mapping.id != first);
+        }
     }
 
     fn describe(&mut self) {
@@ -143,7 +175,7 @@ impl<'a> Builder<'a> {
             format!("kernel {} {}", metadata.kernel_release, metadata.machine),
         ];
         if !metadata.recorder.is_empty() {
-            comments.push(format!("recorded by profiler {}", metadata.recorder));
+            comments.push(format!("recorded by {}", metadata.recorder));
         }
         self.out.comment = comments.iter().map(|text| self.strings.number(text)).collect();
     }
@@ -309,6 +341,10 @@ mod tests {
         &profile.string_table[number as usize]
     }
 
+    fn text_of(profile: &proto::Profile, number: i64) -> String {
+        text(profile, number).to_owned()
+    }
+
     /// The function names of a sample, innermost first.
     fn names<'a>(profile: &'a proto::Profile, sample: &proto::Sample) -> Vec<&'a str> {
         let locations = sample
@@ -413,6 +449,18 @@ mod tests {
             .collect();
         assert_eq!(promises, [("/usr/bin/app", false), ("/usr/bin/b", true)]);
         assert!(out.location.iter().any(|location| location.line.is_empty()));
+    }
+
+    #[test]
+    fn the_first_mapping_is_what_the_profile_is_of() {
+        let first = |text: &str| {
+            let out = export(&from_folded(text), &Selection::default());
+            text_of(&out, out.mapping[0].filename)
+        };
+        let text_of_app = first("app;libc.so.6`_start;main 1\napp;libc.so.6`_start 1");
+        assert_eq!(text_of_app, "/usr/bin/app");
+        let system = first("app;libc.so.6`_start;main 1\nb;main;read_[k] 1");
+        assert_eq!(system, "[kernel.kallsyms]");
     }
 
     #[test]

@@ -6,6 +6,7 @@
 //! [`Profile::extend`] puts them together again. Live view, replay and file are one thing.
 
 pub mod delta;
+pub mod file;
 pub mod folded;
 pub mod location;
 pub mod metadata;

@@ -129,7 +129,9 @@ impl Summary {
 
     /// This program's CPU time, user and system, in percent of one CPU; `None` if it was not measured.
     pub fn own_cpu_percent(&self) -> Option<f64> {
-        (self.quality_ns > 0).then(|| percent(self.quality.own_cpu_ns, self.quality_ns))
+        let (own, whole) = (self.quality.own_cpu_ns, self.quality_ns);
+        // Nothing records for no time at all.
+        (own > 0 && whole > 0).then(|| percent(own, whole))
     }
 
     /// Run time of this program's BPF programs in percent of one CPU, over `quality.bpf_measured_ns`; `None` if it was
@@ -147,8 +149,12 @@ impl Summary {
     }
 
     /// The worst of what was kept (samples that were not lost), what ran (periods in which the sampler ran) and what is
-    /// whole (user stacks walked to a known root), each in percent: what `--min-quality` is held against.
+    /// whole (user stacks walked to a known root), each in percent: what `--min-quality` is held against. A recording
+    /// in which the sampler never ran proves nothing: 0.
     pub fn quality_percent(&self) -> f64 {
+        if self.samples == 0 && self.ran() == 0 {
+            return 0.0;
+        }
         let kept = 100.0 - self.lost_percent();
         let ran = 100.0 - self.never_ran_percent();
         kept.min(ran).min(self.complete_percent().unwrap_or(100.0))
@@ -306,6 +312,7 @@ mod tests {
         let summary = Summary::of(&profile, &Selection::default());
         assert_eq!((summary.ran(), summary.never_ran(), summary.lost()), (75, 20, 5));
         assert_eq!(summary.own_cpu_percent(), Some(0.5));
+        assert!((summary.quality_percent() - 100.0 * 10.0 / 15.0).abs() < 1e-9);
         assert_eq!(summary.bpf_percent(), Some(0.1));
         assert_eq!(summary.host_busy_percent(), Some(25.0));
         assert!((summary.lost_percent() - 100.0 * 5.0 / 15.0).abs() < 1e-9);
@@ -343,5 +350,6 @@ mod tests {
             (None, None)
         );
         assert_eq!((summary.host_busy_percent(), summary.lost_percent()), (None, 0.0));
+        assert_eq!(summary.quality_percent(), 0.0);
     }
 }

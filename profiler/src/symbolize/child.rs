@@ -24,7 +24,7 @@ pub(super) enum Ended {
     Well,
     /// It was killed when its time was up.
     OutOfTime,
-    /// An allocation failed.
+    /// It was aborted: an allocation failed, or (less likely) the stack was not enough.
     OutOfMemory,
     /// It crashed.
     Badly(String),
@@ -42,6 +42,8 @@ pub(super) struct Child {
 
 /// What the child's status says if the work panicked.
 const PANICKED: i32 = 101;
+/// And if it could not be kept away from devices.
+const UNCONFINED: i32 = 102;
 
 impl Child {
     /// Runs `work` in a child, which starts as a copy of this process at this moment. Only this thread goes on in it:
@@ -61,7 +63,10 @@ impl Child {
         }
         if pid == 0 {
             drop(reader);
-            confine(data.saturating_add(limits.memory), limits.time, null.as_raw_fd());
+            if !confine(data.saturating_add(limits.memory), limits.time, null.as_raw_fd()) {
+                // SAFETY: ends this process without running what the parent's copies would run at exit.
+                unsafe { libc::_exit(UNCONFINED) };
+            }
             let mut writer = io::BufWriter::new(writer);
             let outcome = catch_unwind(AssertUnwindSafe(|| {
                 work(&mut writer);
@@ -95,6 +100,7 @@ impl Child {
             _ if self.late => Ended::OutOfTime,
             (true, 0, _) => Ended::Well,
             (true, PANICKED, _) => Ended::Badly("the parser panicked".to_owned()),
+            (true, UNCONFINED, _) => Ended::Badly("the parser could not be confined".to_owned()),
             (true, code, _) => Ended::Badly(format!("the parser ended with status {code}")),
             // Rust aborts when an allocation fails.
             (false, _, libc::SIGABRT | libc::SIGKILL) => Ended::OutOfMemory,
@@ -157,27 +163,59 @@ impl Drop for Child {
     }
 }
 
-/// In the child: no more memory than that, no core dump, no word on the terminal, no life after the parent's.
-fn confine(data: u64, time: Duration, null: i32) {
-    let limit = |bytes| libc::rlimit {
-        rlim_cur: bytes,
-        rlim_max: bytes,
-    };
-    // SAFETY: the structure outlives the call.
-    unsafe { libc::setrlimit(libc::RLIMIT_DATA, &limit(data)) };
-    // One byte, not zero: with zero the kernel would still feed a dump to a handler.
-    // SAFETY: the structure outlives the call.
-    unsafe { libc::setrlimit(libc::RLIMIT_CORE, &limit(1)) };
-    // SAFETY: the structure outlives the call.
-    unsafe { libc::setrlimit(libc::RLIMIT_CPU, &limit(time.as_secs() + 1)) };
+/// In the child: no more memory than that, no core dump, no word on the terminal, no life after the parent's, no device.
+fn confine(data: u64, time: Duration, null: i32) -> bool {
+    // One byte for core dumps, not zero: with zero the kernel would still feed one to a handler. The processor time's
+    // hard limit is behind the soft one, so that its own signal comes first.
+    let time = time.as_secs() + 1;
+    for (resource, soft, hard) in [
+        (libc::RLIMIT_DATA, data, data),
+        (libc::RLIMIT_CORE, 1, 1),
+        (libc::RLIMIT_CPU, time, time + 1),
+    ] {
+        let limit = libc::rlimit {
+            rlim_cur: soft,
+            rlim_max: hard,
+        };
+        // SAFETY: the structure outlives the call.
+        unsafe { libc::setrlimit(resource, &raw const limit) };
+    }
     for stream in [libc::STDOUT_FILENO, libc::STDERR_FILENO] {
         // SAFETY: numbers only.
         unsafe { libc::dup2(null, stream) };
     }
-    // The parent's hook may restore a terminal that is not this process's to touch.
-    std::panic::set_hook(Box::new(|_| {}));
     // SAFETY: numbers only.
     unsafe { libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL) };
+    // The parent's panic hook may restore a terminal that is not this process's to touch.
+    // SAFETY: no arguments.
+    unsafe { libc::setsid() };
+    without_devices()
+}
+
+/// Takes all devices out of this process's reach. A file can name others to be opened (supplementary debug
+/// information, also through a symbolic link), and for root the mere opening of `/dev/watchdog` reboots the host.
+/// A user that may not do this may not open such devices either.
+fn without_devices() -> bool {
+    // SAFETY: numbers only.
+    if unsafe { libc::unshare(libc::CLONE_NEWNS) } != 0 {
+        return io::Error::last_os_error().kind() == io::ErrorKind::PermissionDenied;
+    }
+    // SAFETY: all of `mount_attr` may be zero.
+    let mut attributes: libc::mount_attr = unsafe { std::mem::zeroed() };
+    attributes.attr_set = libc::MOUNT_ATTR_NODEV;
+    attributes.propagation = libc::MS_PRIVATE;
+    // SAFETY: the path and the structure outlive the call, and the size is that of the structure.
+    let status = unsafe {
+        libc::syscall(
+            libc::SYS_mount_setattr,
+            libc::AT_FDCWD,
+            c"/".as_ptr(),
+            libc::AT_RECURSIVE,
+            &raw const attributes,
+            size_of_val(&attributes),
+        )
+    };
+    status == 0
 }
 
 /// How much memory of the kind that `RLIMIT_DATA` counts this process has, in bytes.
@@ -240,13 +278,31 @@ mod tests {
         let (_, ended) = run(LIMITS, |_| panic!("on purpose"));
         assert_eq!(ended, Ended::Badly("the parser panicked".to_owned()));
         let (_, ended) = run(LIMITS, |_| {
-            // SAFETY: numbers only.
-            unsafe { libc::raise(libc::SIGBUS) };
+            // Rust's own handler takes the first one for a possible stack overflow, and steps aside.
+            for _ in 0..2 {
+                // SAFETY: numbers only.
+                unsafe { libc::raise(libc::SIGBUS) };
+            }
         });
         assert_eq!(
             ended,
             Ended::Badly("the file changed while it was read".to_owned())
         );
+    }
+
+    #[test]
+    fn no_device_is_in_reach_of_work_that_root_does() {
+        let status = fs::read_to_string("/proc/self/status").unwrap();
+        let capabilities = status
+            .lines()
+            .find_map(|line| line.strip_prefix("CapEff:"))
+            .unwrap();
+        let may_mount = u64::from_str_radix(capabilities.trim(), 16).unwrap() >> 21 & 1 == 1;
+        let (said, ended) = run(LIMITS, |pipe| {
+            let [device, file] = ["/dev/zero", "/proc/self/exe"].map(|path| fs::File::open(path).is_ok());
+            pipe.write_all(format!("{device} {file}").as_bytes()).unwrap();
+        });
+        assert_eq!((said, ended), (format!("{} true", !may_mount), Ended::Well));
     }
 
     #[test]

@@ -7,6 +7,7 @@ use object::{
     LittleEndian, ReadRef, elf,
     read::elf::{FileHeader as _, ProgramHeader as _, SectionHeader as _},
 };
+use profiler_common::unwind::{Rule, cfa};
 
 type Header = elf::FileHeader64<LittleEndian>;
 type ProgramHeader = elf::ProgramHeader64<LittleEndian>;
@@ -100,12 +101,43 @@ pub(super) struct EhFrame<'data> {
     pub(super) bounded: bool,
 }
 
+/// A procedure linkage table: stubs that jump to functions of other files. GNU's linkers describe it in `.eh_frame`,
+/// LLVM's do not, and neither does anyone in static programs.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Plt {
+    pub(super) address: u64,
+    pub(super) size: u64,
+    /// Whether it begins with the stub that all others jump to on a function's first call.
+    has_head: bool,
+}
+
+impl Plt {
+    const NAMES: [&[u8]; 4] = [b".plt", b".plt.got", b".plt.sec", b".iplt"];
+    /// `push GOT[1](%rip)`, six bytes; then comes `jmp *GOT[2](%rip)`.
+    const HEAD: [u8; 2] = [0xff, 0x35];
+
+    /// The rules at offsets into it.
+    pub(super) fn rows(&self) -> Vec<(u32, Rule)> {
+        let rule = |cfa, cfa_offset| Rule {
+            cfa_offset,
+            ..Rule::of(cfa)
+        };
+        // A stub is `jmp *GOT[n](%rip); push n; jmp head`: 6, 5 and 5 bytes.
+        let stubs = rule(cfa::PLT, 11);
+        match self.has_head {
+            true => vec![(0, rule(cfa::SP, 16)), (6, rule(cfa::SP, 24)), (16, stubs)],
+            false => vec![(0, stubs)],
+        }
+    }
+}
+
 /// What unwinding needs of an ELF file.
 #[derive(Clone, Debug)]
 pub struct Elf<'data> {
     segments: Vec<Segment>,
     build_id: Vec<u8>,
     entry: u64,
+    plts: Vec<Plt>,
     eh_frame: Result<EhFrame<'data>, Refused>,
 }
 
@@ -140,6 +172,7 @@ impl<'data> Elf<'data> {
             segments,
             build_id: build_id(programs, &sections, data).unwrap_or_default(),
             entry: header.e_entry(LittleEndian),
+            plts: plts(&sections, data),
             eh_frame: eh_frame(programs, &sections, data),
         })
     }
@@ -157,6 +190,10 @@ impl<'data> Elf<'data> {
     /// Where the program begins; 0: it does not.
     pub fn entry(&self) -> u64 {
         self.entry
+    }
+
+    pub(super) fn plts(&self) -> &[Plt] {
+        &self.plts
     }
 
     pub(super) fn eh_frame(&self) -> Result<&EhFrame<'data>, Refused> {
@@ -259,6 +296,19 @@ impl<'data> Sections<'data> {
     fn address(&self, name: &[u8]) -> Option<u64> {
         Some(self.find(name)?.sh_addr(LittleEndian))
     }
+}
+
+fn plts<'data, R: ReadRef<'data>>(sections: &Sections<'data>, data: R) -> Vec<Plt> {
+    let sections = Plt::NAMES.iter().filter_map(|name| sections.find(name));
+    sections
+        .map(|section| Plt {
+            address: section.sh_addr(LittleEndian),
+            size: section.sh_size(LittleEndian),
+            has_head: data
+                .read_bytes_at(section.sh_offset(LittleEndian), 2)
+                .is_ok_and(|bytes| bytes == Plt::HEAD),
+        })
+        .collect()
 }
 
 fn build_id<'data, R: ReadRef<'data>>(

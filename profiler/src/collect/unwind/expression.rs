@@ -4,11 +4,12 @@ use gimli::{
     CfaRule, EhFrame, Encoding, EndianSlice, LittleEndian, Operation, Register, RegisterRule,
     UnwindExpression,
 };
-use profiler_common::unwind::{Rule, bp, cfa};
+use profiler_common::unwind::{RULE_BX_LOST, Rule, bp, cfa};
 
 type Bytes<'data> = EndianSlice<'data, LittleEndian>;
 
 // Register numbers of the System V ABI for x86-64, figure 3.36.
+pub(super) const RBX: Register = Register(3);
 pub(super) const RBP: Register = Register(6);
 const RSP: Register = Register(7);
 pub(super) const RA: Register = Register(16);
@@ -23,10 +24,11 @@ const DW_OP_LIT0: u8 = 0x30;
 const SIGNAL_RSP: i64 = 160;
 const SIGNAL_RIP: i64 = 168;
 
-/// One row of call frame information: the rules for the CFA, `rbp` and the return address.
+/// One row of call frame information: the rules for the CFA, `rbp`, `rbx` and the return address.
 pub(super) struct Row<'a> {
     pub(super) cfa: &'a CfaRule<usize>,
     pub(super) rbp: Option<RegisterRule<usize>>,
+    pub(super) rbx: Option<RegisterRule<usize>>,
     pub(super) ra: Option<RegisterRule<usize>>,
 }
 
@@ -84,12 +86,15 @@ fn supported(section: &EhFrame<Bytes<'_>>, encoding: Encoding, row: Row<'_>) -> 
     let mut rule = Rule::NONE;
     match cfa {
         Value::Register { register, offset } => {
-            rule.cfa = if register == RSP {
-                cfa::SP
-            } else if register == RBP {
-                cfa::BP
-            } else {
-                return None;
+            rule.cfa = match register {
+                RSP => cfa::SP,
+                RBP => cfa::BP,
+                RBX => cfa::BX,
+                Register(number @ 0..16) => {
+                    rule.cfa_add = number.into();
+                    cfa::REGISTER
+                }
+                _ => return None,
             };
             rule.cfa_offset = offset.try_into().ok()?;
         }
@@ -98,12 +103,10 @@ fn supported(section: &EhFrame<Bytes<'_>>, encoding: Encoding, row: Row<'_>) -> 
             offset,
             add,
         } => {
-            rule.cfa = if register == RSP {
-                cfa::DEREF_SP
-            } else if register == RBP {
-                cfa::DEREF_BP
-            } else {
-                return None;
+            rule.cfa = match register {
+                RSP => cfa::DEREF_SP,
+                RBP => cfa::DEREF_BP,
+                _ => return None,
             };
             rule.cfa_offset = offset.try_into().ok()?;
             rule.cfa_add = add.try_into().ok()?;
@@ -132,6 +135,15 @@ fn supported(section: &EhFrame<Bytes<'_>>, encoding: Encoding, row: Row<'_>) -> 
         },
         _ => return None,
     }
+    rule.bx = match row.rbx {
+        None | Some(RegisterRule::SameValue) => 0,
+        Some(RegisterRule::Offset(offset))
+            if offset < 0 && offset % 8 == 0 && offset > -8 * i64::from(RULE_BX_LOST) =>
+        {
+            (-offset / 8) as u8
+        }
+        _ => RULE_BX_LOST,
+    };
     Some(rule)
 }
 

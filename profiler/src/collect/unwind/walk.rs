@@ -77,6 +77,7 @@ pub(super) fn walk_tables<T: Tables>(
         signals: 0,
         outcome: Outcome::TooDeep as u32,
         reserved: 0,
+        bx_at: 0,
     };
     let mut frames = Vec::new();
     while frames.len() < max_frames {

@@ -269,11 +269,16 @@ impl Part {
         Self {
             value,
             samples,
-            percent: share.percent(),
-            low_percent: share.low * 100.0,
-            high_percent: share.high * 100.0,
+            percent: rounded(share.percent()),
+            low_percent: rounded(share.low * 100.0),
+            high_percent: rounded(share.high * 100.0),
         }
     }
+}
+
+/// Four decimals: finer than any interval, and half as long.
+fn rounded(percent: f64) -> f64 {
+    (percent * 1e4).round() / 1e4
 }
 
 fn functions(report: &Report<'_>, sort: Sort) -> Vec<Function> {

@@ -54,7 +54,7 @@ fn quality(summary: &Summary) -> String {
             let bpf = summary
                 .bpf_percent()
                 .map_or(String::new(), |bpf| format!(" + BPF {}", percent(bpf)));
-            format!("own CPU {}{bpf}", percent(own))
+            format!("own CPU {}{bpf} of one CPU", percent(own))
         }
         None => "own CPU not measured".to_owned(),
     });

@@ -12,9 +12,6 @@ use super::{
 };
 use crate::query::{Direction, Share, Tree, percent};
 
-/// Columns of the figures and the space behind them.
-const FIGURES: usize = 24;
-
 pub(super) fn write(
     report: &Report<'_>,
     direction: Direction,
@@ -22,11 +19,13 @@ pub(super) fn write(
     out: &mut dyn Write,
 ) -> io::Result<()> {
     let tree = Tree::build(report.profile, report.selection, direction);
-    let (what, own) = match direction {
-        Direction::TopDown => ("function and what it calls", "self"),
-        Direction::BottomUp => ("function and its callers", "ends"),
+    let header = match direction {
+        Direction::TopDown => format!(
+            "{:>7} {:<5}  {:>7}  function and what it calls",
+            "total", "", "self"
+        ),
+        Direction::BottomUp => format!("{:>7} {:<5}  function and its callers", "self", ""),
     };
-    let header = format!("{:>7} {:<5}  {own:>7}  {what}", "total", "");
     writeln!(out, "{}", layout.paint(Ink::Faint, &header))?;
     let is_shown = |&&node: &&u32| {
         !is_below(
@@ -46,7 +45,7 @@ pub(super) fn write(
         }
         left -= 1;
         written += 1;
-        write_node(&tree, &row, layout, out)?;
+        write_node(&tree, &row, direction, layout, out)?;
         push(
             &mut stack,
             tree.nodes[row.node as usize].children.iter().filter(is_shown),
@@ -56,8 +55,9 @@ pub(super) fn write(
     let hidden = tree.nodes.len() - written;
     if hidden > 0 {
         let rest = format!(
-            "… {} more; --percent-limit 0 shows them",
-            number::count(hidden as u64)
+            "… {} more; {} shows them",
+            number::count(hidden as u64),
+            report.remedy(written)
         );
         writeln!(out, "{}", layout.paint(Ink::Faint, &rest))?;
     }
@@ -89,14 +89,24 @@ fn push<'a>(stack: &mut Vec<Row>, nodes: impl Iterator<Item = &'a u32>, above: &
     }
 }
 
-fn write_node(tree: &Tree, row: &Row, layout: &Layout, out: &mut dyn Write) -> io::Result<()> {
+fn write_node(
+    tree: &Tree,
+    row: &Row,
+    direction: Direction,
+    layout: &Layout,
+    out: &mut dyn Write,
+) -> io::Result<()> {
     let node = &tree.nodes[row.node as usize];
     let name = tree.name(row.node);
-    let figures = format!(
-        "{}  {:>5.1} %  ",
-        number::share(Share::of(node.total_value, tree.total_value, tree.total_samples)),
-        percent(node.self_value, tree.total_value)
-    );
+    let mut figures = number::share(Share::of(node.total_value, tree.total_value, tree.total_samples));
+    if direction == Direction::TopDown {
+        figures.push_str(&format!(
+            "  {:>5.1} %",
+            percent(node.self_value, tree.total_value)
+        ));
+    }
+    figures.push_str("  ");
+    let used = figures.chars().count();
     let parent_module = node.parent.map(|parent| tree.name(parent).module.as_str());
     let place = if name.module.is_empty() || parent_module == Some(name.module.as_str()) {
         String::new()
@@ -108,11 +118,8 @@ fn write_node(tree: &Tree, row: &Row, layout: &Layout, out: &mut dyn Write) -> i
             format!("  [{module}]")
         }
     };
-    let before = indent(&row.before, layout);
-    let label = layout.fit(
-        &name.label,
-        FIGURES + before.chars().count() + place.chars().count(),
-    );
+    let before = indent(&row.before, used, layout);
+    let label = layout.fit(&name.label, used + before.chars().count() + place.chars().count());
     let label = if name.kernel {
         layout.paint(Ink::Kernel, &label)
     } else {
@@ -126,10 +133,10 @@ fn write_node(tree: &Tree, row: &Row, layout: &Layout, out: &mut dyn Write) -> i
 }
 
 /// Lines that would leave no room for the name lose their begin.
-fn indent<'a>(before: &'a str, layout: &Layout) -> std::borrow::Cow<'a, str> {
+fn indent<'a>(before: &'a str, used: usize, layout: &Layout) -> std::borrow::Cow<'a, str> {
     let room = layout
         .width
-        .map_or(usize::MAX, |width| width.saturating_sub(FIGURES) / 2);
+        .map_or(usize::MAX, |width| width.saturating_sub(used) / 2);
     let length = before.chars().count();
     if length <= room.max(6) {
         return before.into();

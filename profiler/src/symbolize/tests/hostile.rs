@@ -25,7 +25,7 @@ fn named(bytes: &[u8], dir: &Path, addresses: &[u64], inlines: bool) -> usize {
     fs::write(&path, bytes).unwrap();
     let mut recording = Recording::new(Options { inlines, ..quick() });
     // No build id, so that the content is looked at.
-    let id = recording.profile.mappings.intern(Mapping {
+    let id = recording.collected.mappings.intern(Mapping {
         kind: MappingKind::File,
         path: path.to_str().unwrap().to_owned(),
         build_id: vec![],
@@ -185,7 +185,7 @@ fn anything_else_than_an_elf_file_has_no_names() {
     }
     let mut recording = Recording::new(quick());
     for kind in [MappingKind::File, MappingKind::FileOffset] {
-        let id = recording.profile.mappings.intern(Mapping {
+        let id = recording.collected.mappings.intern(Mapping {
             kind,
             path: "/dev/zero".into(),
             build_id: vec![],

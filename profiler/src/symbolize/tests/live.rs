@@ -36,7 +36,7 @@ fn generated_code_has_the_names_of_the_perf_map_and_keeps_them() {
         path: "[anon]".into(),
         build_id: vec![],
     };
-    recording.profile.mappings.intern(anonymous);
+    recording.collected.mappings.intern(anonymous);
     recording.hit(0, &[0x1010, 0x2010]);
     assert_eq!(recording.name(0, 0x1010).as_deref(), Some("jit::first"));
     assert_eq!(recording.reason(0, 0x2010), Some(Reason::NoPerfMap));
@@ -72,7 +72,7 @@ fn kernel_functions_are_named_or_said_to_be_hidden() {
         path: "[kernel.kallsyms]".into(),
         build_id: vec![],
     };
-    recording.profile.mappings.intern(kernel);
+    recording.collected.mappings.intern(kernel);
     let address = schedule.unwrap_or(0xffff_ffff_8100_0000);
     recording.hit(0, &[address, 0x10]);
     recording.finish();
@@ -95,8 +95,8 @@ fn vdso_functions_are_named_unless_it_is_another_vdso() {
         path: "[vdso]".into(),
         build_id,
     };
-    recording.profile.mappings.intern(vdso(own.build_id));
-    recording.profile.mappings.intern(vdso(vec![1; 20]));
+    recording.collected.mappings.intern(vdso(own.build_id));
+    recording.collected.mappings.intern(vdso(vec![1; 20]));
     let addresses: Vec<_> = (text.address..text.end()).collect();
     recording.hit(0, &addresses);
     recording.hit(1, &addresses[..1]);
@@ -119,7 +119,7 @@ fn addresses_without_mapping_say_so() {
         path: "[unknown]".into(),
         build_id: vec![],
     };
-    recording.profile.mappings.intern(unknown);
+    recording.collected.mappings.intern(unknown);
     recording.hit(0, &[0x1000]);
     recording.finish();
     assert_eq!(recording.reason(0, 0x1000), Some(Reason::Unmapped));

@@ -83,6 +83,9 @@ fn mapping(path: &Path) -> Mapping {
 
 /// A recording in which every location was hit once.
 struct Recording {
+    /// The collector's, which has no names and loses its samples to deltas.
+    collected: Profile,
+    /// Put together from the deltas.
     profile: Profile,
     mark: Mark,
     symbolizer: Symbolizer,
@@ -90,13 +93,14 @@ struct Recording {
 
 impl Recording {
     fn new(options: Options) -> Self {
-        let mut profile = Profile::default();
-        profile.sample_types.push(SampleType {
+        let mut collected = Profile::default();
+        collected.sample_types.push(SampleType {
             name: "cpu".into(),
             unit: Unit::Nanoseconds,
         });
         Self {
-            profile,
+            profile: Profile::default(),
+            collected,
             mark: Mark::default(),
             symbolizer: Symbolizer::new(options),
         }
@@ -105,7 +109,7 @@ impl Recording {
     /// With one mapping whose file is held open.
     fn of(path: &Path, options: Options) -> Self {
         let mut recording = Self::new(options);
-        let id = recording.profile.mappings.intern(mapping(path));
+        let id = recording.collected.mappings.intern(mapping(path));
         recording
             .symbolizer
             .offer_file(id, Arc::new(File::open(path).unwrap()));
@@ -113,7 +117,7 @@ impl Recording {
     }
 
     fn process(&mut self, pid: u32) -> Id<Process> {
-        self.profile.processes.intern(Process {
+        self.collected.processes.intern(Process {
             pid,
             ppid: 1,
             name: "test".into(),
@@ -129,17 +133,17 @@ impl Recording {
     /// Samples at addresses of mapping number `mapping`, handed to the symboliser as the collector does.
     fn hit(&mut self, mapping: u32, addresses: &[u64]) {
         let process = self.process(1);
-        let thread = self.profile.threads.intern(Thread {
+        let thread = self.collected.threads.intern(Thread {
             process,
             tid: 1,
             name: "test".into(),
         });
         for &address in addresses {
-            let location = self.profile.locations.intern(Location {
+            let location = self.collected.locations.intern(Location {
                 mapping: Id::new(mapping),
                 address,
             });
-            let stack = self.profile.stacks.intern([location]);
+            let stack = self.collected.stacks.intern([location]);
             let sample = Sample {
                 time_ns: 0,
                 thread,
@@ -149,19 +153,11 @@ impl Recording {
                 cpu: 0,
                 value: 1,
             };
-            self.profile.samples.push(sample);
+            self.collected.samples.push(sample);
         }
-        let mut delta = self.profile.take_delta(&mut self.mark);
+        let mut delta = self.collected.take_delta(&mut self.mark);
         self.symbolizer.follow(&mut delta);
-        // The collector's profile has the rows already: what the symboliser added is all that is new.
-        let samples = std::mem::take(&mut delta.samples);
-        self.add(Delta {
-            functions: delta.functions,
-            lines: delta.lines,
-            ..Delta::default()
-        });
-        self.profile.samples.extend(samples);
-        self.profile.samples.clear();
+        self.add(delta);
     }
 
     fn add(&mut self, delta: Delta) {

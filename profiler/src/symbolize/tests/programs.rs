@@ -122,10 +122,9 @@ fn rust_names_are_demangled_in_both_manglings() {
             .arg("-o")
             .arg(&path));
         let symbols = run(Command::new("nm").arg(&path));
-        let symbol = symbols.lines().filter_map(|line| line.split_whitespace().last());
+        let mut symbol = symbols.lines().filter_map(|line| line.split_whitespace().last());
         let symbol = symbol
-            .filter(|name| name.contains("shop") && name.contains("total"))
-            .next()
+            .find(|name| name.contains("shop") && name.contains("total"))
             .unwrap();
         let (total, _) = extent(&path, symbol);
         let mut recording = Recording::of(&path, Options::default());
@@ -146,7 +145,7 @@ fn assembly_without_sizes_is_named_to_the_next_symbol_and_not_beyond_its_section
     let source = "
         __asm__(\".text\\n.globl bare\\nbare: nop\\nnop\\nnop\\nret\\n\"
                 \".globl after\\n.type after, @function\\nafter: ret\\n.size after, . - after\\n nop\\n nop\\n\"
-                \".section .other,\\\"ax\\\",@progbits\\n.globl last\\nlast: ret\\nnop\\n.text\\n\");
+                \".section .other,\\\"ax\\\",@progbits\\n.p2align 4\\n.globl last\\nlast: ret\\nnop\\n.text\\n\");
         int main(void) { return 0; }
     ";
     let path = compile(dir.path(), "cc", "bare", source, &["-O1"]);
@@ -192,7 +191,7 @@ fn file_offsets_are_translated() {
     let offset = outer - segment.address + segment.offset;
     assert_ne!(offset, outer);
     let mut recording = Recording::new(Options::default());
-    let id = recording.profile.mappings.intern(Mapping {
+    let id = recording.collected.mappings.intern(Mapping {
         kind: MappingKind::FileOffset,
         ..mapping(&path)
     });

@@ -1,6 +1,10 @@
 //! Tables of real programs, hostile files and live stacks.
 
+mod hostile;
+mod live;
+mod pool;
 mod real_files;
+mod traced;
 
 use std::{fs::File, path::Path};
 

@@ -1,0 +1,78 @@
+//! What to record and how: the same flags for every command that records.
+
+use std::path::PathBuf;
+
+use clap::{Args, ValueEnum};
+use profiler_common::config::MAX_USER_FRAMES;
+
+/// What to record. Without a target it is the whole system. Filters of different kinds must all hold.
+#[derive(Clone, Debug, Default, Args)]
+#[command(next_help_heading = "Target")]
+pub struct TargetOptions {
+    /// The whole system (the default)
+    #[arg(short, long)]
+    pub all: bool,
+
+    /// Only these processes and those they fork (17,18; may be repeated)
+    #[arg(
+        short,
+        long = "pid",
+        value_name = "PID",
+        value_delimiter = ',',
+        conflicts_with = "all"
+    )]
+    pub pids: Vec<u32>,
+
+    /// Only these threads (17,18; may be repeated)
+    #[arg(
+        short,
+        long = "tid",
+        value_name = "TID",
+        value_delimiter = ',',
+        conflicts_with = "all"
+    )]
+    pub tids: Vec<u32>,
+
+    /// Only tasks in this cgroup (v2) or below it: a path such as /system.slice/nginx.service
+    #[arg(short = 'G', long, value_name = "PATH", conflicts_with = "all")]
+    pub cgroup: Option<PathBuf>,
+
+    /// Only threads whose name matches; * and ? are wild cards
+    #[arg(long, value_name = "GLOB", conflicts_with = "all")]
+    pub comm: Option<String>,
+}
+
+/// How to sample.
+#[derive(Clone, Debug, Args)]
+#[command(next_help_heading = "Sampling")]
+pub struct SamplingOptions {
+    /// Samples a second on every CPU
+    #[arg(short = 'F', long, value_name = "HZ", default_value_t = 99, value_parser = clap::value_parser!(u32).range(1..=9999))]
+    pub frequency: u32,
+
+    /// What makes the sampler fire
+    #[arg(short, long, value_enum, default_value_t = Event::CpuClock)]
+    pub event: Event,
+
+    /// Leave out kernel stacks
+    #[arg(long)]
+    pub no_kernel: bool,
+
+    /// Leave out user stacks
+    #[arg(long)]
+    pub no_user: bool,
+
+    /// The most user frames of a stack
+    #[arg(long, value_name = "FRAMES", default_value_t = MAX_USER_FRAMES as u32,
+          value_parser = clap::value_parser!(u32).range(1..=MAX_USER_FRAMES as i64))]
+    pub max_stack: u32,
+}
+
+/// What makes the sampler fire.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Event {
+    /// The software clock: time on a CPU; works everywhere
+    CpuClock,
+    /// The hardware's cycles, where samples really arrive
+    Cycles,
+}

@@ -1,0 +1,16 @@
+//! Starts a recording; if the host does not let us, says what is missing.
+
+use anyhow::{Result, anyhow};
+
+use crate::collect::{
+    Options, Session,
+    kernel::{Facts, check, checks},
+};
+
+/// A recording that runs.
+pub(super) fn session(options: Options) -> Result<Session> {
+    Session::start(options).map_err(|error| match check::refusal(&checks(&Facts::gather())) {
+        Some(refusal) => anyhow!("{error:#}\n{refusal}"),
+        None => error,
+    })
+}

@@ -1,0 +1,400 @@
+//! How the rows of each table are written as columns. The numbers here are the format: they are never used anew.
+
+use crate::profile::{
+    Function, Id, Line, Location, Mapping, MappingKind, Outcome, Process, Sample, SampleType, Stack, Thread,
+    Unit,
+};
+
+use super::columns::{Columns, ColumnsWriter, Malformed};
+
+/// Times lie below this (146 years), so that sums and differences of two never overflow.
+pub(super) const TIME_MAX: u64 = 1 << 62;
+
+/// A row of a table, in the file.
+pub(super) trait Row: Sized {
+    /// The last column that is known; the first has at least a byte a row.
+    const LAST_COLUMN: u8;
+
+    /// Writes rows, the first of which is row `first` of its table.
+    fn encode(rows: &[Self], first: u64, columns: &mut ColumnsWriter);
+
+    /// Reads as many rows. Ids in them are the file's, and may refer to nothing.
+    fn decode(columns: &Columns<'_>, first: u64, rows: usize) -> Result<Vec<Self>, Malformed>;
+}
+
+/// A time, which must be below [`TIME_MAX`].
+pub(super) fn time(nanoseconds: u64) -> Result<u64, Malformed> {
+    match nanoseconds {
+        time if time < TIME_MAX => Ok(time),
+        _ => Err(Malformed("a time beyond all bounds")),
+    }
+}
+
+fn id<T>(raw: u32) -> Id<T> {
+    Id::new(raw)
+}
+
+impl Row for SampleType {
+    const LAST_COLUMN: u8 = 2;
+
+    fn encode(rows: &[Self], _: u64, columns: &mut ColumnsWriter) {
+        columns.texts(1, rows.iter().map(|row| &row.name));
+        columns.varints(
+            2,
+            rows.iter().map(|row| match row.unit {
+                Unit::Nanoseconds => 0,
+                Unit::Count => 1,
+                Unit::Bytes => 2,
+            }),
+        );
+    }
+
+    fn decode(columns: &Columns<'_>, _: u64, rows: usize) -> Result<Vec<Self>, Malformed> {
+        let (mut name, mut unit) = (columns.bytes(1)?, columns.varints(2)?);
+        let mut row = || {
+            Ok(Self {
+                name: name.next_text()?,
+                unit: match unit.next()? {
+                    0 => Unit::Nanoseconds,
+                    2 => Unit::Bytes,
+                    other => {
+                        if other != 1 {
+                            columns.strange_value();
+                        }
+                        Unit::Count
+                    }
+                },
+            })
+        };
+        (0..rows).map(|_| row()).collect()
+    }
+}
+
+impl Row for Process {
+    const LAST_COLUMN: u8 = 9;
+
+    fn encode(rows: &[Self], _: u64, columns: &mut ColumnsWriter) {
+        columns.deltas(1, rows.iter().map(|row| row.pid.into()));
+        columns.deltas(2, rows.iter().map(|row| row.ppid.into()));
+        columns.texts(3, rows.iter().map(|row| &row.name));
+        columns.texts(4, rows.iter().map(|row| &row.exe));
+        columns.texts(5, rows.iter().map(|row| &row.cgroup));
+        columns.texts(6, rows.iter().map(|row| &row.unit));
+        columns.texts(7, rows.iter().map(|row| &row.container));
+        columns.deltas(8, rows.iter().map(|row| row.start_ns));
+        columns.varints(9, rows.iter().map(|row| row.kernel_thread.into()));
+    }
+
+    fn decode(columns: &Columns<'_>, _: u64, rows: usize) -> Result<Vec<Self>, Malformed> {
+        let (mut pid, mut ppid) = (columns.deltas(1)?, columns.deltas(2)?);
+        let (mut name, mut exe) = (columns.bytes(3)?, columns.bytes(4)?);
+        let (mut cgroup, mut unit, mut container) = (columns.bytes(5)?, columns.bytes(6)?, columns.bytes(7)?);
+        let (mut start_ns, mut kernel_thread) = (columns.deltas(8)?, columns.varints(9)?);
+        let mut row = || {
+            Ok(Self {
+                pid: pid.next_as()?,
+                ppid: ppid.next_as()?,
+                name: name.next_text()?,
+                exe: exe.next_text()?,
+                cgroup: cgroup.next_text()?,
+                unit: unit.next_text()?,
+                container: container.next_text()?,
+                start_ns: time(start_ns.next()?)?,
+                kernel_thread: kernel_thread.next()? != 0,
+            })
+        };
+        (0..rows).map(|_| row()).collect()
+    }
+}
+
+impl Row for Mapping {
+    const LAST_COLUMN: u8 = 4;
+
+    fn encode(rows: &[Self], _: u64, columns: &mut ColumnsWriter) {
+        let kind = |row: &Self| match row.kind {
+            MappingKind::File => (0, 0),
+            MappingKind::FileOffset => (1, 0),
+            MappingKind::Kernel => (2, 0),
+            MappingKind::KernelModule => (3, 0),
+            MappingKind::Vdso => (4, 0),
+            MappingKind::Anonymous(process) => (5, process.raw()),
+            MappingKind::Unknown(process) => (6, process.raw()),
+        };
+        columns.varints(1, rows.iter().map(|row| kind(row).0));
+        columns.varints(2, rows.iter().map(|row| kind(row).1.into()));
+        columns.texts(3, rows.iter().map(|row| &row.path));
+        columns.bytes(4, rows.iter().map(|row| &row.build_id[..]));
+    }
+
+    fn decode(columns: &Columns<'_>, _: u64, rows: usize) -> Result<Vec<Self>, Malformed> {
+        let (mut kind, mut process) = (columns.varints(1)?, columns.varints(2)?);
+        let (mut path, mut build_id) = (columns.bytes(3)?, columns.bytes(4)?);
+        let mut row = || {
+            let process = process.next_as().map(id)?;
+            Ok(Self {
+                kind: match kind.next()? {
+                    0 => MappingKind::File,
+                    1 => MappingKind::FileOffset,
+                    2 => MappingKind::Kernel,
+                    3 => MappingKind::KernelModule,
+                    4 => MappingKind::Vdso,
+                    5 => MappingKind::Anonymous(process),
+                    6 => MappingKind::Unknown(process),
+                    _ => {
+                        columns.strange_value();
+                        MappingKind::FileOffset
+                    }
+                },
+                path: path.next_text()?,
+                build_id: build_id.next()?.to_vec(),
+            })
+        };
+        (0..rows).map(|_| row()).collect()
+    }
+}
+
+impl Row for Location {
+    const LAST_COLUMN: u8 = 2;
+
+    fn encode(rows: &[Self], _: u64, columns: &mut ColumnsWriter) {
+        columns.varints(1, rows.iter().map(|row| row.mapping.raw().into()));
+        columns.deltas(2, rows.iter().map(|row| row.address));
+    }
+
+    fn decode(columns: &Columns<'_>, _: u64, rows: usize) -> Result<Vec<Self>, Malformed> {
+        let (mut mapping, mut address) = (columns.varints(1)?, columns.deltas(2)?);
+        let mut row = || {
+            Ok(Self {
+                mapping: mapping.next_as().map(id)?,
+                address: address.next()?,
+            })
+        };
+        (0..rows).map(|_| row()).collect()
+    }
+}
+
+impl Row for Stack {
+    const LAST_COLUMN: u8 = 2;
+
+    fn encode(rows: &[Self], first: u64, columns: &mut ColumnsWriter) {
+        // How far back the caller is; most often it is the row before.
+        let back = |(row, stack): (u64, &Self)| {
+            stack
+                .caller
+                .map_or(0, |caller| row.wrapping_sub(caller.raw().into()))
+        };
+        columns.varints(1, (first..).zip(rows).map(back));
+        columns.deltas(2, rows.iter().map(|row| row.location.raw().into()));
+    }
+
+    fn decode(columns: &Columns<'_>, first: u64, rows: usize) -> Result<Vec<Self>, Malformed> {
+        let (mut back, mut location) = (columns.varints(1)?, columns.deltas(2)?);
+        let mut row = |row: u64| {
+            let caller = match back.next()? {
+                0 => None,
+                back => {
+                    let caller = row
+                        .checked_sub(back)
+                        .and_then(|caller| u32::try_from(caller).ok());
+                    Some(
+                        caller
+                            .map(id)
+                            .ok_or(Malformed("a caller before the first stack"))?,
+                    )
+                }
+            };
+            let location = location.next_as().map(id)?;
+            Ok(Self { caller, location })
+        };
+        (first..).take(rows).map(&mut row).collect()
+    }
+}
+
+impl Row for Thread {
+    const LAST_COLUMN: u8 = 3;
+
+    fn encode(rows: &[Self], _: u64, columns: &mut ColumnsWriter) {
+        columns.deltas(1, rows.iter().map(|row| row.process.raw().into()));
+        columns.deltas(2, rows.iter().map(|row| row.tid.into()));
+        columns.texts(3, rows.iter().map(|row| &row.name));
+    }
+
+    fn decode(columns: &Columns<'_>, _: u64, rows: usize) -> Result<Vec<Self>, Malformed> {
+        let (mut process, mut tid, mut name) = (columns.deltas(1)?, columns.deltas(2)?, columns.bytes(3)?);
+        let mut row = || {
+            Ok(Self {
+                process: process.next_as().map(id)?,
+                tid: tid.next_as()?,
+                name: name.next_text()?,
+            })
+        };
+        (0..rows).map(|_| row()).collect()
+    }
+}
+
+/// The number of each outcome in the file.
+const OUTCOMES: [Outcome; 11] = [
+    Outcome::Complete,
+    Outcome::NoUserStack,
+    Outcome::TooDeep,
+    Outcome::NoMappings,
+    Outcome::UnmappedCode,
+    Outcome::NoUnwindInfo,
+    Outcome::UnsupportedRule,
+    Outcome::UnreadableStack,
+    Outcome::NotOutward,
+    Outcome::Nested,
+    Outcome::Compat,
+];
+
+fn outcome_number(outcome: Outcome) -> u64 {
+    OUTCOMES
+        .iter()
+        .position(|&other| other == outcome)
+        .expect("a test sees to it that every outcome has a number") as u64
+}
+
+impl Row for Sample {
+    const LAST_COLUMN: u8 = 7;
+
+    fn encode(rows: &[Self], _: u64, columns: &mut ColumnsWriter) {
+        columns.deltas(1, rows.iter().map(|row| row.time_ns));
+        columns.varints(2, rows.iter().map(|row| row.thread.raw().into()));
+        columns.varints(
+            3,
+            rows.iter()
+                .map(|row| row.stack.map_or(0, |stack| u64::from(stack.raw()) + 1)),
+        );
+        columns.varints(4, rows.iter().map(|row| row.sample_type.into()));
+        columns.varints(5, rows.iter().map(|row| outcome_number(row.outcome)));
+        columns.varints(6, rows.iter().map(|row| row.cpu.into()));
+        columns.deltas(7, rows.iter().map(|row| row.value));
+    }
+
+    fn decode(columns: &Columns<'_>, _: u64, rows: usize) -> Result<Vec<Self>, Malformed> {
+        let (mut time_ns, mut thread) = (columns.deltas(1)?, columns.varints(2)?);
+        let (mut stack, mut sample_type) = (columns.varints(3)?, columns.varints(4)?);
+        let (mut outcome, mut cpu, mut value) =
+            (columns.varints(5)?, columns.varints(6)?, columns.deltas(7)?);
+        let mut row = || {
+            Ok(Self {
+                time_ns: time(time_ns.next()?)?,
+                thread: thread.next_as().map(id)?,
+                stack: match stack.next()? {
+                    0 => None,
+                    above => Some(id(
+                        u32::try_from(above - 1).map_err(|_| Malformed("a stack beyond all bounds"))?
+                    )),
+                },
+                sample_type: sample_type.next_as()?,
+                outcome: OUTCOMES
+                    .get(outcome.next_as::<usize>()?)
+                    .copied()
+                    .unwrap_or_else(|| {
+                        columns.strange_value();
+                        Outcome::UnsupportedRule
+                    }),
+                cpu: cpu.next_as()?,
+                value: value.next()?,
+            })
+        };
+        (0..rows).map(|_| row()).collect()
+    }
+}
+
+impl Row for Function {
+    const LAST_COLUMN: u8 = 2;
+
+    fn encode(rows: &[Self], _: u64, columns: &mut ColumnsWriter) {
+        columns.texts(1, rows.iter().map(|row| &row.name));
+        columns.texts(2, rows.iter().map(|row| &row.file));
+    }
+
+    fn decode(columns: &Columns<'_>, _: u64, rows: usize) -> Result<Vec<Self>, Malformed> {
+        let (mut name, mut file) = (columns.bytes(1)?, columns.bytes(2)?);
+        let mut row = || {
+            Ok(Self {
+                name: name.next_text()?,
+                file: file.next_text()?,
+            })
+        };
+        (0..rows).map(|_| row()).collect()
+    }
+}
+
+impl Row for (Id<Location>, Vec<Line>) {
+    const LAST_COLUMN: u8 = 4;
+
+    fn encode(rows: &[Self], _: u64, columns: &mut ColumnsWriter) {
+        let lines = || rows.iter().flat_map(|(_, lines)| lines);
+        columns.deltas(1, rows.iter().map(|(location, _)| location.raw().into()));
+        columns.varints(2, rows.iter().map(|(_, lines)| lines.len() as u64));
+        columns.deltas(3, lines().map(|line| line.function.raw().into()));
+        columns.deltas(4, lines().map(|line| line.line.into()));
+    }
+
+    fn decode(columns: &Columns<'_>, _: u64, rows: usize) -> Result<Vec<Self>, Malformed> {
+        let (mut location, mut lengths) = (columns.deltas(1)?, columns.lengths(2, 3)?);
+        let (mut function, mut number) = (columns.deltas(3)?, columns.deltas(4)?);
+        let mut line = || {
+            Ok(Line {
+                function: function.next_as().map(id)?,
+                line: number.next_as()?,
+            })
+        };
+        let mut row = || {
+            let location = location.next_as().map(id)?;
+            let lines = (0..lengths.next()?).map(|_| line()).collect::<Result<_, _>>()?;
+            Ok((location, lines))
+        };
+        (0..rows).map(|_| row()).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_outcome_has_a_number() {
+        for outcome in Outcome::ALL {
+            assert_eq!(
+                OUTCOMES[usize::try_from(outcome_number(outcome)).unwrap()],
+                outcome
+            );
+        }
+    }
+
+    #[test]
+    fn a_value_that_only_a_newer_version_knows_is_counted_and_the_row_kept() {
+        let mut writer = ColumnsWriter::default();
+        writer.deltas(1, [5, 6]);
+        writer.varints(5, [0, 99]);
+        let payload = writer.finish();
+        let columns = Columns::parse(&payload).unwrap();
+        let samples = Sample::decode(&columns, 0, 2).unwrap();
+        let outcomes: Vec<_> = samples.iter().map(|sample| sample.outcome).collect();
+        assert_eq!(outcomes, [Outcome::Complete, Outcome::UnsupportedRule]);
+        assert_eq!(columns.strange_values(), 1);
+    }
+
+    #[test]
+    fn lists_cannot_be_longer_than_their_items() {
+        let mut writer = ColumnsWriter::default();
+        writer.deltas(1, [0]);
+        writer.varints(2, [1 << 40]);
+        let payload = writer.finish();
+        let columns = Columns::parse(&payload).unwrap();
+        assert!(<(Id<Location>, Vec<Line>)>::decode(&columns, 0, 1).is_err());
+    }
+
+    #[test]
+    fn a_caller_before_the_first_stack_is_malformed() {
+        let mut writer = ColumnsWriter::default();
+        writer.varints(1, [3]);
+        let payload = writer.finish();
+        let columns = Columns::parse(&payload).unwrap();
+        assert!(Stack::decode(&columns, 2, 1).is_err());
+        assert_eq!(Stack::decode(&columns, 3, 1).unwrap()[0].caller, Some(Id::new(0)));
+    }
+}
