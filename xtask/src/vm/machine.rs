@@ -9,7 +9,7 @@ use std::{
 use anyhow::{Context as _, Result, bail};
 
 /// Seconds after which a machine that does not end is switched off.
-const LIMIT: &str = "300";
+const LIMIT: &str = "600";
 
 /// What came of a machine.
 pub(super) struct Run {
