@@ -77,5 +77,6 @@ int main(int argc, char **argv)
     truth("in_handler", units[0], all);
     truth("in_handler_on_alternate_stack", units[1], all);
     truth("interrupted", units[2], all);
+    cpu_seconds();
     return 0;
 }
