@@ -65,7 +65,7 @@ period cpu nanoseconds 10101010
 time 0 duration 110000000
 default cpu
 comment example: whole system, 0.1 s, 11 samples at 99 Hz (cpu-clock)
-comment lost 0.0 %, complete stacks 90.9 %, unknown frames 18.2 %, profiler's own CPU 0.0 %
+comment lost 0.0 %, complete stacks 90.9 %, unknown frames 18.2 %
 comment kernel 6.1.0 x86_64
 mapping /usr/bin/app - bare
 mapping [kernel.kallsyms] - named

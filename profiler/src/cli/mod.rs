@@ -14,8 +14,8 @@ pub use doctor::DoctorOptions;
 pub use export::ExportOptions;
 pub use filter::{FilterOptions, TimeRange, duration};
 pub use record::RecordOptions;
-pub use report::ReportOptions;
-pub use top::TopOptions;
+pub use report::{By, ReportOptions, SortKey};
+pub use top::{TopOptions, TopSort, TopWindow};
 
 /// Where does the time of this host go, and how sure are we?
 #[derive(Debug, Parser)]

@@ -1,4 +1,124 @@
-use clap::Args;
+use std::path::PathBuf;
+
+use clap::{Args, ValueEnum, ValueHint};
+
+use super::FilterOptions;
 
 #[derive(Debug, Args)]
-pub struct ReportOptions {}
+#[command(after_help = "\
+The first line says how far the recording can be trusted. Shares are of the busy samples that the filters leave; idle \
+time is not among them. ± is the 95 % interval: a difference smaller than that may be chance.
+
+Exit status: 0, or 5 for a recording below --min-quality; 1 error, 2 usage.")]
+pub struct ReportOptions {
+    /// The trace to read
+    #[arg(value_name = "FILE", default_value = "profiler.trace", value_hint = ValueHint::FilePath)]
+    pub trace: PathBuf,
+
+    /// The trace to read, as perf has it
+    #[arg(short, long, value_name = "FILE", conflicts_with = "trace", value_hint = ValueHint::FilePath)]
+    pub input: Option<PathBuf>,
+
+    /// Show the call tree, callers above
+    #[arg(long)]
+    pub tree: bool,
+
+    /// Show the tree from the other end: the functions that were executing, and who called them
+    #[arg(long)]
+    pub inverted: bool,
+
+    /// Show who was busy instead of which functions
+    #[arg(long, value_name = "WHAT", conflicts_with_all = ["tree", "inverted"])]
+    pub by: Option<By>,
+
+    /// What functions are sorted by [default: self]
+    #[arg(short, long, value_name = "KEY", conflicts_with_all = ["tree", "inverted", "by"])]
+    pub sort: Option<SortKey>,
+
+    /// Sort functions by the time in them and in what they call: --sort total
+    #[arg(long, conflicts_with_all = ["sort", "tree", "inverted", "by"])]
+    pub children: bool,
+
+    /// Leave out what has a smaller share than this [default: 0.5; with --json 0]
+    #[arg(long, value_name = "PERCENT", value_parser = percent)]
+    pub percent_limit: Option<f64>,
+
+    /// Show this many lines at most
+    #[arg(short = 'n', long, value_name = "LINES")]
+    pub limit: Option<usize>,
+
+    /// Never cut names to the width of the terminal
+    #[arg(long)]
+    pub full_names: bool,
+
+    /// Write one JSON document
+    #[arg(long)]
+    pub json: bool,
+
+    /// Exit with status 5 if more than the rest to 100 was lost, did not run, or has an incomplete stack
+    #[arg(long, value_name = "PERCENT", value_parser = percent)]
+    pub min_quality: Option<f64>,
+
+    /// Look here for separate debug files and name functions anew (may be repeated)
+    #[arg(long = "debug-dir", value_name = "DIR", value_hint = ValueHint::DirPath)]
+    pub debug_dirs: Vec<PathBuf>,
+
+    #[command(flatten)]
+    pub filter: FilterOptions,
+}
+
+/// What samples are put together by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum By {
+    /// Process id and name
+    Process,
+    /// Thread id and name
+    Thread,
+    /// Name of the thread
+    Comm,
+    /// Module that was executing
+    Module,
+    /// cgroup path
+    Cgroup,
+    /// systemd unit
+    Unit,
+    /// Container id
+    Container,
+    /// How the walk of the stack ended
+    Outcome,
+}
+
+/// What functions are sorted by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum SortKey {
+    /// Time in the function itself
+    #[value(name = "self")]
+    SelfTime,
+    /// Time in the function and in what it calls
+    Total,
+    /// Name of the function
+    Name,
+    /// Name of the module
+    Module,
+}
+
+fn percent(text: &str) -> Result<f64, String> {
+    match text.trim_end_matches('%').trim().parse::<f64>() {
+        Ok(percent) if (0.0..=100.0).contains(&percent) => Ok(percent),
+        _ => Err("give a number from 0 to 100".to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn percent_may_have_its_sign_and_nothing_else() {
+        assert_eq!(percent("99.5 %"), Ok(99.5));
+        assert_eq!(percent("0"), Ok(0.0));
+        for text in ["", "nan", "-1", "100.1", "1e3", "inf"] {
+            assert!(percent(text).is_err(), "{text}");
+        }
+    }
+}

@@ -1,4 +1,86 @@
-use clap::Args;
+use std::time::Duration;
+
+use clap::{Args, ValueEnum};
+
+use super::{
+    duration,
+    target::{SamplingOptions, TargetOptions},
+};
 
 #[derive(Debug, Args)]
-pub struct TopOptions {}
+pub struct TopOptions {
+    #[command(flatten)]
+    pub target: TargetOptions,
+
+    #[command(flatten)]
+    pub sampling: SamplingOptions,
+
+    /// Look over the last so much time (10s, 60s, 5m), or over all since the start (start); w changes it
+    #[arg(short, long, value_name = "TIME", default_value = "10s", value_parser = window)]
+    pub window: TopWindow,
+
+    /// Renew the picture so often; more seldom where that would cost more than 2 % of a CPU
+    #[arg(long, value_name = "TIME", default_value = "1s", value_parser = refresh)]
+    pub refresh: Duration,
+
+    /// Sort functions by this; s changes it
+    #[arg(long, value_enum, default_value_t = TopSort::Own)]
+    pub sort: TopSort,
+}
+
+/// Over which time to look.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TopWindow {
+    /// The last so much time.
+    Last(Duration),
+    /// All since the start.
+    Start,
+}
+
+/// By what functions are sorted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum TopSort {
+    /// Time in the function itself
+    #[value(name = "self")]
+    Own,
+    /// Time in the function and in what it called
+    Total,
+}
+
+fn window(text: &str) -> Result<TopWindow, String> {
+    const LIMITS: std::ops::RangeInclusive<Duration> = Duration::from_secs(1)..=Duration::from_secs(600);
+    if text == "start" {
+        return Ok(TopWindow::Start);
+    }
+    match duration(text) {
+        Ok(time) if LIMITS.contains(&time) => Ok(TopWindow::Last(time)),
+        Ok(_) => Err("give 1s to 10m, or start for all since the start".to_owned()),
+        Err(error) => Err(format!("{error}; or give start for all since the start")),
+    }
+}
+
+fn refresh(text: &str) -> Result<Duration, String> {
+    match duration(text)? {
+        time if time >= Duration::from_millis(100) && time <= Duration::from_secs(60) => Ok(time),
+        _ => Err("give 100ms to 60s".to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_window_is_a_time_or_all_since_the_start() {
+        assert_eq!(window("start"), Ok(TopWindow::Start));
+        assert_eq!(window("2m"), Ok(TopWindow::Last(Duration::from_secs(120))));
+        assert!(window("11m").unwrap_err().contains("1s to 10m"));
+        assert!(window("soon").unwrap_err().contains("start"));
+    }
+
+    #[test]
+    fn the_picture_is_not_renewed_faster_than_one_can_look() {
+        assert_eq!(refresh("1"), Ok(Duration::from_secs(1)));
+        assert!(refresh("1ms").is_err());
+    }
+}

@@ -14,6 +14,8 @@ use profiler_common::config::{
     MAX_USER_FRAMES,
 };
 
+use crate::probes::CPU;
+
 use super::{
     arrays::{self, BpfChunks},
     btf,
@@ -126,6 +128,7 @@ impl Object {
             counters,
             seen,
         };
+        object.set_filters(options)?;
         object.attach_process_hooks()?;
         Ok((object, maps, BpfChunks::new(blocks)))
     }
@@ -175,7 +178,7 @@ impl Object {
     pub fn load_sampler(&mut self) -> Result<std::os::fd::OwnedFd> {
         let program: &mut PerfEvent = self
             .ebpf
-            .program_mut("cpu")
+            .program_mut(CPU.program)
             .context("the kernel side has no program cpu")?
             .try_into()?;
         program

@@ -26,6 +26,8 @@ pub struct Options {
     pub max_stack: u32,
     /// Log what the kernel programs say about themselves.
     pub log_kernel_side: bool,
+    /// How often what is new is handed on, in milliseconds.
+    pub window_ms: u64,
     /// What goes into the trace's metadata.
     pub command_line: Vec<String>,
     /// The command that is run, if one is.
@@ -69,6 +71,7 @@ impl Default for Options {
             user_stacks: true,
             max_stack: profiler_common::config::MAX_USER_FRAMES as u32,
             log_kernel_side: false,
+            window_ms: 1_000,
             command_line: Vec::new(),
             target_command: Vec::new(),
         }

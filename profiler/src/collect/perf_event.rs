@@ -30,6 +30,17 @@ impl Clock {
             Self::Cycles => "cycles",
         }
     }
+
+    /// `type` and `config` of its event.
+    pub(super) fn event(self) -> (u32, u64) {
+        match self {
+            Self::CpuClock => (
+                PERF_TYPE_SOFTWARE as u32,
+                perf_sw_ids::PERF_COUNT_SW_CPU_CLOCK as u64,
+            ),
+            Self::Cycles => (PERF_TYPE_HARDWARE as u32, PERF_COUNT_HW_CPU_CYCLES as u64),
+        }
+    }
 }
 
 /// `PERF_FLAG_FD_CLOEXEC` (include/uapi/linux/perf_event.h).
@@ -87,13 +98,7 @@ impl Sampler {
     /// machine does not have.
     pub fn start(clock: Clock, period: u64, cpu: u32, program: BorrowedFd<'_>) -> io::Result<Self> {
         let mut attributes = attributes();
-        (attributes.type_, attributes.config) = match clock {
-            Clock::CpuClock => (
-                PERF_TYPE_SOFTWARE as u32,
-                perf_sw_ids::PERF_COUNT_SW_CPU_CLOCK as u64,
-            ),
-            Clock::Cycles => (PERF_TYPE_HARDWARE as u32, PERF_COUNT_HW_CPU_CYCLES as u64),
-        };
+        (attributes.type_, attributes.config) = clock.event();
         attributes.__bindgen_anon_1.sample_period = period;
         attributes.set_disabled(1);
         let event = open(&attributes, -1, cpu as i32)?;

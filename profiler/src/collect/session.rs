@@ -37,7 +37,10 @@ use super::{
     side_band::Ring,
     tables::UnwindTables,
 };
-use crate::profile::{Delta, Id, Mapping, Mark, Profile, SampleType, Unit};
+use crate::{
+    probes::PROBES,
+    profile::{Delta, Id, Mapping, Mark, Profile},
+};
 
 /// What is new, and the files that turned up.
 #[derive(Debug)]
@@ -127,8 +130,6 @@ impl Stopper {
 
 /// How often the rings are read.
 const TICK_MS: libc::c_int = 50;
-/// How often what is new is handed on.
-const WINDOW_NS: u64 = 1_000_000_000;
 /// An event is applied when it is at least this old: by then all rings have shown what came before it.
 const SETTLE_NS: u64 = 5_000_000;
 /// Bytes of unwind rows at most.
@@ -170,10 +171,7 @@ impl Collector {
             .collect::<Result<Vec<_>>>()?;
         let profile = Profile {
             metadata: metadata::gather(options, online.len() as u32),
-            sample_types: vec![SampleType {
-                name: "cpu".into(),
-                unit: Unit::Nanoseconds,
-            }],
+            sample_types: PROBES.iter().map(|probe| probe.sample_type()).collect(),
             ..Profile::default()
         };
         let start = profile.metadata.start_monotonic_ns;
@@ -240,7 +238,7 @@ impl Collector {
             if !stopping {
                 self.recorder.publish(now, 64);
             }
-            if stopping || now >= self.last_window + WINDOW_NS {
+            if stopping || now >= self.last_window + self.options.window_ms * 1_000_000 {
                 self.close_window(now, stopping);
                 let delta = self.recorder.profile.take_delta(&mut self.mark);
                 let files = std::mem::take(&mut self.recorder.files);

@@ -12,8 +12,11 @@ use super::{filter, output};
 use crate::{
     cli::ExportOptions,
     export::{self, Format, Options},
-    profile::Profile,
-    query::Selection,
+    profile::{
+        Profile,
+        file::{self, Loaded},
+    },
+    query::{Selection, clean},
 };
 
 pub(super) fn run(options: &ExportOptions) -> Result<ExitCode> {
@@ -44,7 +47,8 @@ pub(super) fn run(options: &ExportOptions) -> Result<ExitCode> {
         );
     }
 
-    let profile: Profile = bail!("no reader yet");
+    let Loaded { profile, notes } = file::read(&options.trace)?;
+    tell(&notes);
     let selection = filter::selection(&options.filter);
     let samples = selection.matcher(&profile).samples().count();
     if samples == 0 {
@@ -63,6 +67,16 @@ pub(super) fn run(options: &ExportOptions) -> Result<ExitCode> {
         write(path, format, &profile, &selection, &drawing)?;
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// What is wrong with the trace, in front of whoever exports it.
+fn tell(notes: &[String]) {
+    for note in notes {
+        #[expect(clippy::print_stderr, reason = "standard output may be an export")]
+        {
+            eprintln!("note: {}", clean(note));
+        }
+    }
 }
 
 fn write(

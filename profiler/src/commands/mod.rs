@@ -12,6 +12,7 @@ mod filter;
 mod output;
 mod record;
 mod report;
+mod target;
 mod top;
 
 /// Runs what the command line asked for. The exit code is the program's.

@@ -2,7 +2,6 @@
 //! symbolic link points.
 
 use std::{
-    env,
     ffi::OsString,
     fs::{self, File, OpenOptions},
     io::{self, BufWriter, Write},
@@ -11,6 +10,8 @@ use std::{
 };
 
 use anyhow::{Context as _, Result, bail};
+
+use crate::profile::file::invoking_user;
 
 /// How many symbolic links may stand one behind the other.
 const MAX_LINKS: usize = 16;
@@ -43,19 +44,6 @@ pub(super) fn write_file(path: &Path, write: impl FnOnce(&mut dyn Write) -> io::
     }
     let place = follow(path)?;
     replace(&place, write).with_context(|| format!("cannot write {}", path.display()))
-}
-
-/// The user to whom the files belong that this command writes: the one who called `sudo`, if that is how we became
-/// root. User and group id.
-pub(super) fn invoking_user() -> Option<(u32, u32)> {
-    // SAFETY: reads a number; cannot fail.
-    let root = unsafe { libc::geteuid() } == 0;
-    let id = |name| env::var(name).ok()?.parse::<u32>().ok();
-    if root {
-        Some((id("SUDO_UID")?, id("SUDO_GID")?))
-    } else {
-        None
-    }
 }
 
 /// Where `path` leads, if it is a symbolic link that may be followed: in a directory where everybody may put links

@@ -1,11 +1,244 @@
 //! `profiler report`.
 
-use std::process::ExitCode;
+use std::{
+    io::{self, IsTerminal as _, Write},
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
 
-use anyhow::Result;
+use anyhow::{Context as _, Result};
 
-use crate::cli::ReportOptions;
+use super::filter;
+use crate::{
+    cli::{By, ReportOptions, SortKey},
+    profile::file::{self, Loaded},
+    query::{Direction, GroupBy, Selection, Summary},
+    report::{self, Report, Sort, View},
+    symbolize,
+};
 
-pub(super) fn run(_options: &ReportOptions) -> Result<ExitCode> {
-    anyhow::bail!("not there yet")
+/// The exit status for a recording below `--min-quality`.
+const BAD_RECORDING: u8 = 5;
+/// Smaller shares are left out of text, in percent.
+const PERCENT_LIMIT: f64 = 0.5;
+/// Columns of text that is not written to a terminal.
+const PIPE_WIDTH: usize = 120;
+
+pub(super) fn run(options: &ReportOptions) -> Result<ExitCode> {
+    let path = options.input.as_deref().unwrap_or(&options.trace);
+    let mut loaded = file::read(path)?;
+    if !options.debug_dirs.is_empty() {
+        name_again(&mut loaded, &options.debug_dirs);
+    }
+    let selection = filter::selection(&options.filter);
+    let mut out = io::BufWriter::new(io::stdout().lock());
+    let written = write(options, path, &loaded, &selection, &mut out).and_then(|()| out.flush());
+    match written {
+        // Whoever reads has seen enough.
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => {}
+        written => written.context("cannot write the report to standard output")?,
+    }
+    Ok(verdict(options, &Summary::of(&loaded.profile, &selection)))
+}
+
+/// Names functions by what is on this machine. Without being asked it is not done: a trace reads the same everywhere.
+fn name_again(loaded: &mut Loaded, debug_dirs: &[PathBuf]) {
+    let options = symbolize::Options {
+        debug_dirs: debug_dirs.to_vec(),
+        ..symbolize::Options::default()
+    };
+    let summary = symbolize::resymbolize(&mut loaded.profile, &options);
+    loaded.notes.extend(summary.notes);
+}
+
+fn write(
+    options: &ReportOptions,
+    path: &Path,
+    loaded: &Loaded,
+    selection: &Selection,
+    out: &mut dyn Write,
+) -> io::Result<()> {
+    let report = Report {
+        trace: &path.to_string_lossy(),
+        profile: &loaded.profile,
+        notes: &loaded.notes,
+        selection,
+        view: view(options),
+        percent_limit: options
+            .percent_limit
+            .unwrap_or(if options.json { 0.0 } else { PERCENT_LIMIT }),
+        limit: options.limit,
+    };
+    if options.json {
+        report::json::write(&report, out)
+    } else {
+        report::text::write(&report, &layout(options.full_names), out)
+    }
+}
+
+fn view(options: &ReportOptions) -> View {
+    if options.inverted {
+        return View::Tree(Direction::BottomUp);
+    }
+    if options.tree {
+        return View::Tree(Direction::TopDown);
+    }
+    if let Some(by) = options.by {
+        return View::Groups(match by {
+            By::Process => GroupBy::Process,
+            By::Thread => GroupBy::Thread,
+            By::Comm => GroupBy::Comm,
+            By::Module => GroupBy::Module,
+            By::Cgroup => GroupBy::Cgroup,
+            By::Unit => GroupBy::Unit,
+            By::Container => GroupBy::Container,
+            By::Outcome => GroupBy::Outcome,
+        });
+    }
+    View::Functions(match options.sort {
+        Some(SortKey::Total) => Sort::Total,
+        Some(SortKey::Name) => Sort::Name,
+        Some(SortKey::Module) => Sort::Module,
+        None if options.children => Sort::Total,
+        Some(SortKey::SelfTime) | None => Sort::SelfValue,
+    })
+}
+
+fn layout(full_names: bool) -> report::text::Layout {
+    let terminal = io::stdout().is_terminal();
+    let width = match crossterm::terminal::size() {
+        Ok((columns, _)) if terminal && columns > 0 => columns.into(),
+        _ => PIPE_WIDTH,
+    };
+    // https://no-color.org: any value that is not empty.
+    let no_color = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+    let dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
+    report::text::Layout {
+        width: (!full_names).then_some(width),
+        color: terminal && !no_color && !dumb,
+    }
+}
+
+fn verdict(options: &ReportOptions, summary: &Summary) -> ExitCode {
+    let Some(wanted) = options.min_quality else {
+        return ExitCode::SUCCESS;
+    };
+    let quality = summary.quality_percent();
+    if quality >= wanted {
+        return ExitCode::SUCCESS;
+    }
+    #[expect(clippy::print_stderr, reason = "the report itself goes to standard output")]
+    {
+        eprintln!(
+            "profiler: bad recording: quality {} is below {wanted} % (lost {}, did not run {}, complete stacks {})",
+            report::text::percent(quality),
+            report::text::percent(summary.lost_percent()),
+            report::text::percent(summary.never_ran_percent()),
+            summary
+                .complete_percent()
+                .map_or("none".to_owned(), report::text::percent),
+        );
+    }
+    ExitCode::from(BAD_RECORDING)
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser as _;
+
+    use super::*;
+    use crate::{
+        cli::{Cli, Command},
+        profile::{Mark, file::Writer, folded::from_folded},
+    };
+
+    fn options(line: &str) -> ReportOptions {
+        match Cli::parse_from(["profiler", "report"].into_iter().chain(line.split_whitespace())).command {
+            Command::Report(options) => options,
+            _ => unreachable!("the line begins with report"),
+        }
+    }
+
+    /// A trace file with 4 samples in 40 ms.
+    fn trace() -> tempfile::NamedTempFile {
+        let mut profile = from_folded("app/7;main;hot 3\nother/9;main;read_[k] 1");
+        let mut delta = profile.take_delta(&mut Mark::default());
+        delta.lines = profile.lines.clone().into_iter().collect();
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let mut writer = Writer::to(file.reopen().unwrap(), "test").unwrap();
+        writer.append(&delta).unwrap();
+        writer.finish().unwrap();
+        file
+    }
+
+    fn report(line: &str) -> String {
+        let (file, options) = (trace(), options(line));
+        let loaded = file::read(file.path()).unwrap();
+        let selection = filter::selection(&options.filter);
+        let mut out = Vec::new();
+        write(&options, file.path(), &loaded, &selection, &mut out).unwrap();
+        String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn a_trace_file_is_reported_with_its_names() {
+        let text = report("");
+        assert!(
+            text.starts_with("40 ms · 4 samples · lost 0 % · complete stacks 100 %"),
+            "{text}"
+        );
+        assert!(text.contains("app       hot"), "{text}");
+    }
+
+    #[test]
+    fn flags_choose_the_view_and_the_part() {
+        assert!(report("--tree").contains("function and what it calls"));
+        assert!(report("--inverted").contains("function and its callers"));
+        assert!(report("--by thread").contains("thread"));
+        assert!(report("--children").contains("total           self"));
+        assert!(report("--sort total").contains("total           self"));
+        assert!(report("-p 9").contains("(of 4: pid 9)"));
+        assert!(
+            report("--time 10ms-20ms --comm a*").contains("1 busy sample (of 4: time 10 ms-20 ms, comm a*)")
+        );
+        let json: serde_json::Value = serde_json::from_str(&report("--json -t 9 --no-kernel")).unwrap();
+        assert_eq!(json["functions"][0]["function"], "main");
+        assert_eq!(json["selection"]["tids"][0], 9);
+    }
+
+    #[test]
+    fn small_shares_are_left_out_of_text_and_kept_in_json() {
+        assert!(report("").contains("… 2 more"));
+        let functions = |line| {
+            let json: serde_json::Value = serde_json::from_str(&report(line)).unwrap();
+            json["functions"].as_array().unwrap().len()
+        };
+        assert_eq!(functions("--json"), 4);
+        assert_eq!(functions("--json --percent-limit 50"), 1);
+    }
+
+    #[test]
+    fn a_bad_recording_is_exit_status_5() {
+        let file = trace();
+        let mut profile = file::read(file.path()).unwrap().profile;
+        let code = |line, profile: &_| verdict(&options(line), &Summary::of(profile, &Selection::default()));
+        assert_eq!(code("--min-quality 100", &profile), ExitCode::SUCCESS);
+        profile.quality[0].lost.insert("ring full".into(), 1);
+        assert_eq!(code("--min-quality 80", &profile), ExitCode::SUCCESS);
+        assert_eq!(code("--min-quality 81", &profile), ExitCode::from(5));
+        assert_eq!(code("", &profile), ExitCode::SUCCESS);
+    }
+
+    #[test]
+    fn contradictions_are_refused() {
+        for line in [
+            "a -i b",
+            "--tree --by process",
+            "--sort name --tree",
+            "--sort self --children",
+        ] {
+            let words = ["profiler", "report"].into_iter().chain(line.split_whitespace());
+            assert!(Cli::try_parse_from(words).is_err(), "{line}");
+        }
+    }
 }

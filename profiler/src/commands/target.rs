@@ -40,7 +40,7 @@ pub(super) fn options(target: &TargetOptions, sampling: &SamplingOptions, verbos
         max_stack: sampling.max_stack,
         log_kernel_side: verbose >= 2,
         command_line: std::env::args().collect(),
-        target_command: Vec::new(),
+        ..Options::default()
     })
 }
 

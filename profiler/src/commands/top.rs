@@ -1,11 +1,73 @@
 //! `profiler top`.
 
-use std::process::ExitCode;
+use std::{
+    process::ExitCode,
+    sync::mpsc::{Receiver, Sender, channel},
+};
 
-use anyhow::Result;
+use anyhow::{Context as _, Result};
 
-use crate::cli::TopOptions;
+use super::target;
+use crate::{
+    cli::{TopOptions, TopSort, TopWindow},
+    collect::{Batch, Session},
+    symbolize::{self, Symbolizer},
+    tui::{self, Ending, Feed},
+};
 
-pub(super) fn run(_options: TopOptions, _verbose: u8) -> Result<ExitCode> {
-    anyhow::bail!("not there yet")
+/// How often the collector hands on what is new, in milliseconds: the first picture comes after that.
+const WINDOW_MS: u64 = 500;
+
+/// Shows the dashboard until the user leaves.
+pub(super) fn run(options: TopOptions, verbose: u8) -> Result<ExitCode> {
+    let mut what = target::options(&options.target, &options.sampling, verbose)?;
+    what.window_ms = WINDOW_MS;
+    let display = tui::Options {
+        window: match options.window {
+            TopWindow::Last(time) => tui::Window::Last(time),
+            TopWindow::Start => tui::Window::Start,
+        },
+        refresh: options.refresh,
+        sort: match options.sort {
+            TopSort::Own => tui::Sort::Own,
+            TopSort::Total => tui::Sort::Total,
+        },
+    };
+    tui::check_terminal()?;
+    let mut session = Session::start(what)?;
+    let batches = session.take_batches().context("a session has its batches until they are taken")?;
+    let (feed, fed) = channel();
+    let naming = move || name(&batches, &feed);
+    let naming = std::thread::Builder::new().name("symbolize".into()).spawn(naming).context("cannot start a thread")?;
+    let ending = tui::run(&fed, display);
+    // The thread that gives names ends when its deltas find no reader.
+    drop(fed);
+    session.stopper().stop();
+    session.join()?;
+    naming.join().map_err(|_| anyhow::anyhow!("the thread that gives names to addresses panicked"))?;
+    Ok(match ending? {
+        Ending::Left | Ending::HungUp => ExitCode::SUCCESS,
+        Ending::Signal(number) => ExitCode::from(128 + number as u8),
+        Ending::Panicked => ExitCode::FAILURE,
+    })
+}
+
+/// Gives names to what the collector hands on, and passes it to the dashboard.
+fn name(batches: &Receiver<Batch>, feed: &Sender<Feed>) {
+    let mut symbolizer = Symbolizer::new(symbolize::Options::default());
+    while let Ok(Batch { mut delta, files }) = batches.recv() {
+        for (mapping, file) in files {
+            symbolizer.offer_file(mapping, file);
+        }
+        symbolizer.follow(&mut delta);
+        let ended = delta.ended;
+        if feed.send(Feed::Delta(Box::new(delta))).is_err() {
+            return;
+        }
+        if ended {
+            break;
+        }
+    }
+    // The dashboard may be gone.
+    let _ = feed.send(Feed::Ended("recording has ended".to_owned()));
 }

@@ -106,18 +106,16 @@ mod tests {
         let nowhere = profile
             .mappings
             .intern(mapping(MappingKind::Unknown(Id::new(0)), ""));
-        let label = |profile: &mut Profile, mapping| {
+        let mut label = |mapping| {
             let location = profile.locations.intern(Location {
                 mapping,
                 address: 0x1f0,
             });
-            let labels = frames(profile, location)
-                .map(|f| f.label().into_owned())
-                .collect::<Vec<_>>();
-            labels
+            let labels = frames(&profile, location).map(|f| f.label().into_owned());
+            labels.collect::<Vec<_>>()
         };
-        assert_eq!(label(&mut profile, stripped), ["redis+0x1f0"]);
-        assert_eq!(label(&mut profile, nowhere), ["[unknown] 0x1f0"]);
+        assert_eq!(label(stripped), ["redis+0x1f0"]);
+        assert_eq!(label(nowhere), ["[unknown] 0x1f0"]);
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! The paths by which the samples came to be where they were.
 
+use std::cmp::Reverse;
+
 use rustc_hash::FxHashMap;
 
 use super::{
@@ -149,13 +151,13 @@ impl Growing {
             });
         }
         // In the order in which all siblings are to stand, hung up one by one.
+        let ranks = ranks(&tree.names);
         let mut order: Vec<u32> = (0..tree.nodes.len() as u32).collect();
-        order.sort_by(|&a, &b| {
-            let key = |node: u32| (tree.name(node).label.as_str(), tree.name(node).module.as_str());
-            totals[b as usize]
-                .value
-                .cmp(&totals[a as usize].value)
-                .then_with(|| key(a).cmp(&key(b)))
+        order.sort_unstable_by_key(|&node| {
+            let Node {
+                name, total_value, ..
+            } = tree.nodes[node as usize];
+            (Reverse(total_value), ranks[name as usize], node)
         });
         for node in order {
             match tree.nodes[node as usize].parent {
@@ -165,6 +167,20 @@ impl Growing {
         }
         tree
     }
+}
+
+/// The place of each name in alphabetical order.
+fn ranks(names: &[Name]) -> Vec<u32> {
+    let mut order: Vec<u32> = (0..names.len() as u32).collect();
+    order.sort_by_key(|&name| {
+        let name = &names[name as usize];
+        (&name.label, &name.module)
+    });
+    let mut ranks = vec![0; order.len()];
+    for (rank, name) in (0..).zip(order) {
+        ranks[name as usize] = rank;
+    }
+    ranks
 }
 
 fn top_down(profile: &Profile, selection: &Selection) -> Growing {

@@ -1,1 +1,251 @@
 //! The live dashboard.
+//!
+//! [`run`] is all that a command calls. It takes a [`Feed`] from a channel and returns when the user leaves:
+//!
+//! ```no_run
+//! use std::sync::mpsc;
+//!
+//! use profiler::{profile::Delta, tui};
+//!
+//! let (feed, receiver) = mpsc::channel();
+//! let dashboard = std::thread::spawn(move || tui::run(&receiver, tui::Options::default()));
+//! let _ = feed.send(tui::Feed::Delta(Box::new(Delta::default())));
+//! drop(feed);
+//! # let _ = dashboard.join();
+//! ```
+//!
+//! Whoever feeds it
+//! * sends deltas in order, each once, with functions and lines as they become known, a few times a second and also
+//!   when nothing was sampled: their quality windows are the dashboard's clock;
+//! * sends [`Feed::Restart`] when it has begun its tables anew, before the first delta that counts from 0 again. Until
+//!   then the dashboard's tables grow with the feeder's; at a restart they shrink to what its samples refer to. Times
+//!   go on: they count from the same moment as before;
+//! * sends [`Feed::Ended`] with the reason when nothing will come any more. The dashboard stays until the user leaves;
+//! * notices that a send fails when the dashboard has ended, and stops collecting.
+//!
+//! `run` may be called on any thread. It sets up the terminal and leaves it whatever happens, a panic of another
+//! thread included. While it runs, SIGINT, SIGTERM, SIGHUP and SIGQUIT end it ([`Ending::Signal`]); handlers that others
+//! have registered through `signal-hook` or tokio run as well.
+//!
+//! Memory stays bounded: at most 1,000,000 samples of the latest stretch of time and 250,000 that stand for all since
+//! the start (40 MB together), twice what is shown of them while it is shown, and tables for what they refer to. The
+//! work stays bounded, too: a picture that took long to make stays 50 times as long, at most 10 s.
+//!
+//! Inside, input and data change the state (`app`), which knows no widgets; `keys` turns events into actions; queries
+//! are asked when data or selection have changed (`prepare`); views borrow the state and draw (`view`).
+
+mod answers;
+mod app;
+mod branches;
+mod compact;
+mod epoch;
+mod forest;
+mod history;
+mod keys;
+mod layout;
+mod list;
+mod matching;
+mod prepare;
+mod terminal;
+mod theme;
+mod view;
+
+use std::{
+    error::Error,
+    sync::mpsc::{Receiver, RecvTimeoutError, TryRecvError},
+    time::{Duration, Instant},
+};
+
+use anyhow::{Context as _, Result};
+use crossterm::event::Event;
+use ratatui::{
+    Terminal,
+    backend::{Backend, CrosstermBackend},
+};
+
+use crate::profile::Delta;
+
+pub use answers::Sort;
+use app::App;
+pub use app::Options;
+pub use history::Window;
+use keys::Action;
+use terminal::{Output, Screen};
+use theme::Theme;
+
+/// What the dashboard is fed with. See the [module](self).
+#[derive(Debug)]
+pub enum Feed {
+    /// What is new.
+    Delta(Box<Delta>),
+    /// The ids of the next delta count from 0 again.
+    Restart,
+    /// Nothing will come any more, and why: `the command has exited`.
+    Ended(String),
+}
+
+/// Why the dashboard ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ending {
+    /// The user left.
+    Left,
+    /// This signal came.
+    Signal(i32),
+    /// The terminal hung up.
+    HungUp,
+    /// Another thread panicked; its message is on the terminal.
+    Panicked,
+}
+
+/// How long to wait for a key before looking for data again.
+const TURN: Duration = Duration::from_millis(100);
+/// The longest time to take in data without looking for keys.
+const GULP: Duration = Duration::from_millis(50);
+/// How many times longer than the work for a picture the picture stays: 2 % of a CPU.
+const REST: u32 = 50;
+/// The longest time a picture stays, whatever the work for it.
+const STALE: Duration = Duration::from_secs(10);
+
+/// Whether there is a terminal to draw on: to be asked before anything is recorded.
+///
+/// # Errors
+/// If standard output is no terminal, or one that cannot move its cursor.
+pub fn check_terminal() -> Result<()> {
+    terminal::check_output()
+}
+
+/// Shows the dashboard until the user leaves. See the [module](self) for what it wants.
+///
+/// # Errors
+/// If there is no terminal, or it cannot be written to any more. The terminal is as it was before in any case.
+pub fn run(feed: &Receiver<Feed>, options: Options) -> Result<Ending> {
+    let screen = Screen::enter()?;
+    let mut terminal =
+        Terminal::new(CrosstermBackend::new(Output::default())).context("cannot set up the terminal")?;
+    let dashboard = Dashboard {
+        terminal: &mut terminal,
+        theme: Theme::of(|name| std::env::var(name).ok()),
+        app: App::new(options),
+        refresh: options.refresh,
+    };
+    let ending = dashboard.run(&screen.events()?, feed, &|| screen.interrupted());
+    // Before the terminal, which shows the cursor at its end, and complains where there is none any more.
+    drop(screen);
+    ending
+}
+
+/// The loop, with everything it touches as a value.
+struct Dashboard<'a, B: Backend> {
+    terminal: &'a mut Terminal<B>,
+    theme: Theme,
+    app: App,
+    refresh: Duration,
+}
+
+impl<B: Backend<Error: Error + Send + Sync + 'static>> Dashboard<'_, B> {
+    /// Input and data change the state, the state is drawn.
+    fn run(
+        mut self,
+        events: &Receiver<Event>,
+        feed: &Receiver<Feed>,
+        interrupted: &dyn Fn() -> Option<Ending>,
+    ) -> Result<Ending> {
+        let mut changed = true;
+        let mut due = Instant::now();
+        loop {
+            if let Some(ending) = interrupted() {
+                return Ok(ending);
+            }
+            let taken = self.take_in(feed);
+            changed |= taken.ended;
+            let begin = Instant::now();
+            if begin >= due && self.app.refresh() {
+                self.draw()?;
+                changed = false;
+                due = begin + self.refresh.max((begin.elapsed() * REST).min(STALE));
+            } else if changed {
+                self.draw()?;
+                changed = false;
+            }
+            let mut wait = TURN.min(due.saturating_duration_since(Instant::now()));
+            if taken.more {
+                wait = Duration::ZERO;
+            } else if wait.is_zero() {
+                wait = TURN;
+            }
+            loop {
+                match events.recv_timeout(wait) {
+                    Ok(event) => changed |= self.heed(&event)?,
+                    Err(RecvTimeoutError::Timeout) => break,
+                    Err(RecvTimeoutError::Disconnected) => return Ok(Ending::HungUp),
+                }
+                if self.app.quit {
+                    return Ok(Ending::Left);
+                }
+                // All that were typed are heeded before one picture is drawn.
+                wait = Duration::ZERO;
+            }
+        }
+    }
+
+    /// Takes in the data that wait.
+    fn take_in(&mut self, feed: &Receiver<Feed>) -> Taken {
+        let begin = Instant::now();
+        let ended = self.app.ended.is_some();
+        let more = loop {
+            match feed.try_recv() {
+                Ok(news) => self.app.absorb(news),
+                Err(TryRecvError::Empty) => break false,
+                Err(TryRecvError::Disconnected) => {
+                    self.app.absorb(Feed::Ended("nothing more is collected".into()));
+                    break false;
+                }
+            }
+            if begin.elapsed() > GULP {
+                break true;
+            }
+        };
+        Taken {
+            more,
+            ended: self.app.ended.is_some() != ended,
+        }
+    }
+
+    /// Does what an event asks for. Whether the picture has to change.
+    fn heed(&mut self, event: &Event) -> Result<bool> {
+        let action = keys::action(event, self.app.typing);
+        if action == Some(Action::Redraw) {
+            self.terminal.clear().context("cannot write to the terminal")?;
+        }
+        if let Some(action) = action {
+            self.app.update(action);
+        }
+        Ok(action.is_some() || matches!(event, Event::Resize(..)))
+    }
+
+    fn draw(&mut self) -> Result<()> {
+        let size = self.terminal.size().context("cannot learn the terminal's size")?;
+        self.app.resize(size);
+        self.app.prepare();
+        let Self {
+            terminal, app, theme, ..
+        } = self;
+        terminal
+            .draw(|frame| view::draw(frame, app, theme))
+            .context("cannot write to the terminal")?;
+        Ok(())
+    }
+}
+
+/// What became of the data that waited.
+struct Taken {
+    /// Whether some still wait.
+    more: bool,
+    /// Whether it was the end.
+    ended: bool,
+}
+
+#[cfg(test)]
+mod pty;
+#[cfg(test)]
+mod tests;

@@ -2,22 +2,21 @@
 //! that never counts.
 
 use std::{
-    os::fd::{AsRawFd as _, FromRawFd as _, OwnedFd},
+    os::fd::{AsRawFd as _, OwnedFd},
     ptr,
     sync::atomic::{AtomicU64, Ordering},
     time::{Duration, Instant},
 };
 
-use super::{Errno, bpf::Attempt};
+use aya_obj::generated::{
+    perf_event_attr, perf_event_sample_format::PERF_SAMPLE_TIME, perf_event_type::PERF_RECORD_SAMPLE,
+};
 
-/// A clock that could drive the sampler.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Clock {
-    /// A timer of the kernel; there is one everywhere.
-    CpuClock,
-    /// The hardware's cycle counter.
-    Cycles,
-}
+use super::{Errno, bpf::Attempt};
+use crate::collect::perf_event::{self, Clock};
+
+/// Every clock, the one that is taken by default first.
+pub const CLOCKS: [Clock; 2] = [Clock::CpuClock, Clock::Cycles];
 
 /// How a clock ticked while it was tried out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,122 +36,51 @@ const TIMER_PERIOD: u64 = 1_000_000;
 /// Of the cycle counter, in cycles: some 50 samples in the trial on a slow machine.
 const CYCLES_PERIOD: u64 = 1_000_000;
 
-impl Clock {
-    /// Every clock, the one that is taken by default first.
-    pub const ALL: [Self; 2] = [Self::CpuClock, Self::Cycles];
-
-    /// As `record -e` and the trace call it.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::CpuClock => "cpu-clock",
-            Self::Cycles => "cycles",
-        }
-    }
-
-    /// Samples this thread with it for 50 ms of busy work.
-    ///
-    /// # Errors
-    /// If the event cannot be opened or its ring not be mapped: why.
-    pub fn try_out(self) -> Result<Ticks, Errno> {
-        let (kind, config, period) = match self {
-            Self::CpuClock => (TYPE_SOFTWARE, SOFTWARE_CPU_CLOCK, TIMER_PERIOD),
-            Self::Cycles => (TYPE_HARDWARE, HARDWARE_CPU_CYCLES, CYCLES_PERIOD),
-        };
-        let event = open(&Attributes::new(kind, config, period), 0, -1)?;
-        let ring = Ring::map(&event)?;
-        ioctl(&event, ENABLE)?;
-        let busy = busy(TRIAL, PATIENCE);
-        ioctl(&event, DISABLE)?;
-        let expected = match self {
-            Self::CpuClock => Some(busy.as_nanos() as u64 / TIMER_PERIOD),
-            Self::Cycles => None,
-        };
-        Ok(Ticks {
-            samples: ring.samples(),
-            expected,
-        })
-    }
+/// Samples this thread with a clock for 50 ms of busy work.
+///
+/// # Errors
+/// If the event cannot be opened or its ring not be mapped: why.
+pub fn try_out(clock: Clock) -> Result<Ticks, Errno> {
+    let period = match clock {
+        Clock::CpuClock => TIMER_PERIOD,
+        Clock::Cycles => CYCLES_PERIOD,
+    };
+    let mut attributes = attributes(clock, period);
+    // User mode only: `perf_event_paranoid` = 2 lets everybody try that.
+    attributes.set_exclude_kernel(1);
+    attributes.set_exclude_hv(1);
+    let event = perf_event::open(&attributes, 0, -1)?;
+    let ring = Ring::map(&event)?;
+    perf_event::ioctl(&event, PERF_EVENT_IOC_ENABLE, 0)?;
+    let busy = busy(TRIAL, PATIENCE);
+    perf_event::ioctl(&event, PERF_EVENT_IOC_DISABLE, 0)?;
+    let expected = match clock {
+        Clock::CpuClock => Some(busy.as_nanos() as u64 / TIMER_PERIOD),
+        Clock::Cycles => None,
+    };
+    Ok(Ticks {
+        samples: ring.samples(),
+        expected,
+    })
 }
 
 /// Whether events of every process on a CPU may be opened, as the sampler does.
 pub fn system_wide() -> Attempt {
-    let mut attributes = Attributes::new(TYPE_SOFTWARE, SOFTWARE_CPU_CLOCK, TIMER_PERIOD);
-    attributes.flags &= !EXCLUDE_KERNEL;
-    open(&attributes, -1, 0).map(drop)
+    perf_event::open(&attributes(Clock::CpuClock, TIMER_PERIOD), -1, 0)?;
+    Ok(())
 }
 
-const TYPE_HARDWARE: u32 = 0;
-const TYPE_SOFTWARE: u32 = 1;
-const HARDWARE_CPU_CYCLES: u64 = 0;
-const SOFTWARE_CPU_CLOCK: u64 = 0;
-const SAMPLE_TIME: u64 = 1 << 2;
-const DISABLED: u64 = 1;
-const EXCLUDE_KERNEL: u64 = 1 << 5;
-const EXCLUDE_HYPERVISOR: u64 = 1 << 6;
-const FLAG_CLOEXEC: libc::c_ulong = 1 << 3;
-const ENABLE: libc::c_ulong = 0x2400;
-const DISABLE: libc::c_ulong = 0x2401;
-const RECORD_SAMPLE: u32 = 9;
+// `_IO('$', 0)`, `_IO('$', 1)` (include/uapi/linux/perf_event.h).
+const PERF_EVENT_IOC_ENABLE: libc::c_ulong = 0x2400;
+const PERF_EVENT_IOC_DISABLE: libc::c_ulong = 0x2401;
 
-/// The first version of `struct perf_event_attr`, which every kernel takes.
-#[repr(C)]
-struct Attributes {
-    kind: u32,
-    size: u32,
-    config: u64,
-    period: u64,
-    sample_type: u64,
-    read_format: u64,
-    flags: u64,
-    wakeup_events: u32,
-    breakpoint_type: u32,
-    breakpoint_address: u64,
-}
-
-impl Attributes {
-    /// User mode only, so that `perf_event_paranoid` = 2 lets everybody try.
-    fn new(kind: u32, config: u64, period: u64) -> Self {
-        Self {
-            kind,
-            size: size_of::<Self>() as u32,
-            config,
-            period,
-            sample_type: SAMPLE_TIME,
-            read_format: 0,
-            flags: DISABLED | EXCLUDE_KERNEL | EXCLUDE_HYPERVISOR,
-            wakeup_events: 0,
-            breakpoint_type: 0,
-            breakpoint_address: 0,
-        }
-    }
-}
-
-fn open(attributes: &Attributes, pid: libc::pid_t, cpu: libc::c_int) -> Result<OwnedFd, Errno> {
-    // SAFETY: the attributes say their own size, and the kernel only reads them.
-    let fd = unsafe {
-        libc::syscall(
-            libc::SYS_perf_event_open,
-            ptr::from_ref(attributes),
-            pid,
-            cpu,
-            -1,
-            FLAG_CLOEXEC,
-        )
-    };
-    let fd = i32::try_from(fd)
-        .ok()
-        .filter(|&fd| fd >= 0)
-        .ok_or_else(Errno::last)?;
-    // SAFETY: the call has just made this descriptor, and nobody else knows it.
-    Ok(unsafe { OwnedFd::from_raw_fd(fd) })
-}
-
-fn ioctl(event: &OwnedFd, request: libc::c_ulong) -> Result<(), Errno> {
-    // SAFETY: these requests take a number.
-    match unsafe { libc::ioctl(event.as_raw_fd(), request, 0) } {
-        0 => Ok(()),
-        _ => Err(Errno::last()),
-    }
+fn attributes(clock: Clock, period: u64) -> perf_event_attr {
+    let mut attributes = perf_event::attributes();
+    (attributes.type_, attributes.config) = clock.event();
+    attributes.__bindgen_anon_1.sample_period = period;
+    attributes.sample_type = PERF_SAMPLE_TIME as u64;
+    attributes.set_disabled(1);
+    attributes
 }
 
 /// The ring of an event: a page of control, then records.
@@ -219,7 +147,7 @@ fn count_samples(mut records: &[u8]) -> u64 {
     let mut samples = 0;
     while let Some((header, _)) = records.split_first_chunk::<8>() {
         let [a, b, c, d, _, _, low, high] = *header;
-        samples += u64::from(u32::from_ne_bytes([a, b, c, d]) == RECORD_SAMPLE);
+        samples += u64::from(u32::from_ne_bytes([a, b, c, d]) == PERF_RECORD_SAMPLE as u32);
         let length = usize::from(u16::from_ne_bytes([low, high]));
         match records.get(length..) {
             Some(rest) if length >= header.len() => records = rest,
@@ -258,6 +186,8 @@ fn thread_time() -> Duration {
 mod tests {
     use super::*;
 
+    const RECORD_SAMPLE: u32 = PERF_RECORD_SAMPLE as u32;
+
     fn record(kind: u32, length: u16) -> Vec<u8> {
         let mut record = kind.to_ne_bytes().to_vec();
         record.extend([0, 0]);
@@ -282,10 +212,5 @@ mod tests {
         assert_eq!(count_samples(&record(RECORD_SAMPLE, 0)), 1);
         assert_eq!(count_samples(&record(RECORD_SAMPLE, 16)[..12]), 1);
         assert_eq!(count_samples(&[9]), 0);
-    }
-
-    #[test]
-    fn the_attributes_have_the_size_that_the_kernel_knows() {
-        assert_eq!(size_of::<Attributes>(), 64);
     }
 }

@@ -13,7 +13,7 @@ pub mod privileges;
 pub mod settings;
 
 pub use check::{Check, Status};
-pub use clock::{Clock, Ticks};
+pub use clock::Ticks;
 pub use errno::Errno;
 pub use judge::checks;
 
@@ -22,6 +22,8 @@ use std::path::PathBuf;
 use bpf::{Attempt, Bpf};
 use privileges::Privileges;
 use settings::Settings;
+
+use super::perf_event::Clock;
 
 /// Everything that decides what can be recorded on this host. Values that could not be read are `None`.
 #[derive(Clone, Debug)]
@@ -58,7 +60,7 @@ impl Facts {
             btf: settings::size_of("/sys/kernel/btf/vmlinux"),
             privileges: Privileges::gather(),
             settings: Settings::gather(),
-            clocks: Clock::ALL.map(|clock| (clock, clock.try_out())).to_vec(),
+            clocks: clock::CLOCKS.map(|clock| (clock, clock::try_out(clock))).to_vec(),
             system_wide: clock::system_wide(),
             bpf: Bpf::gather(),
             cgroup2: settings::cgroup2_mount(),

@@ -170,7 +170,7 @@ impl<'a> Columns<'a> {
     }
 
     fn find(&self, id: u8) -> Option<(u64, &'a [u8])> {
-        let found = self.columns.iter().find(|(other, ..)| *other == id.into());
+        let found = self.columns.iter().find(|(other, ..)| *other == u64::from(id));
         found.map(|&(_, encoding, bytes)| (encoding, bytes))
     }
 

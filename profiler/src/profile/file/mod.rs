@@ -18,3 +18,6 @@ pub use assemble::DAMAGED;
 pub use create::invoking_user;
 pub use reader::{Loaded, Problem, ReadError, read, read_from};
 pub use writer::{WriteError, Writer};
+
+#[cfg(test)]
+mod tests;

@@ -19,12 +19,15 @@ pub fn checks(facts: &Facts) -> Vec<Check> {
 
 #[cfg(test)]
 mod tests {
-    use crate::collect::kernel::{
-        Check, Clock, Errno, Facts, Status, Ticks, bpf,
-        check::can_record,
-        checks,
-        privileges::{BPF, PERFMON, Privileges},
-        settings::Settings,
+    use crate::collect::{
+        kernel::{
+            Check, Errno, Facts, Status, Ticks, bpf,
+            check::can_record,
+            checks, clock,
+            privileges::{BPF, PERFMON, Privileges},
+            settings::Settings,
+        },
+        perf_event::Clock,
     };
 
     /// A host on which everything works.
@@ -123,7 +126,9 @@ mod tests {
                 lockdown: Some("confidentiality".into()),
                 ..Settings::default()
             },
-            clocks: Clock::ALL.map(|clock| (clock, Err(Errno(libc::EACCES)))).to_vec(),
+            clocks: clock::CLOCKS
+                .map(|clock| (clock, Err(Errno(libc::EACCES))))
+                .to_vec(),
             system_wide: Err(Errno(libc::EACCES)),
             bpf: bpf::Bpf {
                 map: Err(Errno(libc::EPERM)),

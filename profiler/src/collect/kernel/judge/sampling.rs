@@ -1,6 +1,9 @@
 //! Clocks, and what the kernel lets them show.
 
-use crate::collect::kernel::{Check, Clock, Errno, Facts, Ticks};
+use crate::collect::{
+    kernel::{Check, Errno, Facts, Ticks},
+    perf_event::Clock,
+};
 
 /// The highest frequency that can be asked for.
 const HIGHEST_FREQUENCY: i64 = 9999;
@@ -123,7 +126,10 @@ fn addresses(facts: &Facts) -> Check {
 #[cfg(test)]
 mod tests {
     use super::super::tests::{line, sound, troubles};
-    use crate::collect::kernel::{Clock, Errno, Status, Ticks};
+    use crate::collect::{
+        kernel::{Errno, Status, Ticks},
+        perf_event::Clock,
+    };
 
     fn with(clock: Clock, ticks: Result<Ticks, Errno>) -> crate::collect::kernel::Facts {
         let mut facts = sound();

@@ -489,3 +489,6 @@ impl<H: Host, C: Chunks, K: KernelSide> Recorder<H, C, K> {
 fn outcome(outcome: stats::Outcome) -> Outcome {
     Outcome::ALL[outcome as usize]
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,219 @@
+//! Events in, profile out: no kernel, no `/proc`.
+
+use std::{collections::HashMap, fs::File};
+
+use profiler_common::unwind::{BLOCKS_PER_CHUNK, Block, Mapping as Entry, Rule, Space};
+
+use super::*;
+use crate::collect::{
+    event::RawMapping,
+    proc_fs::{Owner, Stat},
+};
+
+/// A host where only these processes are to be found.
+#[derive(Default)]
+struct Fake {
+    stats: HashMap<u32, Stat>,
+    maps: HashMap<u32, Vec<RawMapping>>,
+}
+
+impl Host for Fake {
+    fn stat(&self, pid: u32) -> Option<Stat> {
+        self.stats.get(&pid).cloned()
+    }
+    fn thread_name(&self, _: u32, _: u32) -> Option<Vec<u8>> {
+        None
+    }
+    fn exe(&self, _: u32) -> Option<String> {
+        None
+    }
+    fn maps(&self, pid: u32) -> Option<Vec<RawMapping>> {
+        self.maps.get(&pid).cloned()
+    }
+    fn owner(&self, _: u32) -> Option<Owner> {
+        None
+    }
+    fn open(&self, _: u32, _: &RawMapping) -> Vec<File> {
+        Vec::new()
+    }
+}
+
+/// The maps of a kernel side that is not there.
+#[derive(Default)]
+struct Maps {
+    mappings: Vec<Entry>,
+    rules: Vec<Rule>,
+    spaces: HashMap<u32, Space>,
+}
+
+impl KernelSide for Maps {
+    fn mappings(&mut self) -> &mut [Entry] {
+        &mut self.mappings
+    }
+    fn rules(&mut self) -> &mut [Rule] {
+        &mut self.rules
+    }
+    fn space(&mut self, pid: u32) -> Option<Space> {
+        self.spaces.get(&pid).copied()
+    }
+    fn publish(&mut self, pid: u32, space: Space) -> bool {
+        self.spaces.insert(pid, space);
+        true
+    }
+    fn withdraw(&mut self, pid: u32) {
+        self.spaces.remove(&pid);
+    }
+}
+
+type TestRecorder = Recorder<Fake, Vec<Box<[Block]>>, Maps>;
+
+fn recorder(host: Fake) -> TestRecorder {
+    let maps =
+        Maps { mappings: vec![Entry::default(); 64], rules: vec![Rule::NONE; 1024], spaces: HashMap::default() };
+    let bytes = u64::from(BLOCKS_PER_CHUNK) * 64;
+    let mut profile = Profile::default();
+    profile.metadata.max_stack = 16;
+    Recorder::new(profile, host, UnwindTables::new(Vec::new(), maps, bytes), KernelText::default())
+}
+
+fn at(time: u64, what: What) -> Event {
+    Event { time, what }
+}
+
+fn sample(pid: u32, user_stack: u64) -> What {
+    What::Sample(RawSample {
+        cpu: 0,
+        pid,
+        tid: pid,
+        user_stack,
+        kernel_stack: 0,
+        value: 1,
+        outcome: stats::Outcome::Complete,
+        kernel_thread: false,
+        has_copy: false,
+    })
+}
+
+fn code(path: &str) -> RawMapping {
+    RawMapping { start: 0x1000, end: 0x9000, file_offset: 0, path: path.into(), ..RawMapping::default() }
+}
+
+fn named(name: &str) -> Stat {
+    Stat { name: name.into(), ppid: 1, kernel_thread: false }
+}
+
+/// For each sample: the process's name and, innermost first, the paths and addresses of its stack.
+fn told(recorder: &TestRecorder) -> Vec<(String, Vec<(String, u64)>)> {
+    let profile = &recorder.profile;
+    let place = |id: Id<Location>| (profile.mapping_of(id).path.clone(), profile.locations[id].address);
+    let tell = |sample: &Sample| {
+        let process = &profile.processes[profile.threads[sample.thread].process];
+        let stack = sample.stack.map(|stack| profile.stacks.locations(stack).map(place).collect());
+        (process.name.clone(), stack.unwrap_or_default())
+    };
+    profile.samples.iter().map(tell).collect()
+}
+
+#[test]
+fn callers_are_looked_up_inside_the_call() {
+    let mut recorder = recorder(Fake {
+        stats: [(7, named("app"))].into(),
+        maps: [(7, vec![code("/bin/app")])].into(),
+    });
+    recorder.stack(RawStack { hash: 5, kernel: false, frames: vec![0x2000 | FRAME_IS_INSTRUCTION, 0x3000] });
+    recorder.apply(at(10, sample(7, 5)));
+    let app = |address| ("/bin/app".to_owned(), address);
+    // The file could not be opened: addresses are offsets in it.
+    assert_eq!(told(&recorder), [("app".to_owned(), vec![app(0x1000), app(0x1fff)])]);
+}
+
+#[test]
+fn a_signal_trampoline_is_looked_up_where_it_begins() {
+    let mut recorder = recorder(Fake {
+        stats: [(7, named("app"))].into(),
+        maps: [(7, vec![code("/bin/app")])].into(),
+    });
+    let frames = vec![0x2000 | FRAME_IS_INSTRUCTION, 0x3000, 0x4000 | FRAME_IS_INSTRUCTION, 0x5000];
+    recorder.stack(RawStack { hash: 5, kernel: false, frames });
+    recorder.apply(at(10, sample(7, 5)));
+    let addresses: Vec<u64> = told(&recorder)[0].1.iter().map(|(_, address)| *address).collect();
+    assert_eq!(addresses, [0x1000, 0x2000, 0x3000, 0x3fff]);
+}
+
+#[test]
+fn a_short_lived_process_has_its_own_name_and_mappings() {
+    let mut recorder = recorder(Fake { stats: [(7, named("shell"))].into(), ..Fake::default() });
+    recorder.stack(RawStack { hash: 5, kernel: false, frames: vec![0x2000 | FRAME_IS_INSTRUCTION] });
+    recorder.apply(at(1, What::Fork { pid: 8, tid: 8, parent_pid: 7, parent_tid: 7 }));
+    recorder.apply(at(2, What::Image { pid: 8, parent: Some(7) }));
+    recorder.apply(at(3, What::Comm { pid: 8, tid: 8, name: b"tool".to_vec(), exec: true }));
+    recorder.apply(at(4, What::Mmap { pid: 8, mapping: code("/bin/tool") }));
+    recorder.apply(at(5, What::Image { pid: 8, parent: None }));
+    recorder.apply(at(6, sample(8, 5)));
+    recorder.apply(at(7, What::Exit { pid: 8, tid: 8 }));
+    assert_eq!(told(&recorder), [("tool".to_owned(), vec![("/bin/tool".to_owned(), 0x1000)])]);
+    assert_eq!(recorder.profile.processes.since(0)[0].exe, "/bin/tool");
+    assert_eq!(recorder.profile.processes.since(0)[0].ppid, 7);
+}
+
+#[test]
+fn registers_of_the_old_program_are_not_taken_for_the_new_one() {
+    let mut recorder = recorder(Fake { stats: [(7, named("old"))].into(), ..Fake::default() });
+    recorder.stack(RawStack { hash: 5, kernel: false, frames: vec![0x2000 | FRAME_IS_INSTRUCTION] });
+    recorder.apply(at(3, What::Comm { pid: 7, tid: 7, name: b"new".to_vec(), exec: true }));
+    recorder.apply(at(4, What::Mmap { pid: 7, mapping: code("/bin/new") }));
+    recorder.apply(at(5, sample(7, 5)));
+    recorder.apply(at(6, What::Image { pid: 7, parent: None }));
+    recorder.apply(at(7, sample(7, 5)));
+    let stacks: Vec<usize> = told(&recorder).iter().map(|(_, stack)| stack.len()).collect();
+    assert_eq!(stacks, [0, 1]);
+    assert_eq!(recorder.profile.samples[0].outcome, Outcome::NoMappings);
+}
+
+#[test]
+fn a_fork_shares_what_the_kernel_side_copied_and_an_exec_ends_that() {
+    let mut recorder = recorder(Fake {
+        stats: [(7, named("app"))].into(),
+        maps: [(7, vec![code("/bin/app")])].into(),
+    });
+    recorder.prepare(7, 1);
+    let parent = recorder.tables.kernel().spaces[&7];
+    assert_eq!((parent.image, parent.count), (0, 1));
+    // What the fork hook does in the kernel.
+    recorder.tables.kernel().spaces.insert(8, Space { image: 2, ..parent });
+    recorder.apply(at(2, What::Fork { pid: 8, tid: 8, parent_pid: 7, parent_tid: 7 }));
+    recorder.apply(at(2, What::Image { pid: 8, parent: Some(7) }));
+    assert_eq!(recorder.tables.kernel().spaces.get(&8), Some(&Space { image: 2, ..parent }));
+    // The parent's end leaves the child's mappings alone.
+    recorder.apply(at(3, What::Exit { pid: 7, tid: 7 }));
+    recorder.reap(10_000_000_000);
+    assert!(!recorder.tables.kernel().spaces.contains_key(&7));
+    assert_eq!(recorder.tables.kernel().mappings[parent.first as usize].begin, 0x1000);
+}
+
+#[test]
+fn a_copy_that_does_not_match_what_is_known_is_withdrawn() {
+    let mut recorder = recorder(Fake { stats: [(7, named("app"))].into(), ..Fake::default() });
+    recorder.tables.kernel().spaces.insert(8, Space { image: 2, first: 40, count: 3 });
+    recorder.apply(at(2, What::Image { pid: 8, parent: Some(7) }));
+    assert!(!recorder.tables.kernel().spaces.contains_key(&8));
+}
+
+#[test]
+fn a_sample_whose_stack_was_lost_counts_and_says_so() {
+    let mut recorder = recorder(Fake::default());
+    recorder.apply(at(1, sample(9, 77)));
+    assert_eq!(told(&recorder), [("pid 9".to_owned(), vec![])]);
+    assert_eq!(recorder.lost.get("stack of a sample"), Some(&1));
+}
+
+#[test]
+fn a_thread_that_renames_itself_starts_a_new_row() {
+    let mut recorder = recorder(Fake { stats: [(7, named("app"))].into(), ..Fake::default() });
+    recorder.apply(at(1, sample(7, 0)));
+    recorder.apply(at(2, What::Comm { pid: 7, tid: 7, name: b"worker".to_vec(), exec: false }));
+    recorder.apply(at(3, sample(7, 0)));
+    let names: Vec<&str> = recorder.profile.threads.since(0).iter().map(|thread| thread.name.as_str()).collect();
+    assert_eq!(names, ["app", "worker"]);
+    assert_eq!(recorder.profile.processes.len(), 1);
+}

@@ -1,0 +1,178 @@
+//! What a trace survives.
+
+mod damage;
+mod random;
+mod versions;
+mod write;
+
+use super::{container::FILE_HEADER_LEN, *};
+use crate::profile::{Delta, Mark, Profile, QualityWindow, folded::from_folded};
+use random::Random;
+
+/// A profile as one value that can be compared and printed.
+fn everything(profile: &Profile) -> String {
+    let mut lines: Vec<_> = profile.lines.iter().collect();
+    lines.sort_by_key(|(location, _)| **location);
+    format!(
+        "{:?}\n{:?}\n{:?}\n{:?}\n{:?}\n{:?}\n{:?}\n{:?}\n{:?}\n{lines:?}\n{:?}\n{}",
+        profile.metadata,
+        profile.sample_types,
+        profile.samples,
+        profile.stacks.since(0),
+        profile.locations,
+        profile.mappings,
+        profile.functions,
+        profile.processes,
+        profile.threads,
+        profile.quality,
+        profile.ended,
+    )
+}
+
+/// Uses every id there is, as a view might; panics if one refers to nothing.
+fn walk(profile: &Profile) {
+    for sample in &profile.samples {
+        let _ = &profile.sample_types[usize::from(sample.sample_type)];
+        let _ = &profile.processes[profile.threads[sample.thread].process];
+        let frames = sample.stack.map(|stack| profile.stacks.locations(stack).count());
+        assert!(frames.is_none_or(|frames| frames > 0));
+    }
+    for (row, stack) in (0u32..).zip(profile.stacks.since(0)) {
+        assert!(stack.caller.is_none_or(|caller| caller.raw() < row));
+        let _ = profile.mapping_of(stack.location);
+    }
+    for (_, location) in profile.locations.iter() {
+        let _ = &profile.mappings[location.mapping];
+    }
+    for (location, lines) in &profile.lines {
+        let _ = &profile.locations[*location];
+        lines
+            .iter()
+            .for_each(|line| assert!(line.function.index() < profile.functions.len()));
+    }
+    let _: u64 = profile.samples.iter().map(|sample| sample.value).sum();
+    let total = profile.quality_total();
+    let _ = (
+        total.end_ns - total.start_ns,
+        total.samples + total.lost_total(),
+        profile.duration_ns(),
+    );
+}
+
+/// The bytes of a trace of these deltas; `end` for one that was ended in good order.
+fn trace(deltas: &[Delta], end: bool) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    let mut writer = Writer::to(&mut bytes, "memory").unwrap();
+    deltas.iter().for_each(|delta| writer.append(delta).unwrap());
+    assert!(!end || writer.finish().is_ok());
+    bytes
+}
+
+/// A profile as the deltas that a recorder would hand over, with the lines.
+fn deltas(mut profile: Profile) -> Vec<Delta> {
+    let mut delta = profile.take_delta(&mut Mark::default());
+    delta.lines = profile.lines.drain().collect();
+    delta.lines.sort_by_key(|(location, _)| *location);
+    vec![delta]
+}
+
+/// Three flushes of a small recording: new stacks in each, names at the end of each.
+fn small() -> Vec<Delta> {
+    let texts = [
+        "app/7;main;f;g 3\napp/7;main;libc.so.6`read;vfs_read_[k] 2",
+        "sh/9;main;h 2\napp/7;main;f;k",
+        "app/7;main;f;g 1\nsh/9;main;libc.so.6`read;vfs_read_[k];copy_[k] 2",
+    ];
+    let (mut mark, mut whole) = (Mark::default(), Profile::default());
+    let mut deltas = Vec::new();
+    for end in 1..=texts.len() {
+        // The whole up to here, of which only what is new is taken.
+        let mut profile = from_folded(&texts[..end].join("\n"));
+        let known = whole.samples.len();
+        let mut delta = profile.clone().take_delta(&mut mark);
+        delta.samples.drain(..known);
+        delta.lines = profile
+            .lines
+            .drain()
+            .filter(|(id, _)| !whole.lines.contains_key(id))
+            .collect();
+        delta.lines.sort_by_key(|(location, _)| *location);
+        delta.quality[0] = QualityWindow {
+            start_ns: known as u64 * 10_000_000,
+            lost: [("ring full".to_owned(), 3)].into(),
+            ..delta.quality[0].clone()
+        };
+        delta.ended = false;
+        whole.extend(delta.clone()).unwrap();
+        deltas.push(delta);
+    }
+    deltas
+}
+
+/// What these deltas are, put together without a file.
+fn together(deltas: &[Delta], end: bool) -> Profile {
+    let mut profile = Profile::default();
+    deltas
+        .iter()
+        .for_each(|delta| profile.extend(delta.clone()).unwrap());
+    profile.ended = end;
+    profile
+}
+
+#[test]
+fn a_trace_read_back_is_the_profile_that_was_written() {
+    let deltas = small();
+    let loaded = read_from(&trace(&deltas, true)[..]).unwrap();
+    assert_eq!(loaded.notes, [""; 0]);
+    assert_eq!(everything(&loaded.profile), everything(&together(&deltas, true)));
+    walk(&loaded.profile);
+}
+
+#[test]
+fn random_profiles_come_back_as_they_were() {
+    for seed in 0..100 {
+        let deltas = Random::new(seed).deltas();
+        let loaded = read_from(&trace(&deltas, true)[..]).unwrap();
+        assert_eq!(loaded.notes, [""; 0], "seed {seed}");
+        assert_eq!(
+            everything(&loaded.profile),
+            everything(&together(&deltas, true)),
+            "seed {seed}"
+        );
+        walk(&loaded.profile);
+    }
+}
+
+#[test]
+fn a_table_larger_than_a_chunk_comes_back_whole() {
+    let mut profile = from_folded("app;main 70000");
+    for (time, sample) in (0..).zip(&mut profile.samples) {
+        sample.time_ns = time * 7919 % 1_000_003;
+    }
+    profile.metadata.command_line = vec!["x".repeat(50); 1000];
+    let mut all = deltas(profile.clone());
+    all[0]
+        .functions
+        .extend((0..150).map(|n| crate::profile::Function {
+            name: format!("{n}{}", "y".repeat(60 << 10)),
+            file: String::new(),
+        }));
+    let bytes = trace(&all, true);
+    let loaded = read_from(&bytes[..]).unwrap();
+    assert_eq!(loaded.notes, [""; 0]);
+    assert_eq!(everything(&loaded.profile), everything(&together(&all, true)));
+}
+
+#[test]
+fn an_empty_recording_is_a_trace() {
+    let loaded = read_from(&trace(&[], true)[..]).unwrap();
+    assert_eq!((loaded.notes.len(), loaded.profile.ended), (0, true));
+    let bytes = trace(&[], false);
+    assert_eq!(bytes.len(), FILE_HEADER_LEN);
+    let loaded = read_from(&bytes[..]).unwrap();
+    assert!(
+        loaded.notes[0].contains("not ended in good order"),
+        "{:?}",
+        loaded.notes
+    );
+}

@@ -1,0 +1,218 @@
+//! Profiles out of a seed.
+
+use crate::profile::{
+    CodeAddress, Delta, Function, Id, Line, Location, Mapping, MappingKind, Mark, Metadata, Outcome, Process,
+    Profile, QualityWindow, Sample, SampleType, Thread, Unit,
+};
+
+/// A generator of numbers (splitmix64), the same for the same seed on every machine.
+pub(super) struct Random(u64);
+
+impl Random {
+    pub(super) fn new(seed: u64) -> Self {
+        Self(seed)
+    }
+
+    pub(super) fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        mixed ^ (mixed >> 31)
+    }
+
+    /// A number below `end`, which is not 0.
+    pub(super) fn below(&mut self, end: u64) -> u64 {
+        self.next() % end
+    }
+
+    /// A number of any size: few bits as likely as many.
+    fn number(&mut self) -> u64 {
+        let bits = self.below(64) as u32;
+        self.next() >> bits
+    }
+
+    fn time(&mut self) -> u64 {
+        self.number() >> 3
+    }
+
+    fn text(&mut self) -> String {
+        const PIECES: [&str; 9] = [
+            "main",
+            "::",
+            "<script>",
+            "\u{1b}[31m",
+            "é",
+            "\0",
+            "\n",
+            " ",
+            "日本",
+        ];
+        (0..self.below(6))
+            .map(|_| PIECES[self.below(9) as usize])
+            .collect()
+    }
+
+    fn id<T>(&mut self, len: usize) -> Id<T> {
+        Id::new(self.below(len as u64) as u32)
+    }
+
+    fn metadata(&mut self) -> Metadata {
+        let texts = |random: &mut Self| (0..random.below(4)).map(|_| random.text()).collect();
+        Metadata {
+            hostname: self.text(),
+            kernel_release: self.text(),
+            machine: self.text(),
+            kernel_build_id: self.text(),
+            cpus: self.next() as u32,
+            recorder: self.text(),
+            command_line: texts(self),
+            target_command: texts(self),
+            filters: texts(self),
+            clock: self.text(),
+            frequency_hz: self.next() as u32,
+            period: self.time(),
+            start_monotonic_ns: self.time(),
+            start_unix_ns: self.time(),
+            kernel_stacks: self.below(2) == 1,
+            user_stacks: self.below(2) == 1,
+            max_stack: self.next() as u32,
+        }
+    }
+
+    fn process(&mut self) -> Process {
+        Process {
+            pid: self.number() as u32,
+            ppid: self.number() as u32,
+            name: self.text(),
+            exe: self.text(),
+            cgroup: self.text(),
+            unit: self.text(),
+            container: self.text(),
+            start_ns: self.time(),
+            kernel_thread: self.below(2) == 1,
+        }
+    }
+
+    fn mapping(&mut self, processes: usize) -> Mapping {
+        Mapping {
+            kind: match self.below(7) {
+                0 => MappingKind::File,
+                1 => MappingKind::FileOffset,
+                2 => MappingKind::Kernel,
+                3 => MappingKind::KernelModule,
+                4 => MappingKind::Vdso,
+                5 => MappingKind::Anonymous(self.id(processes)),
+                _ => MappingKind::Unknown(self.id(processes)),
+            },
+            path: self.text(),
+            build_id: (0..self.below(3) * 10).map(|_| self.next() as u8).collect(),
+        }
+    }
+
+    fn quality(&mut self) -> QualityWindow {
+        let start_ns = self.time() >> 1;
+        let mut count = || self.next() >> 12 >> self.below(40);
+        QualityWindow {
+            start_ns,
+            end_ns: start_ns + count(),
+            samples: count(),
+            idle: count(),
+            filtered: count(),
+            expected: count(),
+            own_cpu_ns: count(),
+            bpf_ns: count(),
+            bpf_measured_ns: count(),
+            host_busy_ns: count(),
+            host_idle_ns: count(),
+            lost: (0..self.below(4))
+                .map(|n| (format!("{n}{}", self.text()), self.below(99)))
+                .collect(),
+        }
+    }
+
+    /// Adds some rows of everything, and samples that use them.
+    fn grow(&mut self, profile: &mut Profile) {
+        if profile.sample_types.len() < 200 {
+            profile.sample_types.push(SampleType {
+                name: format!("{}{}", profile.sample_types.len(), self.text()),
+                unit: [Unit::Nanoseconds, Unit::Count, Unit::Bytes][self.below(3) as usize],
+            });
+        }
+        for _ in 0..=self.below(3) {
+            let process = self.process();
+            profile.processes.intern(process);
+            let (process, tid, name) = (
+                self.id(profile.processes.len()),
+                self.number() as u32,
+                self.text(),
+            );
+            profile.threads.intern(Thread { process, tid, name });
+        }
+        for _ in 0..=self.below(4) {
+            let mapping = self.mapping(profile.processes.len());
+            profile.mappings.intern(mapping);
+        }
+        for _ in 0..=self.below(20) {
+            let mapping = self.id(profile.mappings.len());
+            let address = CodeAddress::Return(self.number()).lookup();
+            profile.locations.intern(Location { mapping, address });
+        }
+        for _ in 0..self.below(10) {
+            let (name, file) = (self.text(), self.text());
+            profile.functions.intern(Function { name, file });
+        }
+        for _ in 0..self.below(60) {
+            let frames: Vec<_> = (0..self.below(12))
+                .map(|_| self.id(profile.locations.len()))
+                .collect();
+            let sample = Sample {
+                time_ns: self.time(),
+                thread: self.id(profile.threads.len()),
+                stack: profile.stacks.intern(frames),
+                sample_type: self.below(profile.sample_types.len() as u64) as u8,
+                outcome: Outcome::ALL[self.below(11) as usize],
+                cpu: self.number() as u16,
+                value: self.next() >> 13 >> self.below(50),
+            };
+            profile.samples.push(sample);
+        }
+        for _ in 0..self.below(3) {
+            let window = self.quality();
+            profile.quality.push(window);
+        }
+    }
+
+    fn lines(&mut self, profile: &Profile) -> Vec<(Id<Location>, Vec<Line>)> {
+        if profile.functions.is_empty() {
+            return Vec::new();
+        }
+        let functions = profile.functions.len();
+        let line = |random: &mut Self| Line {
+            function: random.id(functions),
+            line: random.number() as u32,
+        };
+        (0..self.below(12))
+            .map(|_| {
+                let location = self.id(profile.locations.len());
+                (location, (0..self.below(4)).map(|_| line(self)).collect())
+            })
+            .collect()
+    }
+
+    /// A recording of some flushes.
+    pub(super) fn deltas(&mut self) -> Vec<Delta> {
+        let (mut profile, mut mark) = (Profile::default(), Mark::default());
+        profile.metadata = self.metadata();
+        (0..=self.below(6))
+            .map(|_| {
+                self.grow(&mut profile);
+                let mut delta = profile.take_delta(&mut mark);
+                delta.lines = self.lines(&profile);
+                if self.below(4) == 0 {
+                    delta.metadata = Some(self.metadata());
+                }
+                delta
+            })
+            .collect()
+    }
+}

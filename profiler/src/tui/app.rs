@@ -1,0 +1,399 @@
+//! What is shown and how: the state of the dashboard, which knows no widgets.
+
+use std::time::Duration;
+
+use ratatui::layout::Size;
+
+use super::{
+    Feed,
+    answers::{Answers, Row, Sort, name_of},
+    branches::{Branch, BranchRow, Branches},
+    history::{History, Window},
+    keys::Action,
+    layout::Layout,
+    list::List,
+    matching::Text,
+};
+use crate::query::{GroupRow, Name};
+
+/// How the dashboard begins.
+#[derive(Clone, Copy, Debug)]
+pub struct Options {
+    /// Over which time it looks at first.
+    pub window: Window,
+    /// How often the picture is renewed; more seldom where that would cost more than 2 % of a CPU.
+    pub refresh: Duration,
+    /// By what functions are sorted at first.
+    pub sort: Sort,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            window: Window::default(),
+            refresh: Duration::from_secs(1),
+            sort: Sort::default(),
+        }
+    }
+}
+
+/// One of the screens.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Tab {
+    /// The hottest functions.
+    Functions,
+    /// The hottest processes.
+    Processes,
+    /// The tree of call stacks.
+    Stacks,
+}
+
+impl Tab {
+    /// Every tab, in the order in which they stand.
+    pub(super) const ALL: [Self; 3] = [Self::Functions, Self::Processes, Self::Stacks];
+
+    pub(super) fn index(self) -> usize {
+        self as usize
+    }
+
+    fn next(self, steps: usize) -> Self {
+        Self::ALL[(self.index() + steps) % Self::ALL.len()]
+    }
+}
+
+/// Something that was opened, and where one was before.
+#[derive(Clone, Debug)]
+struct Opened {
+    what: Subject,
+    from: Tab,
+}
+
+/// Something that can be opened.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Subject {
+    Process(u32, String),
+    Function(Name),
+}
+
+/// What is shown and how.
+#[derive(Debug)]
+pub(super) struct App {
+    pub(super) history: History,
+    /// What `w` goes through.
+    pub(super) windows: Vec<Window>,
+    pub(super) window: usize,
+    pub(super) tab: Tab,
+    pub(super) sort: Sort,
+    pub(super) kernel: bool,
+    pub(super) inverted: bool,
+    pub(super) filters: [Text; 3],
+    pub(super) typing: bool,
+    pub(super) help: Option<usize>,
+    pub(super) paused: bool,
+    pub(super) ended: Option<String>,
+    pub(super) quit: bool,
+    /// Whether something came in that is not shown yet.
+    pub(super) news: bool,
+    opened: Vec<Opened>,
+    pub(super) size: Size,
+    pub(super) answers: Answers,
+    pub(super) function_rows: Vec<Row>,
+    pub(super) process_rows: Vec<Row>,
+    pub(super) branch_rows: Vec<BranchRow>,
+    /// Whether the rows are those of the answers, filters and branches.
+    pub(super) rows_known: bool,
+    pub(super) lists: [List<u64>; 3],
+    pub(super) branches: Branches,
+}
+
+impl App {
+    /// Nothing known yet.
+    pub(super) fn new(options: Options) -> Self {
+        let mut windows = vec![
+            Window::Last(Duration::from_secs(10)),
+            Window::Last(Duration::from_secs(60)),
+            Window::Start,
+        ];
+        let window = windows.iter().position(|&window| window == options.window);
+        let window = window.unwrap_or_else(|| {
+            windows.insert(0, options.window);
+            0
+        });
+        let longest = windows.iter().map(|window| match window {
+            Window::Last(time) => *time,
+            Window::Start => Duration::ZERO,
+        });
+        Self {
+            history: History::new(longest.max().unwrap_or_default()),
+            windows,
+            window,
+            tab: Tab::Functions,
+            sort: options.sort,
+            kernel: true,
+            inverted: false,
+            filters: Default::default(),
+            typing: false,
+            help: None,
+            paused: false,
+            ended: None,
+            quit: false,
+            news: false,
+            opened: Vec::new(),
+            size: Size::default(),
+            answers: Answers::default(),
+            function_rows: Vec::new(),
+            process_rows: Vec::new(),
+            branch_rows: Vec::new(),
+            rows_known: false,
+            lists: Default::default(),
+            branches: Branches::default(),
+        }
+    }
+
+    /// Takes in what the feed says. The picture stays as it is until [`Self::refresh`].
+    pub(super) fn absorb(&mut self, feed: Feed) {
+        if self.ended.is_some() {
+            return;
+        }
+        match feed {
+            Feed::Delta(delta) => match self.history.absorb(*delta) {
+                Ok(()) => self.news = true,
+                Err(error) => self.ended = Some(format!("what was collected {error}; please report this")),
+            },
+            Feed::Restart => {
+                self.history.restart();
+                // Locations and names have other numbers now; answers hold none of them.
+            }
+            Feed::Ended(why) => self.ended = Some(why),
+        }
+    }
+
+    /// Brings the picture up to date, unless it is held. Whether there was something to do.
+    pub(super) fn refresh(&mut self) -> bool {
+        let due = self.news && !self.paused;
+        if due {
+            self.news = false;
+            self.show();
+        }
+        due
+    }
+
+    /// Does what a key means.
+    pub(super) fn update(&mut self, action: Action) {
+        if let Some(help) = &mut self.help {
+            match action {
+                Action::Quit => self.quit = true,
+                Action::Close | Action::Back | Action::Help | Action::Open => self.help = None,
+                Action::Move(rows) => *help = help.saturating_add_signed(rows),
+                Action::Page(pages) => *help = help.saturating_add_signed(pages * 10),
+                Action::First => *help = 0,
+                _ => {}
+            }
+            return;
+        }
+        match action {
+            Action::Close | Action::Quit => self.quit = true,
+            Action::Help => self.help = Some(0),
+            Action::Pause => self.pause(),
+            Action::Back => self.back(),
+            Action::Move(rows) => self.list().move_by(rows),
+            Action::Page(pages) => {
+                let page = isize::try_from(self.layout().rows()).unwrap_or(1).max(1);
+                self.list().move_by(pages * page);
+            }
+            Action::First => self.list().move_to(0),
+            Action::Last => self.list().move_to(usize::MAX),
+            Action::Left => self.left(),
+            Action::Right => self.right(),
+            Action::Open => self.open(),
+            Action::Tab(index) => self.go(Tab::ALL[index % Tab::ALL.len()]),
+            Action::NextTab => self.go(self.tab.next(1)),
+            Action::PreviousTab => self.go(self.tab.next(Tab::ALL.len() - 1)),
+            Action::Sort => {
+                self.sort = self.sort.other();
+                self.rows_known = false;
+            }
+            Action::Kernel => {
+                self.kernel = !self.kernel;
+                self.answers = Answers::default();
+            }
+            Action::Window if !self.paused => {
+                self.window = (self.window + 1) % self.windows.len();
+                self.show();
+            }
+            Action::Window | Action::Redraw => {}
+            Action::Invert => {
+                self.inverted = !self.inverted;
+                self.answers.forest = None;
+                self.list().move_to(0);
+            }
+            Action::Filter => self.typing = true,
+            Action::Accept => self.typing = false,
+            Action::Type(c) => self.edit(|filter| filter.push(c)),
+            Action::Erase => self.edit(Text::pop),
+            Action::EraseAll => self.edit(|filter| *filter = Text::default()),
+        }
+    }
+
+    /// The terminal has this size now.
+    pub(super) fn resize(&mut self, size: Size) {
+        self.size = size;
+    }
+}
+
+/// What views read beside the fields.
+impl App {
+    pub(super) fn window(&self) -> Window {
+        self.windows[self.window]
+    }
+
+    pub(super) fn shown_list(&self) -> &List<u64> {
+        &self.lists[self.tab.index()]
+    }
+
+    pub(super) fn filter(&self) -> &Text {
+        &self.filters[self.tab.index()]
+    }
+
+    pub(super) fn layout(&self) -> Layout {
+        Layout::of(self.size, self.tab != Tab::Stacks)
+    }
+
+    /// The process that was opened: every view shows just that.
+    pub(super) fn process(&self) -> Option<(u32, &str)> {
+        self.opened.iter().rev().find_map(|opened| match &opened.what {
+            Subject::Process(pid, name) => Some((*pid, name.as_str())),
+            Subject::Function(_) => None,
+        })
+    }
+
+    /// The function that was opened: the stacks are those around it.
+    pub(super) fn function(&self) -> Option<&Name> {
+        self.opened.iter().rev().find_map(|opened| match &opened.what {
+            Subject::Function(name) => Some(name),
+            Subject::Process(..) => None,
+        })
+    }
+}
+
+impl App {
+    fn list(&mut self) -> &mut List<u64> {
+        &mut self.lists[self.tab.index()]
+    }
+
+    fn show(&mut self) {
+        self.history.show(self.window());
+        self.answers = Answers::default();
+    }
+
+    fn pause(&mut self) {
+        self.paused = !self.paused;
+        // Going on shows at once what came in meanwhile.
+        self.refresh();
+    }
+
+    fn go(&mut self, tab: Tab) {
+        self.tab = tab;
+        self.typing = false;
+        self.rows_known = false;
+    }
+
+    fn edit(&mut self, edit: impl FnOnce(&mut Text)) {
+        edit(&mut self.filters[self.tab.index()]);
+        self.rows_known = false;
+    }
+
+    fn back(&mut self) {
+        self.typing = false;
+        if !self.filter().is_empty() {
+            self.edit(|filter| *filter = Text::default());
+        } else if let Some(opened) = self.opened.pop() {
+            if let Subject::Process(..) = opened.what {
+                self.answers = Answers::default();
+            }
+            self.answers.forest = None;
+            self.go(opened.from);
+        }
+    }
+
+    fn open(&mut self) {
+        let cursor = self.shown_list().cursor();
+        match self.tab {
+            Tab::Functions => {
+                if let Some(row) = self.function_rows.get(cursor)
+                    && let Some(functions) = &self.answers.functions
+                {
+                    self.open_subject(Subject::Function(name_of(&functions.rows[row.index])));
+                }
+            }
+            Tab::Processes => {
+                if let Some(row) = self.process_rows.get(cursor)
+                    && let Some(processes) = &self.answers.processes
+                {
+                    let GroupRow { pid, label, .. } = &processes[row.index];
+                    self.open_subject(Subject::Process(pid.unwrap_or(0), label.clone()));
+                }
+            }
+            Tab::Stacks => {
+                if let Some(row) = self.branch_rows.get(cursor)
+                    && let Some(forest) = &self.answers.forest
+                {
+                    match row.branch {
+                        Branch::Leaf => {}
+                        Branch::Closed if self.filters[Tab::Stacks.index()].is_empty() => {
+                            self.branches.open_hottest(forest, row);
+                        }
+                        Branch::Closed | Branch::Open => self.branches.toggle(row.path),
+                    }
+                    self.rows_known = false;
+                }
+            }
+        }
+    }
+
+    fn open_subject(&mut self, what: Subject) {
+        let kind = std::mem::discriminant(&what);
+        let is_process = matches!(what, Subject::Process(..));
+        // Another process means another question; another function is asked within the same process.
+        self.opened
+            .retain(|opened| !is_process && std::mem::discriminant(&opened.what) != kind);
+        self.opened.push(Opened { what, from: self.tab });
+        if is_process {
+            self.answers = Answers::default();
+        }
+        self.answers.forest = None;
+        self.filters[Tab::Stacks.index()] = Text::default();
+        self.lists[Tab::Stacks.index()].move_to(0);
+        self.go(Tab::Stacks);
+    }
+
+    fn left(&mut self) {
+        let row = self.branch_rows.get(self.shown_list().cursor()).copied();
+        if let (Tab::Stacks, Some(row)) = (self.tab, row) {
+            match (row.branch, row.parent) {
+                (Branch::Open, _) => {
+                    self.branches.toggle(row.path);
+                    self.rows_known = false;
+                }
+                (_, Some(parent)) => self.list().move_to(parent),
+                (_, None) => {}
+            }
+        }
+    }
+
+    fn right(&mut self) {
+        if self.tab != Tab::Stacks {
+            return self.open();
+        }
+        if let Some(row) = self.branch_rows.get(self.shown_list().cursor()).copied() {
+            match row.branch {
+                Branch::Closed => {
+                    self.branches.toggle(row.path);
+                    self.rows_known = false;
+                }
+                Branch::Open => self.list().move_by(1),
+                Branch::Leaf => {}
+            }
+        }
+    }
+}

@@ -1,0 +1,110 @@
+//! Only what samples still refer to.
+
+use crate::profile::{Id, Line, Location, Mapping, MappingKind, Process, Profile, Sample, Stack, Thread};
+
+/// Moves rows from an old profile to a new one, each when the first sample refers to it.
+pub(super) struct Compaction {
+    old: Profile,
+    new: Profile,
+    stacks: Vec<Option<Id<Stack>>>,
+    threads: Vec<Option<Id<Thread>>>,
+}
+
+impl Compaction {
+    /// Begins with the rows of `old`; its samples and quality are no concern of this.
+    pub(super) fn of(old: Profile) -> Self {
+        let new = Profile {
+            metadata: old.metadata.clone(),
+            sample_types: old.sample_types.clone(),
+            ended: old.ended,
+            ..Profile::default()
+        };
+        Self {
+            stacks: vec![None; old.stacks.len()],
+            threads: vec![None; old.threads.len()],
+            old,
+            new,
+        }
+    }
+
+    /// Takes along what `sample` refers to, and lets it refer to that.
+    pub(super) fn keep(&mut self, sample: &mut Sample) {
+        sample.thread = self.thread(sample.thread);
+        sample.stack = sample.stack.map(|stack| self.stack(stack));
+    }
+
+    /// The profile with what was kept.
+    pub(super) fn finish(self) -> Profile {
+        self.new
+    }
+
+    fn thread(&mut self, id: Id<Thread>) -> Id<Thread> {
+        if let Some(kept) = self.threads[id.index()] {
+            return kept;
+        }
+        let thread = self.old.threads[id].clone();
+        let process = self.process(thread.process);
+        let kept = self.new.threads.intern(Thread { process, ..thread });
+        self.threads[id.index()] = Some(kept);
+        kept
+    }
+
+    fn process(&mut self, id: Id<Process>) -> Id<Process> {
+        self.new.processes.intern(self.old.processes[id].clone())
+    }
+
+    fn stack(&mut self, id: Id<Stack>) -> Id<Stack> {
+        let mut missing = Vec::new();
+        let mut caller = None;
+        let mut next = Some(id);
+        while let Some(id) = next {
+            if let Some(kept) = self.stacks[id.index()] {
+                caller = Some(kept);
+                break;
+            }
+            missing.push(id);
+            next = self.old.stacks.get(id).and_then(|stack| stack.caller);
+        }
+        for id in missing.into_iter().rev() {
+            let stack = self
+                .old
+                .stacks
+                .get(id)
+                .expect("samples refer to stacks of their profile");
+            let location = self.location(stack.location);
+            let kept = self.new.stacks.intern_node(Stack { caller, location });
+            self.stacks[id.index()] = Some(kept);
+            caller = Some(kept);
+        }
+        caller.expect("a stack has at least one node")
+    }
+
+    fn location(&mut self, id: Id<Location>) -> Id<Location> {
+        let location = self.old.locations[id];
+        let mapping = self.mapping(location.mapping);
+        let kept = self.new.locations.intern(Location { mapping, ..location });
+        // Taken, not copied: a location is moved once.
+        if let Some(lines) = self.old.lines.remove(&id) {
+            let lines = lines
+                .into_iter()
+                .map(|line| Line {
+                    function: self
+                        .new
+                        .functions
+                        .intern(self.old.functions[line.function].clone()),
+                    ..line
+                })
+                .collect();
+            self.new.lines.insert(kept, lines);
+        }
+        kept
+    }
+
+    fn mapping(&mut self, id: Id<Mapping>) -> Id<Mapping> {
+        let mut mapping = self.old.mappings[id].clone();
+        if let MappingKind::Anonymous(process) | MappingKind::Unknown(process) = &mut mapping.kind {
+            *process = self.process(*process);
+        }
+        self.new.mappings.intern(mapping)
+    }
+}

@@ -1,0 +1,314 @@
+//! One table: which key means what. Help and footer are read off it.
+
+use std::fmt;
+
+use crossterm::event::{Event, KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
+
+/// What a key means.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Action {
+    /// Close what lies on top; if nothing does, end.
+    Close,
+    /// End.
+    Quit,
+    /// Hold the picture, or let it go on. Collecting goes on.
+    Pause,
+    /// Begin to type a filter.
+    Filter,
+    /// Open or close the help.
+    Help,
+    /// One step back: from a filter, from what was opened.
+    Back,
+    /// Move the cursor by so many rows.
+    Move(isize),
+    /// Move the cursor by so many pages.
+    Page(isize),
+    /// To the first row.
+    First,
+    /// To the last row.
+    Last,
+    /// Close the branch, or go to its parent.
+    Left,
+    /// Open the branch, or go to its first child.
+    Right,
+    /// Open what is under the cursor.
+    Open,
+    /// To another tab, counted from 0.
+    Tab(usize),
+    /// To the tab after this.
+    NextTab,
+    /// To the tab before this.
+    PreviousTab,
+    /// Sort by self or by total.
+    Sort,
+    /// Hide or show kernel code.
+    Kernel,
+    /// Look over another stretch of time.
+    Window,
+    /// Turn the tree around.
+    Invert,
+    /// Add to the filter.
+    Type(char),
+    /// Take back the last character of the filter.
+    Erase,
+    /// Take back the whole filter.
+    EraseAll,
+    /// Keep the filter as it is.
+    Accept,
+    /// Draw everything anew.
+    Redraw,
+}
+
+/// One key with its modifiers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Key(KeyCode, KeyModifiers);
+
+/// Keys that mean the same, and what.
+#[derive(Debug)]
+pub(super) struct Binding {
+    /// The keys; the first is the one that is shown where there is room for one.
+    pub(super) keys: &'static [Key],
+    /// What they mean.
+    pub(super) action: Action,
+    /// What they do, in a word or two, for the footer; empty: not shown there.
+    pub(super) short: &'static str,
+    /// What they do, for the help.
+    pub(super) long: &'static str,
+}
+
+/// While looking.
+pub(super) const BROWSING: &[Binding] = &[
+    bind(&[char('q')], Action::Close, "quit", "quit; close this help"),
+    bind(
+        &[char('?'), key(KeyCode::F(1))],
+        Action::Help,
+        "help",
+        "this help",
+    ),
+    bind(
+        &[char('/')],
+        Action::Filter,
+        "filter",
+        "show rows with this text only",
+    ),
+    bind(
+        &[char('p'), char(' ')],
+        Action::Pause,
+        "pause",
+        "hold the picture; collecting goes on",
+    ),
+    bind(
+        &[key(KeyCode::Enter)],
+        Action::Open,
+        "open",
+        "open the function, process or branch under the cursor",
+    ),
+    bind(
+        &[key(KeyCode::Esc)],
+        Action::Back,
+        "back",
+        "one step back; drop the filter",
+    ),
+    bind(&[key(KeyCode::Tab)], Action::NextTab, "next tab", "next tab"),
+    bind(&[key(KeyCode::BackTab)], Action::PreviousTab, "", "previous tab"),
+    bind(&[char('1')], Action::Tab(0), "", "the hottest functions"),
+    bind(&[char('2')], Action::Tab(1), "", "the hottest processes"),
+    bind(&[char('3')], Action::Tab(2), "", "the tree of call stacks"),
+    bind(
+        &[char('s')],
+        Action::Sort,
+        "sort",
+        "sort by self or by total time",
+    ),
+    bind(
+        &[char('w')],
+        Action::Window,
+        "window",
+        "last 10 s, last 60 s, since start",
+    ),
+    bind(
+        &[char('K')],
+        Action::Kernel,
+        "kernel",
+        "hide kernel frames, or show them",
+    ),
+    bind(
+        &[char('i')],
+        Action::Invert,
+        "invert",
+        "turn the tree around: callers or callees first",
+    ),
+    bind(&[key(KeyCode::Up), char('k')], Action::Move(-1), "", "one row up"),
+    bind(
+        &[key(KeyCode::Down), char('j')],
+        Action::Move(1),
+        "",
+        "one row down",
+    ),
+    bind(
+        &[key(KeyCode::Left), char('h')],
+        Action::Left,
+        "",
+        "close the branch, or go to its parent",
+    ),
+    bind(
+        &[key(KeyCode::Right), char('l')],
+        Action::Right,
+        "",
+        "open the branch, or go to its first child",
+    ),
+    bind(
+        &[key(KeyCode::PageUp), control('b')],
+        Action::Page(-1),
+        "",
+        "one page up",
+    ),
+    bind(
+        &[key(KeyCode::PageDown), control('f')],
+        Action::Page(1),
+        "",
+        "one page down",
+    ),
+    bind(
+        &[char('g'), key(KeyCode::Home)],
+        Action::First,
+        "",
+        "the first row",
+    ),
+    bind(&[char('G'), key(KeyCode::End)], Action::Last, "", "the last row"),
+    bind(&[control('l')], Action::Redraw, "", "draw the screen anew"),
+    bind(&[control('c')], Action::Quit, "", "quit at once"),
+];
+
+/// While typing a filter. Every other character adds to it.
+pub(super) const TYPING: &[Binding] = &[
+    bind(&[key(KeyCode::Enter)], Action::Accept, "keep", "keep the filter"),
+    bind(&[key(KeyCode::Esc)], Action::Back, "drop", "drop the filter"),
+    bind(
+        &[key(KeyCode::Backspace), control('h')],
+        Action::Erase,
+        "erase",
+        "take back a character",
+    ),
+    bind(
+        &[control('u')],
+        Action::EraseAll,
+        "erase all",
+        "take back the whole filter",
+    ),
+    bind(&[key(KeyCode::Up)], Action::Move(-1), "", "one row up"),
+    bind(&[key(KeyCode::Down)], Action::Move(1), "", "one row down"),
+    bind(&[control('c')], Action::Quit, "", "quit at once"),
+];
+
+/// What an event means, if it means anything.
+pub(super) fn action(event: &Event, typing: bool) -> Option<Action> {
+    let Event::Key(KeyEvent {
+        code,
+        modifiers,
+        kind: KeyEventKind::Press | KeyEventKind::Repeat,
+        ..
+    }) = *event
+    else {
+        return None;
+    };
+    // Shift is in the character itself, and some terminals report it beside.
+    let pressed = Key(code, modifiers.difference(KeyModifiers::SHIFT));
+    let table = if typing { TYPING } else { BROWSING };
+    let bound = table.iter().find(|binding| binding.keys.contains(&pressed));
+    match (bound, pressed) {
+        (Some(binding), _) => Some(binding.action),
+        (None, Key(KeyCode::Char(c), KeyModifiers::NONE)) if typing => Some(Action::Type(c)),
+        _ => None,
+    }
+}
+
+impl fmt::Display for Key {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.1.contains(KeyModifiers::CONTROL) {
+            f.write_str("Ctrl-")?;
+        }
+        match self.0 {
+            KeyCode::Char(' ') => f.write_str("Space"),
+            KeyCode::Char(c) => write!(f, "{c}"),
+            KeyCode::Up => f.write_str("↑"),
+            KeyCode::Down => f.write_str("↓"),
+            KeyCode::Left => f.write_str("←"),
+            KeyCode::Right => f.write_str("→"),
+            KeyCode::PageUp => f.write_str("PgUp"),
+            KeyCode::PageDown => f.write_str("PgDn"),
+            KeyCode::BackTab => f.write_str("Shift-Tab"),
+            KeyCode::F(n) => write!(f, "F{n}"),
+            other => write!(f, "{other:?}"),
+        }
+    }
+}
+
+const fn bind(keys: &'static [Key], action: Action, short: &'static str, long: &'static str) -> Binding {
+    Binding {
+        keys,
+        action,
+        short,
+        long,
+    }
+}
+
+const fn char(c: char) -> Key {
+    Key(KeyCode::Char(c), KeyModifiers::NONE)
+}
+
+const fn control(c: char) -> Key {
+    Key(KeyCode::Char(c), KeyModifiers::CONTROL)
+}
+
+const fn key(code: KeyCode) -> Key {
+    Key(code, KeyModifiers::NONE)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn press(code: KeyCode, modifiers: KeyModifiers) -> Event {
+        Event::Key(KeyEvent::new(code, modifiers))
+    }
+
+    #[test]
+    fn no_key_means_two_things() {
+        for table in [BROWSING, TYPING] {
+            let keys: Vec<_> = table.iter().flat_map(|binding| binding.keys).collect();
+            for (index, key) in keys.iter().enumerate() {
+                assert!(!keys[..index].contains(key), "{key} is bound twice");
+            }
+        }
+    }
+
+    #[test]
+    fn capitals_arrive_with_or_without_shift() {
+        for modifiers in [KeyModifiers::NONE, KeyModifiers::SHIFT] {
+            let event = press(KeyCode::Char('K'), modifiers);
+            assert_eq!(action(&event, false), Some(Action::Kernel));
+        }
+        assert_eq!(
+            action(&press(KeyCode::BackTab, KeyModifiers::SHIFT), false),
+            Some(Action::PreviousTab)
+        );
+    }
+
+    #[test]
+    fn letters_are_text_while_typing_and_control_c_still_quits() {
+        let q = press(KeyCode::Char('q'), KeyModifiers::NONE);
+        assert_eq!(action(&q, true), Some(Action::Type('q')));
+        assert_eq!(action(&q, false), Some(Action::Close));
+        let c = press(KeyCode::Char('c'), KeyModifiers::CONTROL);
+        assert_eq!(action(&c, true), Some(Action::Quit));
+        assert_eq!(action(&press(KeyCode::Char('x'), KeyModifiers::ALT), true), None);
+    }
+
+    #[test]
+    fn a_key_that_is_let_go_means_nothing() {
+        let mut event = KeyEvent::new(KeyCode::Char('q'), KeyModifiers::NONE);
+        event.kind = KeyEventKind::Release;
+        assert_eq!(action(&Event::Key(event), false), None);
+    }
+}

@@ -1,0 +1,75 @@
+//! Where everything is on the screen.
+
+use ratatui::layout::{Rect, Size};
+
+/// Where everything is. What does not fit has no height.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Layout {
+    pub(super) header: Rect,
+    pub(super) tabs: Rect,
+    /// The table with its heading.
+    pub(super) body: Rect,
+    /// The stacks of the row under the cursor, with a heading.
+    pub(super) preview: Rect,
+    pub(super) footer: Rect,
+}
+
+impl Layout {
+    /// For a terminal of this size. `preview` is whether there is something to show there.
+    pub(super) fn of(size: Size, preview: bool) -> Self {
+        let (header, tabs, footer) = match size.height {
+            0..3 => (0, 0, 0),
+            3..6 => (0, 0, 1),
+            6..12 => (1, 1, 1),
+            12.. => (3, 1, 1),
+        };
+        let rest = size.height - header - tabs - footer;
+        let preview = if preview && rest >= 24 { rest * 2 / 5 } else { 0 };
+        let mut top = 0;
+        let mut next = |height| {
+            let area = Rect::new(0, top, size.width, height);
+            top += height;
+            area
+        };
+        Self {
+            header: next(header),
+            tabs: next(tabs),
+            body: next(rest - preview),
+            preview: next(preview),
+            footer: next(footer),
+        }
+    }
+
+    /// How many rows the table has room for. Very low screens have no heading.
+    pub(super) fn rows(&self) -> usize {
+        usize::from(self.body.height) - usize::from(self.has_heading())
+    }
+
+    /// Whether the table has a heading.
+    pub(super) fn has_heading(&self) -> bool {
+        self.body.height >= 3
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_row_of_every_screen_is_used_once() {
+        for height in 0..100 {
+            for preview in [false, true] {
+                let layout = Layout::of(Size::new(80, height), preview);
+                let areas = [
+                    layout.header,
+                    layout.tabs,
+                    layout.body,
+                    layout.preview,
+                    layout.footer,
+                ];
+                assert_eq!(areas.iter().map(|area| area.height).sum::<u16>(), height);
+                assert!(height == 0 || layout.rows() > 0, "{height}");
+            }
+        }
+    }
+}

@@ -1,0 +1,44 @@
+//! What can be pressed now.
+
+use ratatui::{
+    Frame,
+    layout::Rect,
+    text::{Line, Span},
+};
+
+use super::{
+    put,
+    text::{clean, width},
+};
+use crate::tui::{
+    app::App,
+    keys::{BROWSING, TYPING},
+    theme::Theme,
+};
+
+/// The keys of the table that have a short name, as many as there is room for.
+pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, app: &App, theme: &Theme) {
+    let mut spans = vec![Span::raw(" ")];
+    if app.typing {
+        spans.push(Span::styled("filter: ", theme.strong));
+        spans.push(Span::styled(
+            clean(app.filter().as_str()).into_owned(),
+            theme.found,
+        ));
+        spans.push(Span::styled("▏ ", theme.found));
+    }
+    let table = if app.typing { TYPING } else { BROWSING };
+    let mut room = usize::from(area.width).saturating_sub(spans.iter().map(Span::width).sum());
+    for binding in table.iter().filter(|binding| !binding.short.is_empty()) {
+        let key = binding.keys[0].to_string();
+        let what = format!(" {}  ", binding.short);
+        // The blanks at the end may fall off the screen.
+        let Some(left) = (room + 2).checked_sub(width(&key) + width(&what)) else {
+            break;
+        };
+        room = left.saturating_sub(2);
+        spans.push(Span::styled(key, theme.strong));
+        spans.push(Span::styled(what, theme.dim));
+    }
+    put(frame, area, Line::from(spans));
+}

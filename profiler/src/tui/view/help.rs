@@ -1,0 +1,85 @@
+//! Every key and what it does, read off the table.
+
+use ratatui::{
+    Frame,
+    layout::Rect,
+    text::{Line, Span},
+    widgets::Clear,
+};
+
+use super::{put, row, text::width};
+use crate::tui::{keys::BROWSING, theme::Theme};
+
+const FIGURES: &[(&str, &str)] = &[
+    (
+        "SELF, TOTAL",
+        "time in the function itself; with all that it called",
+    ),
+    ("±", "95 % of the time the truth is within so many points"),
+    ("CPU%", "100 is one CPU"),
+    (
+        "lost",
+        "samples that should be there and are not, for whatever reason",
+    ),
+    (
+        "incomplete",
+        "user stacks that do not reach the thread's first function",
+    ),
+    ("unknown", "frames without a function name"),
+    ("own CPU", "what this program costs, in percent of one CPU"),
+];
+
+/// Over everything else, in the middle; `scroll` lines are above its first.
+pub(super) fn draw(frame: &mut Frame<'_>, scroll: usize, theme: &Theme) {
+    let mut lines: Vec<(String, &str)> = BROWSING
+        .iter()
+        .map(|binding| {
+            let keys: Vec<_> = binding.keys.iter().map(ToString::to_string).collect();
+            (keys.join(" "), binding.long)
+        })
+        .collect();
+    lines.push((String::new(), ""));
+    lines.extend(
+        FIGURES
+            .iter()
+            .map(|&(figure, meaning)| (figure.to_owned(), meaning)),
+    );
+    let left = lines.iter().map(|(keys, _)| width(keys)).max().unwrap_or(0);
+    let right = lines.iter().map(|(_, long)| width(long)).max().unwrap_or(0);
+    let area = centred(frame.area(), left + right + 6, lines.len() + 2);
+    frame.render_widget(Clear, area);
+    mark_background(frame, area, theme);
+    let scroll = scroll.min(
+        lines
+            .len()
+            .saturating_sub(usize::from(area.height).saturating_sub(2)),
+    );
+    let more = area.height < 3 || usize::from(area.height - 2) + scroll < lines.len();
+    let title = format!(" Keys and figures{} ", if more { " (↓ more)" } else { "" });
+    put(frame, row(area, 0), Line::from(Span::styled(title, theme.strong)));
+    for (line, (keys, long)) in (1..area.height.saturating_sub(1)).zip(&lines[scroll..]) {
+        let blank = " ".repeat(left - width(keys));
+        let spans = vec![
+            Span::raw("  "),
+            Span::styled(format!("{keys}{blank}"), theme.strong),
+            Span::raw("  "),
+            Span::styled(*long, theme.text),
+        ];
+        put(frame, row(area, line), Line::from(spans));
+    }
+}
+
+fn mark_background(frame: &mut Frame<'_>, area: Rect, theme: &Theme) {
+    frame.buffer_mut().set_style(area, theme.panel);
+}
+
+fn centred(screen: Rect, width: usize, height: usize) -> Rect {
+    let width = u16::try_from(width).unwrap_or(u16::MAX).min(screen.width);
+    let height = u16::try_from(height).unwrap_or(u16::MAX).min(screen.height);
+    Rect {
+        x: screen.x + (screen.width - width) / 2,
+        y: screen.y + (screen.height - height) / 2,
+        width,
+        height,
+    }
+}

@@ -1,0 +1,111 @@
+//! The hottest processes.
+
+use ratatui::{Frame, layout::Rect};
+
+use super::{
+    Columns, mark, put_text,
+    text::{bar, count, fit, percent},
+    visible,
+};
+use crate::{
+    profile::Unit,
+    query::share,
+    tui::{app::App, theme::Theme},
+};
+
+/// Where each figure is. What there is no room for has no width.
+struct Cells {
+    share: Rect,
+    bar: Rect,
+    cpu: Rect,
+    samples: Rect,
+    incomplete: Rect,
+    pid: Rect,
+    name: Rect,
+}
+
+impl Cells {
+    fn of(area: Rect) -> Self {
+        let width = area.width;
+        let mut columns = Columns(area);
+        let mut next = |wanted: u16, from: u16| {
+            if width >= from {
+                columns.next(wanted)
+            } else {
+                Rect::default()
+            }
+        };
+        Self {
+            share: next(6, 14),
+            bar: next((width / 8).clamp(6, 30), 44),
+            cpu: next(6, 30),
+            samples: next(9, 60),
+            incomplete: next(6, 70),
+            pid: next(7, 22),
+            name: columns.rest(0),
+        }
+    }
+}
+
+pub(super) fn heading(frame: &mut Frame<'_>, area: Rect, theme: &Theme) {
+    let cells = Cells::of(area);
+    put_text(frame, cells.share, "SHARE%", theme.strong);
+    put_text(frame, cells.cpu, "  CPU%", theme.dim);
+    put_text(frame, cells.samples, "  SAMPLES", theme.dim);
+    put_text(frame, cells.incomplete, " INCPL", theme.dim);
+    put_text(frame, cells.pid, "    PID", theme.dim);
+    put_text(frame, cells.name, "PROCESS", theme.dim);
+}
+
+pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, app: &App, theme: &Theme) {
+    let rows = app.answers.processes.as_deref().unwrap_or_default();
+    let all = rows.iter().map(|row| row.value).fold(0, u64::saturating_add);
+    let most = rows.iter().map(|row| row.value).max().unwrap_or(0);
+    let shown = app.history.shown_ns();
+    let is_time = app
+        .history
+        .shown()
+        .sample_types
+        .first()
+        .is_some_and(|sample_type| sample_type.unit == Unit::Nanoseconds);
+    for (area, index, cursor) in visible(area, app) {
+        let row = &rows[app.process_rows[index].index];
+        let cells = Cells::of(area);
+        if cursor {
+            mark(frame, area, theme);
+        }
+        put_text(
+            frame,
+            cells.share,
+            percent(share::percent(row.value, all)),
+            theme.text,
+        );
+        put_text(frame, cells.bar, bar(row.value, most, cells.bar.width), theme.own);
+        // As in top: 100 is one CPU.
+        let cpu = match is_time {
+            true => percent(share::percent(row.value, shown.end - shown.start)),
+            false => "    –".to_owned(),
+        };
+        put_text(frame, cells.cpu, cpu, theme.text);
+        put_text(
+            frame,
+            cells.samples,
+            format!("{:>9}", count(row.samples)),
+            theme.dim,
+        );
+        let incomplete = percent(share::percent(row.incomplete, row.samples));
+        let style = if row.incomplete * 10 > row.samples {
+            theme.warn
+        } else {
+            theme.dim
+        };
+        put_text(frame, cells.incomplete, incomplete, style);
+        let pid = row.pid.map_or_else(|| "–".to_owned(), |pid| pid.to_string());
+        put_text(frame, cells.pid, format!("{pid:>7}"), theme.dim);
+        let opened = app
+            .process()
+            .is_some_and(|(pid, name)| row.pid == Some(pid) && row.label == name);
+        let style = if opened { theme.strong } else { theme.text };
+        put_text(frame, cells.name, fit(&row.label, cells.name.width.into()), style);
+    }
+}

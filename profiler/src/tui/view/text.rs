@@ -1,0 +1,149 @@
+//! Text that fits: cut, cleaned, and figures as a person reads them.
+
+use std::borrow::Cow;
+
+use ratatui::text::Span;
+
+pub(super) use crate::query::clean;
+
+/// How many cells `text` takes.
+pub(super) fn width(text: &str) -> usize {
+    Span::raw(text).width()
+}
+
+/// `text`, made safe for the terminal, in at most so many cells; `…` stands for what was cut off its end.
+pub(super) fn fit(text: &str, cells: usize) -> Cow<'_, str> {
+    // A cell holds at least four bytes of what is not worth measuring: hostile names may be very long.
+    let measured = text.char_indices().nth(cells.saturating_mul(2).saturating_add(8));
+    let (text, long) = match measured {
+        Some((end, _)) => (&text[..end], true),
+        None => (text, false),
+    };
+    let text = clean(text);
+    if !long && width(&text) <= cells {
+        return text;
+    }
+    let mut fitting = String::new();
+    let mut used = 0;
+    let mut buffer = [0; 4];
+    for c in text.chars() {
+        used += width(c.encode_utf8(&mut buffer));
+        if used + 1 > cells {
+            break;
+        }
+        fitting.push(c);
+    }
+    if cells > 0 {
+        fitting.push('…');
+    }
+    Cow::Owned(fitting)
+}
+
+/// The module as there is room for it: what perf calls `[kernel.kallsyms]` is the kernel.
+pub(super) fn module(module: &str) -> &str {
+    match module {
+        "[kernel.kallsyms]" => "[kernel]",
+        other => other,
+    }
+}
+
+/// A bar of at most so many cells, as long as `value` is of `most`. Whatever is not nothing can be seen.
+pub(super) fn bar(value: u64, most: u64, cells: u16) -> String {
+    const EIGHTHS: [char; 8] = [' ', '▏', '▎', '▍', '▌', '▋', '▊', '▉'];
+    if most == 0 || value == 0 {
+        return String::new();
+    }
+    let share = (value as f64 / most as f64).min(1.0);
+    let eighths = ((share * f64::from(cells) * 8.0).round() as usize).max(1);
+    let mut bar = "█".repeat(eighths / 8);
+    if !eighths.is_multiple_of(8) {
+        bar.push(EIGHTHS[eighths % 8]);
+    }
+    bar
+}
+
+/// A share in percent, in five cells: ` 7.3`, `100`. What is not nothing is not `0.0`.
+pub(super) fn percent(percent: f64) -> String {
+    if percent >= 99.95 {
+        format!("{percent:5.0}")
+    } else if (f64::MIN_POSITIVE..0.05).contains(&percent) {
+        " <0.1".to_owned()
+    } else {
+        format!("{percent:5.1}")
+    }
+}
+
+/// As [`percent()`], with its sign and no blanks.
+pub(super) fn percent_sign(value: f64) -> String {
+    format!("{} %", percent(value).trim_start())
+}
+
+/// A time in nanoseconds: `9.5 s`, `75 s`, `12 min 3 s`, `3 h 5 min`.
+pub(super) fn duration(nanoseconds: u64) -> String {
+    let seconds = nanoseconds / 1_000_000_000;
+    match seconds {
+        0..10 => format!("{:.1} s", nanoseconds as f64 / 1e9),
+        10..120 => format!("{seconds} s"),
+        120..7200 => format!("{} min {} s", seconds / 60, seconds % 60),
+        _ => format!("{} h {} min", seconds / 3600, seconds / 60 % 60),
+    }
+}
+
+/// A count with its thousands apart: `12,345`.
+pub(super) fn count(count: u64) -> String {
+    let digits = count.to_string();
+    let mut text = String::new();
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_cut_says_so_and_fits() {
+        assert_eq!(fit("malloc", 6), "malloc");
+        assert_eq!(fit("malloc", 5), "mall…");
+        assert_eq!(fit("malloc", 1), "…");
+        assert_eq!(fit("malloc", 0), "");
+        // Each of these takes two cells.
+        assert_eq!(fit("数据库", 6), "数据库");
+        assert_eq!(fit("数据库", 5), "数据…");
+        assert_eq!(fit("数据库", 4), "数…");
+    }
+
+    #[test]
+    fn hostile_text_is_harmless_whatever_its_length() {
+        assert_eq!(fit("\x1b[2Jx", 10), "�[2Jx");
+        let long = "\u{301}".repeat(1_000_000);
+        assert!(fit(&long, 10).chars().count() < 40);
+        assert_eq!(fit(&"a".repeat(1_000_000), 4), "aaa…");
+    }
+
+    #[test]
+    fn a_bar_shows_whatever_is_not_nothing() {
+        assert_eq!(bar(0, 10, 8), "");
+        assert_eq!(bar(1, 1_000_000, 8), "▏");
+        assert_eq!(bar(10, 10, 8), "████████");
+        assert_eq!(bar(5, 10, 3), "█▌");
+        assert_eq!(bar(5, 0, 3), "");
+    }
+
+    #[test]
+    fn figures_are_short() {
+        assert_eq!(percent(0.0), "  0.0");
+        assert_eq!(percent(0.01), " <0.1");
+        assert_eq!(percent(99.99), "  100");
+        assert_eq!(percent_sign(7.25), "7.2 %");
+        assert_eq!(duration(9_500_000_000), "9.5 s");
+        assert_eq!(duration(723_000_000_000), "12 min 3 s");
+        assert_eq!(count(1_234_567), "1,234,567");
+        assert_eq!(count(12), "12");
+    }
+}

@@ -1,0 +1,164 @@
+//! Call stacks as a tree.
+
+use ratatui::{
+    Frame,
+    layout::Rect,
+    text::{Line, Span},
+};
+
+use super::{
+    Columns, below, mark, put, put_text, row,
+    text::{bar, fit, module, percent, width},
+    visible,
+};
+use crate::{
+    query::share,
+    tui::{
+        app::App,
+        branches::{Branch, BranchRow},
+        forest::{Forest, Reading},
+        matching::Text,
+        theme::Theme,
+    },
+};
+
+/// Where each figure is. What there is no room for has no width.
+struct Cells {
+    total: Rect,
+    bar: Rect,
+    own: Rect,
+    tree: Rect,
+}
+
+impl Cells {
+    fn of(area: Rect) -> Self {
+        let width = area.width;
+        let mut columns = Columns(area);
+        let mut next = |wanted: u16, from: u16| {
+            if width >= from {
+                columns.next(wanted)
+            } else {
+                Rect::default()
+            }
+        };
+        Self {
+            total: next(6, 14),
+            bar: next((width / 12).clamp(6, 16), 44),
+            own: next(6, 30),
+            tree: columns.rest(0),
+        }
+    }
+}
+
+pub(super) fn heading(frame: &mut Frame<'_>, area: Rect, theme: &Theme) {
+    let cells = Cells::of(area);
+    put_text(frame, cells.total, "TOTAL%", theme.strong);
+    put_text(frame, cells.own, "  SELF", theme.dim);
+    put_text(frame, cells.tree, "STACK", theme.dim);
+}
+
+pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, app: &App, theme: &Theme) {
+    let Some(forest) = &app.answers.forest else {
+        return;
+    };
+    for (area, index, cursor) in visible(area, app) {
+        if cursor {
+            mark(frame, area, theme);
+        }
+        branch(frame, area, forest, &app.branch_rows[index], app.filter(), theme);
+    }
+}
+
+/// The stacks of the row under the cursor, as far as there is room.
+pub(super) fn preview(frame: &mut Frame<'_>, area: Rect, app: &App, theme: &Theme) {
+    let room = usize::from(area.width).saturating_sub(4);
+    let title = app.answers.preview.as_ref().map_or("", |preview| &preview.title);
+    let title = format!(" stacks of {} ", fit(title, room.saturating_sub(11)));
+    let line = "─".repeat(room.saturating_sub(width(&title)));
+    put_text(frame, row(area, 0), format!("──{title}{line}"), theme.dim);
+    let area = below(area, 1);
+    let Some(preview) = &app.answers.preview else {
+        return;
+    };
+    let nothing = Text::default();
+    for (line, branch_row) in (0..area.height).zip(&preview.rows) {
+        branch(
+            frame,
+            row(area, line),
+            &preview.forest,
+            branch_row,
+            &nothing,
+            theme,
+        );
+    }
+}
+
+fn branch(frame: &mut Frame<'_>, area: Rect, forest: &Forest, row: &BranchRow, filter: &Text, theme: &Theme) {
+    let (reading, tree) = &forest.trees[row.tree];
+    let node = &tree.nodes[row.node as usize];
+    let name = tree.name(row.node);
+    let cells = Cells::of(area);
+    let all = forest.total_value;
+    put_text(
+        frame,
+        cells.total,
+        percent(share::percent(node.total_value, all)),
+        theme.text,
+    );
+    put_text(
+        frame,
+        cells.bar,
+        bar(node.total_value, all, cells.bar.width),
+        theme.total,
+    );
+    // In a tree of callers, what ends at a node has no name: it is where stacks begin.
+    if matches!(reading, Reading::Paths | Reading::Callees) && node.self_value > 0 {
+        put_text(
+            frame,
+            cells.own,
+            percent(share::percent(node.self_value, all)),
+            theme.text,
+        );
+    }
+    let available = usize::from(cells.tree.width);
+    let sign = match row.branch {
+        Branch::Leaf => "  ",
+        Branch::Closed => "▸ ",
+        Branch::Open => "▾ ",
+    };
+    let lead = match (reading, node.parent) {
+        (Reading::Callers, None) => "callers of ",
+        (Reading::Callees, None) => "callees of ",
+        _ => "",
+    };
+    let mut spans = vec![Span::styled(indent(row.indent, available), theme.dim)];
+    spans.push(Span::styled(sign, theme.dim));
+    spans.push(Span::styled(lead, theme.dim));
+    let style = match (name.kernel, name.module.is_empty()) {
+        _ if !filter.is_empty() && (filter.is_in(&name.label) || filter.is_in(&name.module)) => theme.found,
+        (true, _) => theme.kernel,
+        (_, true) => theme.dim,
+        _ => theme.text,
+    };
+    let used: usize = spans.iter().map(Span::width).sum();
+    let rest = available.saturating_sub(used);
+    let label = fit(&name.label, rest);
+    let rest = rest.saturating_sub(width(&label) + 2);
+    spans.push(Span::styled(label, style));
+    if rest >= 6 {
+        spans.push(Span::raw("  "));
+        spans.push(Span::styled(fit(module(&name.module), rest), theme.dim));
+    }
+    put(frame, cells.tree, Line::from(spans));
+}
+
+/// Two cells a step, as long as that leaves half of the room for the name; then a number.
+fn indent(steps: usize, available: usize) -> String {
+    if steps * 2 <= available / 2 {
+        " ".repeat(steps * 2)
+    } else {
+        let mark = format!("{steps}› ");
+        let blank = (available / 2).saturating_sub(width(&mark));
+        format!("{}{mark}", " ".repeat(blank))
+    }
+}
