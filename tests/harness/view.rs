@@ -1,7 +1,10 @@
 //! A recording as the tests look at it: counted here, sample by sample, so that a mistake in `profiler::query` cannot
 //! hide one in the recording.
 
-use std::{collections::BTreeMap, fmt::Write as _};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt::Write as _,
+};
 
 use profiler::profile::{Id, Location, MappingKind, Outcome, Process, Profile, Sample, Thread};
 
@@ -143,6 +146,18 @@ impl<'a> View<'a> {
         let mut stack: Vec<String> = user_locations(self.profile, sample).map(label).collect();
         stack.reverse();
         stack
+    }
+
+    /// The names that were given to code in the module with this file name.
+    pub fn names_in(&self, module: &str) -> BTreeSet<&'a str> {
+        let locations = self
+            .samples
+            .iter()
+            .flat_map(|sample| user_locations(self.profile, sample));
+        locations
+            .filter(|&location| self.profile.mapping_of(location).name() == module)
+            .filter_map(|location| physical_name(self.profile, location))
+            .collect()
     }
 
     /// How often each user stack occurs; see [`Self::stack`].

@@ -30,5 +30,6 @@ int main(int argc, char **argv)
             recurse_even(DEPTH - 2);
     } while (now_ns() < end);
     truth("bottom", 1, 1);
+    cpu_seconds();
     return 0;
 }
