@@ -52,7 +52,7 @@ impl Sizes {
             Self {
                 mappings: 1 << 17,
                 processes: 1 << 15,
-                ring: ring.max(1 << 22),
+                ring: ring.max(1 << 23),
             }
         }
     }
