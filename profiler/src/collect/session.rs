@@ -264,7 +264,13 @@ impl Collector {
         let mut fds: Vec<_> = self.side_band.iter().map(|ring| poll(ring.fd())).collect();
         fds.push(poll(self.object.events.as_raw_fd()));
         // SAFETY: the array is valid for the call. An interrupted wait is as good as one that ended.
-        unsafe { libc::poll(fds.as_mut_ptr(), fds.len() as libc::nfds_t, TICK.as_millis() as libc::c_int) };
+        unsafe {
+            libc::poll(
+                fds.as_mut_ptr(),
+                fds.len() as libc::nfds_t,
+                TICK.as_millis() as libc::c_int,
+            )
+        };
     }
 
     /// Tells the kernel side about processes that were sampled, for at most a few ticks; others wait for the next one.

@@ -375,7 +375,7 @@ fn the_loop_ends_with_a_signal_and_with_its_terminal() {
 
 /// Run by hand, in release, for the figures: `cargo test --release … measured -- --ignored --nocapture`.
 #[test]
-#[ignore = "measures; its figures are for people"]
+#[ignore = "measures; its figures are for people (#5)"]
 fn the_cost_of_a_picture_of_many_stacks_is_measured() {
     const STACKS: u32 = 100_000;
     let samples: Feed = delta(many_stacks(STACKS));

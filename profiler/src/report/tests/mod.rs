@@ -1,3 +1,5 @@
+//! Reports of small profiles, as text and as JSON.
+
 use super::{Report, Sort, View, json, text};
 use crate::{
     profile::{Outcome, Profile, QualityWindow, folded::from_folded},

@@ -1,3 +1,5 @@
+//! Whole reports, letter by letter.
+
 use super::*;
 use crate::profile::{Function, Id, Line, Location, Mapping, MappingKind};
 
