@@ -191,6 +191,11 @@ impl Object {
         program
             .load()
             .context("the kernel refuses the sampler (`profiler doctor` says what is missing)")?;
+        let verified = program
+            .info()
+            .ok()
+            .and_then(|info| info.verified_instruction_count());
+        log::info!("sampler loaded: {} instructions verified", verified.unwrap_or(0));
         Ok(program.fd()?.as_fd().try_clone_to_owned()?)
     }
 }
