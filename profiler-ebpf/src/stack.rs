@@ -5,7 +5,7 @@ use core::{ffi::c_void, mem::offset_of};
 use aya_ebpf::{
     EbpfContext,
     bindings::pt_regs,
-    helpers::generated::{bpf_get_stack, bpf_task_pt_regs},
+    helpers::generated::{bpf_get_stack, bpf_loop, bpf_task_pt_regs},
     macros::map,
     maps::PerCpuArray,
     programs::PerfEventContext,
@@ -247,19 +247,45 @@ fn kernel_stack(ctx: &PerfEventContext, slot: u32) -> u64 {
     if got <= 0 {
         return 0;
     }
-    let count = (got as usize / 8).min(MAX_KERNEL_FRAMES);
-    let mut hash = 0;
-    let mut at = 0;
-    while at < MAX_KERNEL_FRAMES {
-        if at >= count {
-            break;
-        }
-        hash = mix(hash, scratch.kernel.frames[at]);
-        at += 1;
-    }
+    let count = (got as u32 / 8).min(MAX_KERNEL_FRAMES as u32);
+    let mut hashing = Hashing { slot, hash: 0 };
+    // SAFETY: `hash_kernel_frame` has the callback's signature, and `hashing` outlives the loop.
+    unsafe {
+        bpf_loop(
+            count,
+            hash_kernel_frame as *mut c_void,
+            (&raw mut hashing).cast(),
+            0,
+        )
+    };
+    let Some(scratch) = self::scratch(slot) else {
+        return 0;
+    };
+    let hash = hashing.hash;
     let hash = hash | 1;
-    send(&mut scratch.kernel, hash, count as u32, 1);
+    send(&mut scratch.kernel, hash, count, 1);
     hash
+}
+
+/// What the loop over kernel frames needs.
+#[repr(C)]
+struct Hashing {
+    slot: u32,
+    hash: u64,
+}
+
+/// Folds kernel frame `at` into the hash. Returns 1 to end the loop.
+unsafe extern "C" fn hash_kernel_frame(at: u64, hashing: *mut c_void) -> i64 {
+    // SAFETY: `kernel_stack` passes the address of its `hashing`.
+    let hashing = unsafe { &mut *hashing.cast::<Hashing>() };
+    let Some(scratch) = scratch(hashing.slot) else {
+        return 1;
+    };
+    hashing.hash = mix(
+        hashing.hash,
+        scratch.kernel.frames[at as usize & MAX_KERNEL_FRAMES],
+    );
+    0
 }
 
 /// Sends a stack, unless this CPU did before. A stack that did not fit is sent again with the next sample.

@@ -372,11 +372,14 @@ fn every_row_of_a_page_is_found() {
     let table = TableRef { pages: 3, ..ROWS };
     for low in 0..0x1_0000u64 {
         let expected = (low / 3).min(1_589) as u32;
-        assert_eq!(find_rule(&tables, table, 2 << PAGE_BITS | low), expected);
+        assert_eq!(
+            find_rule(&tables, &mut [0; 2], table, 2 << PAGE_BITS | low),
+            expected
+        );
     }
     // A page without rows, a page behind the last one, an address before the first one.
     for address in [5, 3 << PAGE_BITS, u64::MAX, 1 << 40] {
-        assert_eq!(find_rule(&tables, table, address), RULE_NONE);
+        assert_eq!(find_rule(&tables, &mut [0; 2], table, address), RULE_NONE);
     }
 }
 
@@ -391,7 +394,10 @@ fn a_page_may_have_a_row_for_every_byte() {
     }
     (tables.blocks[0][0], tables.blocks[0][1]) = (1, 1 << SEARCH_STEPS);
     for low in 0..0x1_0000 {
-        assert_eq!(find_rule(&tables, ROWS, low), (low / 16) as u32 & 0x7fff);
+        assert_eq!(
+            find_rule(&tables, &mut [0; 2], ROWS, low),
+            (low / 16) as u32 & 0x7fff
+        );
     }
 }
 
