@@ -370,15 +370,18 @@ pub fn step<T: Tables>(tables: &T, walk: &mut Walk) -> bool {
         };
         (caller_bp, caller_ip) = (saved, address);
     } else {
-        caller_bp = match rule.bp {
-            bp::SAME => bp,
-            kind => {
-                let base = if kind == bp::AT_CFA { cfa } else { bp };
-                let Some(saved) = tables.read(base.wrapping_add(rule.bp_offset as i64 as u64)) else {
-                    return walk.cut(Outcome::UnreadableStack);
-                };
-                saved
-            }
+        let base = if rule.bp == bp::AT_CFA { cfa } else { bp };
+        let slot = base.wrapping_add(rule.bp_offset as i64 as u64);
+        // Behind `pop %rbp`, gcc still says that it is saved where it pointed. It points out of the frame then, and is
+        // the caller's already.
+        let popped = rule.bp == bp::AT_BP && (slot < sp || slot >= cfa);
+        caller_bp = if rule.bp == bp::SAME || popped {
+            bp
+        } else {
+            let Some(saved) = tables.read(slot) else {
+                return walk.cut(Outcome::UnreadableStack);
+            };
+            saved
         };
         let Some(address) = tables.read(cfa.wrapping_sub(8)) else {
             return walk.cut(Outcome::UnreadableStack);

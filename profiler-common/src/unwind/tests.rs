@@ -167,6 +167,19 @@ fn frame_pointer_saved_where_it_points_as_after_realigning_the_stack() {
 }
 
 #[test]
+fn a_frame_pointer_that_was_popped_already_is_the_callers() {
+    let rule = Rule {
+        bp: bp::AT_BP,
+        ..rule(cfa::SP, 8)
+    };
+    let stack = [(STACK, CODE + 9), (STACK + 64, 0x77)];
+    for popped in [STACK + 64, STACK - 8, 0, u64::MAX] {
+        let walk = step_by(rule, at(STACK, popped), &stack).unwrap();
+        assert_eq!(walk.registers, registers(CODE + 9, STACK + 8, popped));
+    }
+}
+
+#[test]
 fn cfa_saved_on_the_stack_with_an_addition() {
     let rule = Rule {
         cfa_add: -8,
