@@ -40,8 +40,8 @@ impl Sizes {
     /// What a recording needs: room for a second of samples and stacks, and for the processes of a large host.
     pub fn of(options: &Options, cpus: usize) -> Self {
         let samples = u64::from(options.frequency) * cpus as u64;
-        // A sample is 64 bytes; a new stack some 300, a copied one up to 33 KiB but rare.
-        let ring = (samples * 512).clamp(1 << 20, 1 << 26).next_power_of_two() as u32;
+        // A sample is 64 bytes, a new stack some 300; a copied one has 12 KiB and more, but is rare.
+        let ring = (samples * 2048).clamp(1 << 20, 1 << 26).next_power_of_two() as u32;
         if options.by_pid() {
             Self {
                 mappings: 1 << 15,
@@ -224,7 +224,7 @@ fn config(options: &Options, sizes: Sizes) -> Result<Config> {
         flags: flags.iter().filter(|(on, _)| *on).map(|(_, flag)| flag).sum(),
         max_user_frames: options.max_stack.clamp(1, MAX_USER_FRAMES as u32),
         period: options.period(),
-        copies_per_second: 200,
+        copies_per_second: options.frequency.clamp(200, 1_000),
         wake_at: sizes.ring / 2,
         own_pid: std::process::id(),
         mapping_pool: sizes.mappings,

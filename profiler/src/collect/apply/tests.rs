@@ -262,7 +262,7 @@ fn registers_of_the_old_program_are_not_taken_for_the_new_one() {
     recorder.apply(at(7, sample(7, 5)));
     let stacks: Vec<usize> = told(&recorder).iter().map(|(_, stack)| stack.len()).collect();
     assert_eq!(stacks, [0, 1]);
-    assert_eq!(recorder.profile.samples[0].outcome, Outcome::NoMappings);
+    assert_eq!(recorder.profile.samples[0].outcome, Outcome::NoUserStack);
 }
 
 #[test]
