@@ -90,6 +90,7 @@ fn walk(ip: u64, sp: u64, bp: u64) -> Walk {
         outcome: Outcome::TooDeep as u32,
         reserved: 0,
         bx_at: 0,
+        search: [0; 2],
     }
 }
 

@@ -34,6 +34,8 @@ pub struct Sizes {
     pub processes: u32,
     /// Bytes of the ring buffer, a power of two.
     pub ring: u32,
+    /// Chunks of unwind rows (1 MiB each) that are made at a time.
+    pub chunks_ahead: u32,
 }
 
 impl Sizes {
@@ -47,12 +49,14 @@ impl Sizes {
                 mappings: 1 << 15,
                 processes: 1 << 12,
                 ring,
+                chunks_ahead: 2,
             }
         } else {
             Self {
                 mappings: 1 << 17,
                 processes: 1 << 15,
                 ring: ring.max(1 << 23),
+                chunks_ahead: 16,
             }
         }
     }
@@ -132,7 +136,7 @@ impl Object {
         };
         object.set_filters(options)?;
         object.attach_process_hooks(&btf)?;
-        Ok((object, maps, BpfChunks::new(blocks)))
+        Ok((object, maps, BpfChunks::new(blocks, sizes.chunks_ahead)))
     }
 
     /// Threads and cgroup. These maps stay with the object: a program cannot be loaded once one of its maps is closed.
