@@ -17,9 +17,26 @@ fn a_trace_is_a_hundredth_of_perfs_dwarf_recording() {
     let program = require!(lab.workload("deep"));
     let deep = Running::spawn(Command::new(program).arg("60"));
     let recorder = lab.record().frequency(999).pid(deep.pid()).seconds(10.0).start();
-    let _referee = require!(lab.referee(deep.pid(), 999, 10));
+    let perf = require!(find_program("perf"));
+    Running::spawn(
+        Command::new(perf)
+            .args([
+                "record",
+                "-q",
+                "-e",
+                "cpu-clock",
+                "-F",
+                "999",
+                "--call-graph",
+                "dwarf",
+            ])
+            .args(["-p", &deep.pid().to_string(), "-o"])
+            .arg(lab.path("perf.data"))
+            .args(["--", "sleep", "10"]),
+    )
+    .wait(Duration::from_secs(60))
+    .success();
     let recording = recorder.finish();
-    std::thread::sleep(Duration::from_secs(2));
     let size = |path| fs::metadata(path).map_or(0, |file| file.size());
     let (ours, theirs) = (size(recording.path.clone()), size(lab.path("perf.data")));
     assert!(
