@@ -160,13 +160,15 @@ impl Step {
         if reasons.is_empty() {
             return Outcome::Passed;
         }
-        Outcome::Failed(format!("{}\n{}", reasons.join(", "), output.trim_end()))
+        Outcome::Failed(format!("{}\n{}", reasons.join(", "), last_lines(output)))
     }
 }
 
-fn last_lines(console: &str) -> String {
-    let lines: Vec<_> = console.lines().collect();
-    lines[lines.len().saturating_sub(20)..].join("\n")
+/// The end of a text, where the reason stands: a verifier's log has thousands of lines before it.
+fn last_lines(text: &str) -> String {
+    const SHOWN: usize = 20;
+    let lines: Vec<_> = text.trim_end().lines().collect();
+    lines[lines.len().saturating_sub(SHOWN)..].join("\n")
 }
 
 /// The output of a step and its exit status, if it came to its end.
