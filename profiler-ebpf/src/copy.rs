@@ -4,6 +4,7 @@
 use core::ffi::c_void;
 
 use aya_ebpf::{
+    bindings::BPF_RB_AVAIL_DATA,
     helpers::{
         bpf_get_smp_processor_id,
         generated::{bpf_loop, bpf_probe_read_user},
@@ -55,7 +56,9 @@ struct Copying {
 /// Sends the stack memory from `registers.sp` up, within the budget. Returns whether anything was sent.
 #[inline(always)]
 pub(crate) fn send(time: u64, pid: u32, registers: Registers) -> bool {
-    if !within_budget(time) {
+    // A copy is as large as hundreds of samples: where the reader falls behind, samples come first.
+    let crowded = EVENTS.query(u64::from(BPF_RB_AVAIL_DATA)) > u64::from(config::wake_at());
+    if crowded || !within_budget(time) {
         emit::count(Counter::CopyBudget, 1);
         return false;
     }
