@@ -232,6 +232,26 @@ pub struct Walk {
     pub reserved: u32,
     /// Where on the stack the current frame's `rbx` was saved; 0: it is still in the register; 1: it is lost.
     pub bx_at: u64,
+    /// Where a binary search stands. See [`forget`].
+    pub search: Search,
+}
+
+/// Where a binary search stands: its two ends.
+pub type Search = [u32; 2];
+
+/// Passes the ends of a binary search through memory that the verifier does not follow.
+///
+/// The kernel's verifier follows the values of registers and of the program's stack, but not of maps, where a [`Walk`]
+/// lies. With the ends in registers it explores what every comparison says of them: 127,000 instructions for the
+/// sampler instead of 34,000, and five times as long to load it.
+#[inline(always)]
+fn forget(search: &mut Search, low: u32, high: u32) -> (u32, u32) {
+    let place = &raw mut *search;
+    // SAFETY: a reference is valid for writes.
+    unsafe { core::ptr::write_volatile(place, [low, high]) };
+    // SAFETY: a reference is valid for reads.
+    let [low, high] = unsafe { core::ptr::read_volatile(place) };
+    (low, high)
 }
 
 /// [`Walk::bx_at`]: nobody knows where it was saved.
@@ -285,6 +305,7 @@ pub fn find_mapping<T: Tables>(tables: &T, walk: &mut Walk) -> bool {
                 high = middle;
             }
         }
+        (low, high) = forget(&mut walk.search, low, high);
         steps += 1;
     }
     if low == 0 {
@@ -311,7 +332,8 @@ pub fn step<T: Tables>(tables: &T, walk: &mut Walk) -> bool {
     if table.kind != TABLE_ROWS {
         return step_by_frame_pointer(tables, walk);
     }
-    let id = find_rule(tables, table, walk.pc().wrapping_sub(walk.mapping.bias));
+    let address = walk.pc().wrapping_sub(walk.mapping.bias);
+    let id = find_rule(tables, &mut walk.search, table, address);
     let Some(rule) = tables.rule(id) else {
         return walk.cut(Outcome::UnsupportedRule);
     };
@@ -348,15 +370,18 @@ pub fn step<T: Tables>(tables: &T, walk: &mut Walk) -> bool {
         };
         (caller_bp, caller_ip) = (saved, address);
     } else {
-        caller_bp = match rule.bp {
-            bp::SAME => bp,
-            kind => {
-                let base = if kind == bp::AT_CFA { cfa } else { bp };
-                let Some(saved) = tables.read(base.wrapping_add(rule.bp_offset as i64 as u64)) else {
-                    return walk.cut(Outcome::UnreadableStack);
-                };
-                saved
-            }
+        let base = if rule.bp == bp::AT_CFA { cfa } else { bp };
+        let slot = base.wrapping_add(rule.bp_offset as i64 as u64);
+        // Behind `pop %rbp`, gcc still says that it is saved where it pointed. It points out of the frame then, and is
+        // the caller's already.
+        let popped = rule.bp == bp::AT_BP && (slot < sp || slot >= cfa);
+        caller_bp = if rule.bp == bp::SAME || popped {
+            bp
+        } else {
+            let Some(saved) = tables.read(slot) else {
+                return walk.cut(Outcome::UnreadableStack);
+            };
+            saved
         };
         let Some(address) = tables.read(cfa.wrapping_sub(8)) else {
             return walk.cut(Outcome::UnreadableStack);
@@ -400,7 +425,7 @@ fn special_register<T: Tables>(tables: &T, walk: &Walk, rule: &Rule) -> Option<u
 
 /// The id of the rule for an address counted from the begin of the page index.
 #[inline(always)]
-pub fn find_rule<T: Tables>(tables: &T, table: TableRef, address: u64) -> u32 {
+pub fn find_rule<T: Tables>(tables: &T, search: &mut Search, table: TableRef, address: u64) -> u32 {
     let page = address >> PAGE_BITS;
     if page >= u64::from(table.pages) {
         return RULE_NONE;
@@ -430,6 +455,7 @@ pub fn find_rule<T: Tables>(tables: &T, table: TableRef, address: u64) -> u32 {
                 high = middle;
             }
         }
+        (low, high) = forget(search, low, high);
         steps += 1;
     }
     let Some(block) = tables.block(first.wrapping_add(low)) else {

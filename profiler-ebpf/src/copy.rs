@@ -4,6 +4,7 @@
 use core::ffi::c_void;
 
 use aya_ebpf::{
+    bindings::BPF_RB_AVAIL_DATA,
     helpers::{
         bpf_get_smp_processor_id,
         generated::{bpf_loop, bpf_probe_read_user},
@@ -55,7 +56,9 @@ struct Copying {
 /// Sends the stack memory from `registers.sp` up, within the budget. Returns whether anything was sent.
 #[inline(always)]
 pub(crate) fn send(time: u64, pid: u32, registers: Registers) -> bool {
-    if !within_budget(time) {
+    // A copy is as large as hundreds of samples: where the reader falls behind, samples come first.
+    let crowded = EVENTS.query(u64::from(BPF_RB_AVAIL_DATA)) > u64::from(config::wake_at());
+    if crowded || !within_budget(time) {
         emit::count(Counter::CopyBudget, 1);
         return false;
     }
@@ -81,29 +84,28 @@ unsafe extern "C" fn page(_: u64, copying: *mut c_void) -> i64 {
         emit::count(Counter::CopyRingFull, 1);
         return 1;
     };
-    let place = entry.as_mut_ptr();
-    // SAFETY: the reservation is valid for writes.
-    unsafe {
-        (*place).header = CopyHeader {
-            header: Header {
-                kind: kind::COPY,
-                cpu: bpf_get_smp_processor_id(),
-                time: copying.time,
-            },
-            pid: copying.pid,
-            bytes: bytes as u32,
-            address: copying.at,
-            registers: copying.registers,
-        };
-    }
-    // SAFETY: the reservation holds a page, and `bytes` is at most a page.
-    let error = unsafe {
-        bpf_probe_read_user(
-            (&raw mut (*place).bytes).cast(),
-            bytes as u32 & (2 * PAGE as u32 - 1),
-            copying.at as *const c_void,
-        )
+    // SAFETY: the helper has no preconditions.
+    let cpu = unsafe { bpf_get_smp_processor_id() };
+    let header = CopyHeader {
+        header: Header {
+            kind: kind::COPY,
+            cpu,
+            time: copying.time,
+        },
+        pid: copying.pid,
+        bytes: bytes as u32,
+        address: copying.at,
+        registers: copying.registers,
     };
+    let page = entry.as_mut_ptr();
+    // SAFETY: the reservation is valid for writes.
+    unsafe { (*page).header = header };
+    // SAFETY: as above.
+    let place = unsafe { &raw mut (*page).bytes };
+    // The mask tells the verifier what the subtraction above has told us.
+    let most = bytes as u32 & (2 * PAGE as u32 - 1);
+    // SAFETY: `place` holds a page, and no more than that is read.
+    let error = unsafe { bpf_probe_read_user(place.cast(), most, copying.at as *const c_void) };
     if error != 0 {
         entry.discard(0);
         return 1;

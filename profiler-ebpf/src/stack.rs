@@ -5,7 +5,7 @@ use core::{ffi::c_void, mem::offset_of};
 use aya_ebpf::{
     EbpfContext,
     bindings::pt_regs,
-    helpers::generated::{bpf_get_stack, bpf_task_pt_regs},
+    helpers::generated::{bpf_get_stack, bpf_loop, bpf_task_pt_regs},
     macros::map,
     maps::PerCpuArray,
     programs::PerfEventContext,
@@ -49,6 +49,8 @@ pub(crate) struct Scratch {
     pub(crate) walk: Walk,
     /// The user registers as the walk begins, by DWARF number.
     pub(crate) registers: [u64; DWARF_REGISTERS],
+    /// The number of the system call that the thread is in, or -1.
+    call: i64,
     /// Hash of the user frames so far.
     pub(crate) hash: u64,
     pub(crate) user: Frames<MAX_USER_FRAMES>,
@@ -161,6 +163,24 @@ pub(crate) fn capture(ctx: &PerfEventContext, slot: u32, pid: u32) -> Stacks {
     stacks
 }
 
+/// `orig_ax` outside of system calls.
+const NO_CALL: i64 = -1;
+/// `execve`, `exit`, `exit_group`, `execveat` (arch/x86/entry/syscalls/syscall_64.tbl): calls in which a program's
+/// memory goes away.
+const ENDING_CALLS: [i64; 4] = [59, 60, 231, 322];
+
+/// Whether the thread is in a call that takes its program's memory away: then there may be no user stack any more, and
+/// none is missing.
+#[inline(always)]
+pub(crate) fn memory_may_be_gone(slot: u32) -> bool {
+    let Some(scratch) = scratch(slot) else {
+        return false;
+    };
+    // SAFETY: a reference is valid for reads. Volatile: the verifier shall not follow the value.
+    let call = unsafe { core::ptr::read_volatile(&raw const scratch.call) };
+    ENDING_CALLS.contains(&call)
+}
+
 /// DWARF numbers of `rbp` and `rsp`.
 const BP: usize = 6;
 const SP: usize = 7;
@@ -170,7 +190,7 @@ const USER32_CS: u64 = 0x23;
 
 #[inline(always)]
 fn user_stack(regs: *const pt_regs, from_user: bool, slot: u32, pid: u32, stacks: &mut Stacks) {
-    let (ip, code_segment, is_return);
+    let (ip, code_segment, call);
     let Some(place) = scratch(slot) else { return };
     if from_user {
         macro_rules! read {
@@ -180,7 +200,7 @@ fn user_stack(regs: *const pt_regs, from_user: bool, slot: u32, pid: u32, stacks
             }};
         }
         store_registers!(place.registers, read);
-        (ip, code_segment, is_return) = (read!(rip), read!(cs), false);
+        (ip, code_segment, call) = (read!(rip), read!(cs), NO_CALL);
     } else {
         // SAFETY: `current` is a valid task.
         let entry = unsafe { bpf_task_pt_regs(task::current_task()) } as *const pt_regs;
@@ -193,8 +213,10 @@ fn user_stack(regs: *const pt_regs, from_user: bool, slot: u32, pid: u32, stacks
         store_registers!(place.registers, read);
         // After a system call the pc is behind the instruction, like a return address; after an interrupt or a
         // fault it is the instruction itself. `orig_ax` is the call's number, or -1 (arch/x86/entry/entry_64.S).
-        (ip, code_segment, is_return) = (read!(rip), read!(cs), read!(orig_rax) as i64 >= 0);
+        (ip, code_segment, call) = (read!(rip), read!(cs), read!(orig_rax) as i64);
     }
+    // SAFETY: a reference is valid for writes. Volatile: see `memory_may_be_gone`.
+    unsafe { core::ptr::write_volatile(&raw mut place.call, call) };
     let registers = Registers {
         ip,
         sp: place.registers[SP],
@@ -205,9 +227,12 @@ fn user_stack(regs: *const pt_regs, from_user: bool, slot: u32, pid: u32, stacks
         return;
     }
     stacks.registers = registers;
-    unwind::walk(slot, pid, registers, is_return);
+    unwind::walk(slot, pid, registers, call >= 0);
     let Some(scratch) = scratch(slot) else { return };
     stacks.outcome = scratch.walk.outcome;
+    if stacks.outcome == Outcome::UnreadableStack as u32 && memory_may_be_gone(slot) {
+        stacks.outcome = Outcome::NoUserStack as u32;
+    }
     stacks.user_frames = scratch.walk.frames;
     stacks.frames_by_fp = scratch.walk.frames_by_fp;
     emit::count(Counter::FramesByFramePointer, u64::from(stacks.frames_by_fp));
@@ -247,19 +272,45 @@ fn kernel_stack(ctx: &PerfEventContext, slot: u32) -> u64 {
     if got <= 0 {
         return 0;
     }
-    let count = (got as usize / 8).min(MAX_KERNEL_FRAMES);
-    let mut hash = 0;
-    let mut at = 0;
-    while at < MAX_KERNEL_FRAMES {
-        if at >= count {
-            break;
-        }
-        hash = mix(hash, scratch.kernel.frames[at]);
-        at += 1;
-    }
+    let count = (got as u32 / 8).min(MAX_KERNEL_FRAMES as u32);
+    let mut hashing = Hashing { slot, hash: 0 };
+    // SAFETY: `hash_kernel_frame` has the callback's signature, and `hashing` outlives the loop.
+    unsafe {
+        bpf_loop(
+            count,
+            hash_kernel_frame as *mut c_void,
+            (&raw mut hashing).cast(),
+            0,
+        )
+    };
+    let Some(scratch) = self::scratch(slot) else {
+        return 0;
+    };
+    let hash = hashing.hash;
     let hash = hash | 1;
-    send(&mut scratch.kernel, hash, count as u32, 1);
+    send(&mut scratch.kernel, hash, count, 1);
     hash
+}
+
+/// What the loop over kernel frames needs.
+#[repr(C)]
+struct Hashing {
+    slot: u32,
+    hash: u64,
+}
+
+/// Folds kernel frame `at` into the hash. Returns 1 to end the loop.
+unsafe extern "C" fn hash_kernel_frame(at: u64, hashing: *mut c_void) -> i64 {
+    // SAFETY: `kernel_stack` passes the address of its `hashing`.
+    let hashing = unsafe { &mut *hashing.cast::<Hashing>() };
+    let Some(scratch) = scratch(hashing.slot) else {
+        return 1;
+    };
+    hashing.hash = mix(
+        hashing.hash,
+        scratch.kernel.frames[at as usize & MAX_KERNEL_FRAMES],
+    );
+    0
 }
 
 /// Sends a stack, unless this CPU did before. A stack that did not fit is sent again with the next sample.

@@ -113,6 +113,7 @@ pub(crate) fn walk(slot: u32, pid: u32, registers: Registers, is_return: bool) {
         outcome: Outcome::TooDeep as u32,
         reserved: 0,
         bx_at: 0,
+        search: [0; 2],
     };
     scratch.hash = 0;
     let image = IMAGES.get_ptr(pid).map_or(0, |image| {

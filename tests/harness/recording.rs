@@ -262,6 +262,17 @@ impl Recording {
         Truth::parse(&self.stdout)
     }
 
+    /// The CPU time that the recorded command says it got, in seconds.
+    ///
+    /// # Panics
+    /// If it does not say.
+    pub fn cpu_seconds(&self) -> f64 {
+        let line = self.stdout.lines().find_map(|line| line.strip_prefix("cpu "));
+        let line =
+            line.unwrap_or_else(|| panic!("the program did not say what CPU time it got: {}", self.stdout));
+        line.parse().expect("a number of seconds")
+    }
+
     /// The recorder's last line on standard error.
     pub fn closing_line(&self) -> &str {
         self.stderr

@@ -40,7 +40,7 @@ impl Server {
 }
 
 impl Lab {
-    /// redis-server under redis-benchmark: small reads, writes, lists and sorted sets.
+    /// redis-server under redis-benchmark: small reads, writes, lists and sorted sets, in pipelines that keep it busy.
     ///
     /// # Errors
     /// If either is not installed.
@@ -73,11 +73,13 @@ impl Lab {
                     "-l",
                     "-q",
                     "-c",
-                    "20",
+                    "50",
+                    "-P",
+                    "16",
                     "-r",
                     "10000",
                     "-n",
-                    "20000",
+                    "400000",
                 ])
                 .args(["-t", "set,get,lpush,lrange_100,zadd,hset"]),
         );

@@ -1,7 +1,10 @@
 //! A recording as the tests look at it: counted here, sample by sample, so that a mistake in `profiler::query` cannot
 //! hide one in the recording.
 
-use std::{collections::BTreeMap, fmt::Write as _};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt::Write as _,
+};
 
 use profiler::profile::{Id, Location, MappingKind, Outcome, Process, Profile, Sample, Thread};
 
@@ -68,6 +71,16 @@ impl<'a> View<'a> {
     /// Those of threads with this name.
     pub fn thread(&self, name: &str) -> Self {
         self.filter(|profile, sample| thread_of(profile, sample).name == name)
+    }
+
+    /// Those that were taken in user mode, not in a system call or an interrupt.
+    pub fn in_user_mode(&self) -> Self {
+        self.filter(|profile, sample| {
+            let innermost = sample
+                .stack
+                .and_then(|stack| profile.stacks.locations(stack).next());
+            innermost.is_some_and(|location| !profile.mapping_of(location).is_kernel())
+        })
     }
 
     /// Those that have a frame in the function `name`.
@@ -145,6 +158,18 @@ impl<'a> View<'a> {
         stack
     }
 
+    /// The names that were given to code in the module with this file name.
+    pub fn names_in(&self, module: &str) -> BTreeSet<&'a str> {
+        let locations = self
+            .samples
+            .iter()
+            .flat_map(|sample| user_locations(self.profile, sample));
+        locations
+            .filter(|&location| self.profile.mapping_of(location).name() == module)
+            .filter_map(|location| physical_name(self.profile, location))
+            .collect()
+    }
+
     /// How often each user stack occurs; see [`Self::stack`].
     pub fn stacks(&self) -> BTreeMap<Vec<String>, usize> {
         let mut stacks = BTreeMap::new();
@@ -192,31 +217,32 @@ impl<'a> View<'a> {
         (count as f64 / frames.max(1) as f64, words)
     }
 
-    /// Asserts that every function's share of the samples is what the program says: within 2 points, or within what
-    /// chance does to so few samples (4 standard deviations).
+    /// Asserts that every function's share of the samples in user mode, which is what a program can account for, is what
+    /// the program says: within 2 points, or within what chance does to so few samples (4 standard deviations).
     ///
     /// # Panics
     /// If one is not, with all of them; if there is no truth or no sample.
     pub fn assert_truth(&self, truth: &Truth) {
         assert!(!truth.0.is_empty(), "the program gave no account of itself");
-        let sum: f64 = truth.0.keys().map(|name| self.share_of(name)).sum();
+        let view = self.in_user_mode();
+        let sum: f64 = truth.0.keys().map(|name| view.share_of(name)).sum();
         assert!(
             sum > 0.5,
             "only {:.1} % of {} samples are in the functions that the program names: {}",
             100.0 * sum,
-            self.len(),
-            self.describe()
+            view.len(),
+            view.describe()
         );
         for (name, &expected) in &truth.0 {
-            let share = self.share_of(name);
-            let chance = 4.0 * (expected * (1.0 - expected) / self.len() as f64).sqrt();
+            let share = view.share_of(name);
+            let chance = 4.0 * (expected * (1.0 - expected) / view.len() as f64).sqrt();
             assert!(
                 (share - expected).abs() <= chance.max(0.02),
                 "{name} took {:.1} % of the time, and the profile says {:.1} % of {} samples: {}",
                 100.0 * expected,
                 100.0 * share,
-                self.len(),
-                self.describe()
+                view.len(),
+                view.describe()
             );
         }
     }

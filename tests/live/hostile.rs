@@ -1,8 +1,16 @@
 //! What attacks the profiler: names that are terminal commands or markup, broken binaries, broken traces.
 
-use std::{fs, path::Path, process::Command, time::Duration};
+use std::{
+    fs,
+    os::unix::fs::PermissionsExt as _,
+    path::{Path, PathBuf},
+    process::Command,
+    time::Duration,
+};
 
-use tests::{Lab, Recording, Running, find_program, profiler_binary, require};
+use object::{Object as _, ObjectSection as _};
+
+use tests::{Lab, Recording, Running, profiler_binary, require};
 
 fn record_hostile(lab: &Lab) -> Result<Recording, tests::Missing> {
     let program = lab.workload("hostile")?;
@@ -175,30 +183,31 @@ fn flipped_bits_in_a_trace_are_noticed() {
     }
 }
 
-/// A copy of `deep` with a section overwritten by `fill`.
-fn deep_with_broken(lab: &Lab, section: &str, fill: u8) -> Result<std::path::PathBuf, tests::Missing> {
-    let program = lab.workload("deep")?;
-    find_program("objcopy")?;
-    let (copy, content) = (lab.path(format!("deep{section}{fill}")), lab.path("content"));
-    let objcopy = |arguments: Vec<std::ffi::OsString>| {
-        Running::spawn(Command::new("objcopy").args(arguments))
-            .wait(Duration::from_secs(10))
-            .success()
+/// A copy of `deep` with a section overwritten by `fill` (0: by noise).
+fn deep_with_broken(lab: &Lab, section: &str, fill: u8) -> Result<PathBuf, tests::Missing> {
+    let mut bytes = fs::read(lab.workload("deep")?).expect("it was just built");
+    let (offset, size) = {
+        let file = object::File::parse(&*bytes).expect("a linker made it");
+        let section = file
+            .section_by_name(section)
+            .unwrap_or_else(|| panic!("deep has no {section}"));
+        section.file_range().expect("it has contents")
     };
-    let dump = format!("--dump-section={section}={}", content.display());
-    objcopy(vec![dump.into(), program.clone().into(), copy.clone().into()]);
-    let mut bytes = fs::read(&content).expect("objcopy wrote the section");
+    let (offset, size) = (
+        usize::try_from(offset).expect("small"),
+        usize::try_from(size).expect("small"),
+    );
     // The first bytes stay: a section that begins well goes further before it goes wrong.
-    for (index, byte) in bytes.iter_mut().enumerate().skip(16) {
+    for (index, byte) in bytes[offset..offset + size].iter_mut().enumerate().skip(16) {
         *byte = if fill == 0 {
             (index * 151 % 251) as u8
         } else {
             fill
         };
     }
-    fs::write(&content, bytes).expect("the directory is ours");
-    let update = format!("--update-section={section}={}", content.display());
-    objcopy(vec![update.into(), program.into(), copy.clone().into()]);
+    let copy = lab.path(format!("deep{section}{fill}"));
+    fs::write(&copy, bytes).expect("the directory is ours");
+    fs::set_permissions(&copy, fs::Permissions::from_mode(0o755)).expect("the file is ours");
     Ok(copy)
 }
 

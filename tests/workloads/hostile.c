@@ -37,5 +37,6 @@ int main(int argc, char **argv)
         return 1;
     hostile_thread("\033[31m\nred\r\t<b>");
     pthread_join(thread, NULL);
+    cpu_seconds();
     return 0;
 }

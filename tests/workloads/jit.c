@@ -75,5 +75,6 @@ int main(int argc, char **argv)
     unlink(path);
     truth("jit_inner", units[0], units[0] + units[1]);
     truth("jit_callback", units[1], units[0] + units[1]);
+    cpu_seconds();
     return 0;
 }

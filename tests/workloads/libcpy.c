@@ -28,5 +28,6 @@ int main(int argc, char **argv)
             measure_block();
         }
     } while (now_ns() < end);
+    cpu_seconds();
     return 0;
 }

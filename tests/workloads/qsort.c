@@ -26,5 +26,6 @@ int main(int argc, char **argv)
         sort_once();
     while (now_ns() < end);
     truth("compare", 1, 1);
+    cpu_seconds();
     return 0;
 }

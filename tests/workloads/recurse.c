@@ -3,7 +3,8 @@
 
 #define DEPTH 200
 
-FUNCTION void bottom(void) { work(4 * UNIT); }
+/* Long enough that going down and up again, a microsecond or two, does not count. */
+FUNCTION void bottom(void) { work(40 * UNIT); }
 
 FUNCTION void recurse_odd(int depth);
 
@@ -26,9 +27,10 @@ int main(int argc, char **argv)
 {
     uint64_t end = deadline_ns(argc, argv);
     do {
-        for (int i = 0; i < 10; i++)
+        for (int i = 0; i < 2; i++)
             recurse_even(DEPTH - 2);
     } while (now_ns() < end);
     truth("bottom", 1, 1);
+    cpu_seconds();
     return 0;
 }

@@ -6,19 +6,28 @@
 #include <signal.h>
 #include <string.h>
 
-/* A handler works 20 units, about 0.2 ms, every millisecond. */
+/* A handler works 20 units, about 0.2 ms, every millisecond on average. The intervals are random: with a fixed one, a
+ * sampling clock of 999 Hz would drift through it too slowly. */
 #define HANDLER_UNITS 20
 
 static volatile uint64_t units[3];
+static timer_t timer[2];
 static char alternate_stack[256 * 1024];
 
 FUNCTION void in_handler(void) { work(HANDLER_UNITS * UNIT); }
 FUNCTION void in_handler_on_alternate_stack(void) { work(HANDLER_UNITS * UNIT); }
 FUNCTION void interrupted(void) { work(UNIT); }
 
+static void again(int which)
+{
+    struct itimerspec once = {{0, 0}, {0, 500000 + 1000 * (long)random_below(1000)}};
+    timer_settime(timer[which], 0, &once, NULL);
+}
+
 FUNCTION void on_signal(int signal)
 {
     (void)signal;
+    again(0);
     units[0] += HANDLER_UNITS;
     in_handler();
     STAY();
@@ -27,6 +36,7 @@ FUNCTION void on_signal(int signal)
 FUNCTION void on_signal_alternate(int signal)
 {
     (void)signal;
+    again(1);
     units[1] += HANDLER_UNITS;
     in_handler_on_alternate_stack();
     STAY();
@@ -38,7 +48,7 @@ FUNCTION void outer(void)
     STAY();
 }
 
-static void every_millisecond(int signal, void (*handler)(int), int flags)
+static void every_millisecond(int which, int signal, void (*handler)(int), int flags)
 {
     struct sigaction action;
     memset(&action, 0, sizeof action);
@@ -51,10 +61,9 @@ static void every_millisecond(int signal, void (*handler)(int), int flags)
     memset(&event, 0, sizeof event);
     event.sigev_notify = SIGEV_SIGNAL;
     event.sigev_signo = signal;
-    timer_t timer;
-    struct itimerspec interval = {{0, 1000000}, {0, 1000000}};
-    if (timer_create(CLOCK_MONOTONIC, &event, &timer) != 0 || timer_settime(timer, 0, &interval, NULL) != 0)
+    if (timer_create(CLOCK_MONOTONIC, &event, &timer[which]) != 0)
         abort();
+    again(which);
 }
 
 int main(int argc, char **argv)
@@ -65,8 +74,8 @@ int main(int argc, char **argv)
     stack.ss_sp = alternate_stack;
     stack.ss_size = sizeof alternate_stack;
     sigaltstack(&stack, NULL);
-    every_millisecond(SIGPROF, on_signal, 0);
-    every_millisecond(SIGALRM, on_signal_alternate, SA_ONSTACK);
+    every_millisecond(0, SIGPROF, on_signal, 0);
+    every_millisecond(1, SIGALRM, on_signal_alternate, SA_ONSTACK);
     do {
         for (int i = 0; i < 100; i++) {
             units[2]++;
@@ -77,5 +86,6 @@ int main(int argc, char **argv)
     truth("in_handler", units[0], all);
     truth("in_handler_on_alternate_stack", units[1], all);
     truth("interrupted", units[2], all);
+    cpu_seconds();
     return 0;
 }

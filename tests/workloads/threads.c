@@ -45,5 +45,6 @@ int main(int argc, char **argv)
         snprintf(name, sizeof name, "worker-%02d", i);
         truth(name, units[i], all);
     }
+    cpu_seconds();
     return 0;
 }

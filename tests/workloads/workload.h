@@ -5,7 +5,8 @@
  * the machine's speed. Which function works next is random (from a fixed seed), so that no sampling clock can fall into
  * step with the program.
  *
- * At the end a program prints its own account, one line a function: `truth FUNCTION SHARE`, as a part of 1. */
+ * At the end a program prints its own account: a line `truth FUNCTION SHARE` for each function, as a part of 1, and a
+ * line `cpu SECONDS` with the CPU time it got, which on a machine with other work is less than the time it ran. */
 #ifndef WORKLOAD_H
 #define WORKLOAD_H
 
@@ -70,5 +71,7 @@ static inline void truth(const char *function, uint64_t units, uint64_t of)
 {
     printf("truth %s %.4f\n", function, of ? (double)units / (double)of : 0.0);
 }
+
+static inline void cpu_seconds(void) { printf("cpu %.3f\n", (double)clock() / CLOCKS_PER_SEC); }
 
 #endif

@@ -90,6 +90,7 @@ fn walk(ip: u64, sp: u64, bp: u64) -> Walk {
         outcome: Outcome::TooDeep as u32,
         reserved: 0,
         bx_at: 0,
+        search: [0; 2],
     }
 }
 
@@ -164,6 +165,19 @@ fn frame_pointer_saved_where_it_points_as_after_realigning_the_stack() {
     ];
     let walk = step_by(rule, at(STACK, STACK + 64), &stack).unwrap();
     assert_eq!(walk.registers, registers(CODE + 9, STACK + 128, 0x77));
+}
+
+#[test]
+fn a_frame_pointer_that_was_popped_already_is_the_callers() {
+    let rule = Rule {
+        bp: bp::AT_BP,
+        ..rule(cfa::SP, 8)
+    };
+    let stack = [(STACK, CODE + 9), (STACK + 64, 0x77)];
+    for popped in [STACK + 64, STACK - 8, 0, u64::MAX] {
+        let walk = step_by(rule, at(STACK, popped), &stack).unwrap();
+        assert_eq!(walk.registers, registers(CODE + 9, STACK + 8, popped));
+    }
 }
 
 #[test]
@@ -372,11 +386,14 @@ fn every_row_of_a_page_is_found() {
     let table = TableRef { pages: 3, ..ROWS };
     for low in 0..0x1_0000u64 {
         let expected = (low / 3).min(1_589) as u32;
-        assert_eq!(find_rule(&tables, table, 2 << PAGE_BITS | low), expected);
+        assert_eq!(
+            find_rule(&tables, &mut [0; 2], table, 2 << PAGE_BITS | low),
+            expected
+        );
     }
     // A page without rows, a page behind the last one, an address before the first one.
     for address in [5, 3 << PAGE_BITS, u64::MAX, 1 << 40] {
-        assert_eq!(find_rule(&tables, table, address), RULE_NONE);
+        assert_eq!(find_rule(&tables, &mut [0; 2], table, address), RULE_NONE);
     }
 }
 
@@ -391,7 +408,10 @@ fn a_page_may_have_a_row_for_every_byte() {
     }
     (tables.blocks[0][0], tables.blocks[0][1]) = (1, 1 << SEARCH_STEPS);
     for low in 0..0x1_0000 {
-        assert_eq!(find_rule(&tables, ROWS, low), (low / 16) as u32 & 0x7fff);
+        assert_eq!(
+            find_rule(&tables, &mut [0; 2], ROWS, low),
+            (low / 16) as u32 & 0x7fff
+        );
     }
 }
 

@@ -34,9 +34,13 @@ fn sample(ctx: &PerfEventContext, slot: u32, current: task::Current) {
     } else {
         0
     };
-    if stacks.outcome == Outcome::NoMappings as u32 && copy::send(header.time, current.pid, stacks.registers)
-    {
-        flags |= SAMPLE_HAS_COPY;
+    let mut outcome = stacks.outcome;
+    if outcome == Outcome::NoMappings as u32 {
+        if copy::send(header.time, current.pid, stacks.registers) {
+            flags |= SAMPLE_HAS_COPY;
+        } else if stack::memory_may_be_gone(slot) {
+            outcome = Outcome::NoUserStack as u32;
+        }
     }
     let sample = Sample {
         header,
@@ -46,7 +50,7 @@ fn sample(ctx: &PerfEventContext, slot: u32, current: task::Current) {
         kernel_stack: stacks.kernel,
         value: config::period(),
         probe: ProbeId::Cpu as u8,
-        outcome: stacks.outcome as u8,
+        outcome: outcome as u8,
         flags,
         frames_by_fp: if stacks.frames_by_fp > 255 {
             255

@@ -1,3 +1,5 @@
+//! `profiler report`.
+
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum, ValueHint};

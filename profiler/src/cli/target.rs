@@ -3,7 +3,6 @@
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
-use profiler_common::config::MAX_USER_FRAMES;
 
 /// What to record. Without a target it is the whole system. Filters of different kinds must all hold.
 #[derive(Clone, Debug, Default, Args)]
@@ -42,6 +41,9 @@ pub struct TargetOptions {
     pub comm: Option<String>,
 }
 
+/// The most user frames that the kernel side can hold (`profiler_common::config::MAX_USER_FRAMES`).
+pub const MAX_STACK: u32 = 512;
+
 /// How to sample.
 #[derive(Clone, Debug, Args)]
 #[command(next_help_heading = "Sampling")]
@@ -63,8 +65,8 @@ pub struct SamplingOptions {
     pub no_user: bool,
 
     /// The most user frames of a stack
-    #[arg(long, value_name = "FRAMES", default_value_t = MAX_USER_FRAMES as u32,
-          value_parser = clap::value_parser!(u32).range(1..=MAX_USER_FRAMES as i64))]
+    #[arg(long, value_name = "FRAMES", default_value_t = MAX_STACK,
+          value_parser = clap::value_parser!(u32).range(1..=i64::from(MAX_STACK)))]
     pub max_stack: u32,
 }
 

@@ -1,3 +1,5 @@
+//! `profiler top`.
+
 use std::time::Duration;
 
 use clap::{Args, ValueEnum};

@@ -20,21 +20,6 @@ pub struct KernelMaps {
     pub targets: HashMap<MapData, u32, u32>,
 }
 
-impl KernelMaps {
-    /// Makes `pid` a wanted process; those that it forks will be, too.
-    ///
-    /// # Errors
-    /// If the table is full.
-    pub fn want(&mut self, pid: u32) -> anyhow::Result<()> {
-        Ok(self.targets.insert(pid, 1, 0)?)
-    }
-
-    /// Whether `pid` is a wanted process.
-    pub fn wants(&self, pid: u32) -> bool {
-        self.targets.get(&pid, 0).is_ok()
-    }
-}
-
 impl KernelSide for KernelMaps {
     fn mappings(&mut self) -> &mut [Mapping] {
         self.mappings.as_mut_slice()
@@ -55,5 +40,14 @@ impl KernelSide for KernelMaps {
     fn withdraw(&mut self, pid: u32) {
         // Absent is as good as removed.
         let _ = self.spaces.remove(&pid);
+    }
+
+    fn forget(&mut self, pid: u32) {
+        self.withdraw(pid);
+        // Other threads may go on where the first one has ended.
+        if !std::path::Path::new(&format!("/proc/{pid}")).exists() {
+            let _ = self.images.remove(&pid);
+            let _ = self.targets.remove(&pid);
+        }
     }
 }

@@ -34,25 +34,29 @@ pub struct Sizes {
     pub processes: u32,
     /// Bytes of the ring buffer, a power of two.
     pub ring: u32,
+    /// Chunks of unwind rows (1 MiB each) that are made at a time.
+    pub chunks_ahead: u32,
 }
 
 impl Sizes {
     /// What a recording needs: room for a second of samples and stacks, and for the processes of a large host.
     pub fn of(options: &Options, cpus: usize) -> Self {
         let samples = u64::from(options.frequency) * cpus as u64;
-        // A sample is 64 bytes; a new stack some 300, a copied one up to 33 KiB but rare.
-        let ring = (samples * 512).clamp(1 << 20, 1 << 26).next_power_of_two() as u32;
+        // A sample is 64 bytes, a new stack some 300; a copied one has 12 KiB and more, but is rare.
+        let ring = (samples * 2048).clamp(1 << 20, 1 << 26).next_power_of_two() as u32;
         if options.by_pid() {
             Self {
                 mappings: 1 << 15,
                 processes: 1 << 12,
                 ring,
+                chunks_ahead: 2,
             }
         } else {
             Self {
                 mappings: 1 << 17,
                 processes: 1 << 15,
-                ring: ring.max(1 << 22),
+                ring: ring.max(1 << 23),
+                chunks_ahead: 16,
             }
         }
     }
@@ -132,7 +136,7 @@ impl Object {
         };
         object.set_filters(options)?;
         object.attach_process_hooks(&btf)?;
-        Ok((object, maps, BpfChunks::new(blocks)))
+        Ok((object, maps, BpfChunks::new(blocks, sizes.chunks_ahead)))
     }
 
     /// Threads and cgroup. These maps stay with the object: a program cannot be loaded once one of its maps is closed.
@@ -191,6 +195,11 @@ impl Object {
         program
             .load()
             .context("the kernel refuses the sampler (`profiler doctor` says what is missing)")?;
+        let verified = program
+            .info()
+            .ok()
+            .and_then(|info| info.verified_instruction_count());
+        log::info!("sampler loaded: {} instructions verified", verified.unwrap_or(0));
         Ok(program.fd()?.as_fd().try_clone_to_owned()?)
     }
 }
@@ -219,7 +228,7 @@ fn config(options: &Options, sizes: Sizes) -> Result<Config> {
         flags: flags.iter().filter(|(on, _)| *on).map(|(_, flag)| flag).sum(),
         max_user_frames: options.max_stack.clamp(1, MAX_USER_FRAMES as u32),
         period: options.period(),
-        copies_per_second: 200,
+        copies_per_second: options.frequency.clamp(200, 1_000),
         wake_at: sizes.ring / 2,
         own_pid: std::process::id(),
         mapping_pool: sizes.mappings,

@@ -124,11 +124,20 @@ fn parse_mapping(line: &[u8]) -> Option<RawMapping> {
 }
 
 /// Opens the file behind a mapping: through `map_files`, which is the very file (also if it was deleted or replaced),
-/// else by its path in the process's mount namespace. Never blocks on a FIFO; regular files only.
+/// else by its path in the process's mount namespace, as any of its threads sees it (a first thread that has ended sees
+/// nothing any more). Never blocks on a FIFO; regular files only.
 pub fn open_mapping(pid: u32, mapping: &RawMapping) -> Option<File> {
     let RawMapping { start, end, path, .. } = mapping;
-    let exact = PathBuf::from(format!("/proc/{pid}/map_files/{start:x}-{end:x}"));
-    open_regular(&exact).or_else(|| open_regular(&in_root_of(pid, path)?))
+    let process = PathBuf::from(format!("/proc/{pid}"));
+    let exact = process.join(format!("map_files/{start:x}-{end:x}"));
+    open_regular(&exact)
+        .or_else(|| open_regular(&below_root(&process, path)?))
+        .or_else(|| {
+            let threads = fs::read_dir(process.join("task")).ok()?.flatten();
+            threads
+                .take(16)
+                .find_map(|thread| open_regular(&below_root(&thread.path(), path)?))
+        })
 }
 
 /// Opens a path as this program sees it.
@@ -136,9 +145,10 @@ pub fn open_path(path: &[u8]) -> Option<File> {
     open_regular(Path::new(std::ffi::OsStr::from_bytes(path)))
 }
 
-fn in_root_of(pid: u32, path: &[u8]) -> Option<PathBuf> {
+/// `path` below the root directory of a process or thread, given by its directory in `/proc`.
+fn below_root(task: &Path, path: &[u8]) -> Option<PathBuf> {
     let path = Path::new(std::ffi::OsStr::from_bytes(path));
-    Some(PathBuf::from(format!("/proc/{pid}/root")).join(path.strip_prefix("/").ok()?))
+    Some(task.join("root").join(path.strip_prefix("/").ok()?))
 }
 
 fn open_regular(path: &Path) -> Option<File> {

@@ -14,6 +14,7 @@ use std::{
         mpsc::{Receiver, Sender, channel},
     },
     thread::{self, JoinHandle},
+    time::{Duration, Instant},
 };
 
 use anyhow::{Context as _, Result};
@@ -130,7 +131,7 @@ impl Stopper {
 }
 
 /// How often the rings are read.
-const TICK_MS: libc::c_int = 50;
+const TICK: Duration = Duration::from_millis(50);
 /// An event is applied when it is at least this old: by then all rings have shown what came before it.
 const SETTLE_NS: u64 = 5_000_000;
 /// Bytes of unwind rows at most.
@@ -152,6 +153,7 @@ struct Collector {
     last_window: u64,
     expected: u64,
     lost: BTreeMap<&'static str, u64>,
+    drained: Instant,
 }
 
 impl Collector {
@@ -202,6 +204,7 @@ impl Collector {
             last_window: start,
             expected: 0,
             lost: BTreeMap::new(),
+            drained: Instant::now(),
         };
         for cpu in online {
             collector.start_sampler(cpu).with_context(|| {
@@ -237,7 +240,7 @@ impl Collector {
             self.drain();
             self.apply(if stopping { u64::MAX } else { now - SETTLE_NS });
             if !stopping {
-                self.recorder.publish(now, 64);
+                self.publish(now);
             }
             if stopping || now >= self.last_window + self.options.window_ms * 1_000_000 {
                 self.close_window(now, stopping);
@@ -261,10 +264,27 @@ impl Collector {
         let mut fds: Vec<_> = self.side_band.iter().map(|ring| poll(ring.fd())).collect();
         fds.push(poll(self.object.events.as_raw_fd()));
         // SAFETY: the array is valid for the call. An interrupted wait is as good as one that ended.
-        unsafe { libc::poll(fds.as_mut_ptr(), fds.len() as libc::nfds_t, TICK_MS) };
+        unsafe {
+            libc::poll(
+                fds.as_mut_ptr(),
+                fds.len() as libc::nfds_t,
+                TICK.as_millis() as libc::c_int,
+            )
+        };
+    }
+
+    /// Tells the kernel side about processes that were sampled, for at most a few ticks; others wait for the next one.
+    fn publish(&mut self, now: u64) {
+        let began = Instant::now();
+        while self.recorder.publish(now, 1) && began.elapsed() < 4 * TICK {
+            if self.drained.elapsed() > TICK {
+                self.drain();
+            }
+        }
     }
 
     fn drain(&mut self) {
+        self.drained = Instant::now();
         let mut lost = 0;
         for ring in &mut self.side_band {
             lost += ring.drain(&mut self.pending);
@@ -299,6 +319,10 @@ impl Collector {
             .split_off(self.pending.partition_point(|event| event.time < until));
         for event in std::mem::replace(&mut self.pending, later) {
             self.recorder.apply(event);
+            // An event may need the tables of large executables, and meanwhile the rings fill up.
+            if self.drained.elapsed() > TICK {
+                self.drain();
+            }
         }
         if self.recorder.has_too_many_stacks() {
             self.forget_stacks();

@@ -30,6 +30,8 @@ pub trait KernelSide {
     fn publish(&mut self, pid: u32, space: Space) -> bool;
     /// The kernel side shall have no mappings for a process.
     fn withdraw(&mut self, pid: u32);
+    /// A process is gone: the kernel side shall keep nothing of it.
+    fn forget(&mut self, pid: u32);
 }
 
 /// What the kernel side was told about a process.
@@ -197,7 +199,7 @@ impl<C: Chunks, K: KernelSide> UnwindTables<C, K> {
         if let Some(old) = self.published.remove(&pid) {
             self.spaces.release(old.first, now);
         }
-        self.kernel.withdraw(pid);
+        self.kernel.forget(pid);
     }
 
     /// All events before `passed` were applied and all programs that began before it have ended.

@@ -9,6 +9,7 @@ use crate::cli::{Cli, Command};
 mod doctor;
 mod export;
 mod filter;
+mod logging;
 mod output;
 mod record;
 mod report;
@@ -21,6 +22,7 @@ mod top;
 /// # Errors
 /// Whatever went wrong, with the thing, the cause and the next step.
 pub fn run(cli: Cli) -> Result<ExitCode> {
+    logging::start(cli.verbose);
     match cli.command {
         Command::Doctor(options) => doctor::run(&options),
         Command::Export(options) => export::run(&options),

@@ -21,6 +21,8 @@ use crate::{
 const BAD_RECORDING: u8 = 5;
 /// Smaller shares are left out of text, in percent.
 const PERCENT_LIMIT: f64 = 0.5;
+/// Rows of a table that are shown however small they are, unless a limit was asked for.
+const AT_LEAST: usize = 10;
 /// Columns of text that is not written to a terminal.
 const PIPE_WIDTH: usize = 120;
 
@@ -67,6 +69,11 @@ fn write(
         percent_limit: options
             .percent_limit
             .unwrap_or(if options.json { 0.0 } else { PERCENT_LIMIT }),
+        at_least: if options.percent_limit.is_some() {
+            0
+        } else {
+            AT_LEAST
+        },
         limit: options.limit,
     };
     if options.json {

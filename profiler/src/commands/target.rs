@@ -155,6 +155,14 @@ mod tests {
     use super::*;
 
     #[test]
+    fn the_command_line_offers_as_many_frames_as_the_kernel_side_holds() {
+        assert_eq!(
+            crate::cli::target::MAX_STACK as usize,
+            profiler_common::config::MAX_USER_FRAMES
+        );
+    }
+
+    #[test]
     fn we_are_alive_and_nobody_has_number_zero() {
         assert!(is_alive(std::process::id()));
         assert!(!is_alive(0));

@@ -78,11 +78,51 @@ impl Tree {
     }
 }
 
+impl Tree {
+    /// Gives every node its children, and children their order.
+    fn hang(&mut self) {
+        let mut counts = vec![0; self.nodes.len()];
+        for parent in self.nodes.iter().filter_map(|node| node.parent) {
+            counts[parent as usize] += 1;
+        }
+        for (node, count) in self.nodes.iter_mut().zip(counts) {
+            node.children.reserve_exact(count);
+        }
+        for node in 0..self.nodes.len() as u32 {
+            match self.nodes[node as usize].parent {
+                Some(parent) => self.nodes[parent as usize].children.push(node),
+                None => self.roots.push(node),
+            }
+        }
+        let ranks = ranks(&self.names);
+        let key = |nodes: &[Node], node: u32| {
+            let Node {
+                name, total_value, ..
+            } = nodes[node as usize];
+            (Reverse(total_value), ranks[name as usize])
+        };
+        self.roots.sort_unstable_by_key(|&root| key(&self.nodes, root));
+        for index in 0..self.nodes.len() {
+            if self.nodes[index].children.len() > 1 {
+                let mut children = std::mem::take(&mut self.nodes[index].children);
+                children.sort_unstable_by_key(|&child| key(&self.nodes, child));
+                self.nodes[index].children = children;
+            }
+        }
+    }
+}
+
 /// A tree that still grows.
 struct Growing {
     names: Vec<Name>,
     nodes: Vec<(u32, Option<u32>, Weight)>,
-    children: FxHashMap<(Option<u32>, u32), u32>,
+    /// By [`edge`].
+    children: FxHashMap<u64, u32>,
+}
+
+/// A parent and the name of a child as one number, which hashes faster than a pair. No parent is none of the nodes.
+fn edge(parent: Option<u32>, name: u32) -> u64 {
+    u64::from(parent.unwrap_or(u32::MAX)) << 32 | u64::from(name)
 }
 
 impl Growing {
@@ -95,8 +135,9 @@ impl Growing {
     }
 
     fn child(&mut self, parent: Option<u32>, name: u32) -> u32 {
-        *self.children.entry((parent, name)).or_insert_with(|| {
-            let node = u32::try_from(self.nodes.len()).expect("fewer nodes than would fit into memory");
+        *self.children.entry(edge(parent, name)).or_insert_with(|| {
+            let node = self.nodes.len() as u32;
+            assert!(node < u32::MAX, "more nodes than fit into memory");
             self.nodes.push((name, parent, Weight::default()));
             node
         })
@@ -150,21 +191,7 @@ impl Growing {
                 samples: total.samples,
             });
         }
-        // In the order in which all siblings are to stand, hung up one by one.
-        let ranks = ranks(&tree.names);
-        let mut order: Vec<u32> = (0..tree.nodes.len() as u32).collect();
-        order.sort_unstable_by_key(|&node| {
-            let Node {
-                name, total_value, ..
-            } = tree.nodes[node as usize];
-            (Reverse(total_value), ranks[name as usize], node)
-        });
-        for node in order {
-            match tree.nodes[node as usize].parent {
-                Some(parent) => tree.nodes[parent as usize].children.push(node),
-                None => tree.roots.push(node),
-            }
-        }
+        tree.hang();
         tree
     }
 }

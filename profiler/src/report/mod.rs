@@ -8,7 +8,7 @@ pub mod text;
 
 use crate::{
     profile::Profile,
-    query::{Direction, GroupBy, Selection},
+    query::{Direction, FunctionRow, GroupBy, Selection, percent},
 };
 
 /// What to report on.
@@ -26,11 +26,32 @@ pub struct Report<'a> {
     pub view: View,
     /// Leave out what has a smaller share than this, in percent.
     pub percent_limit: f64,
+    /// But show this many rows of a table that is sorted by size, so that a flat profile is not an empty answer.
+    pub at_least: usize,
     /// Show this many rows at most.
     pub limit: Option<usize>,
 }
 
 impl Report<'_> {
+    /// Whether a table that is sorted by size shows its row number `place`, counted from 0.
+    fn shows(&self, place: usize, part: u64, whole: u64) -> bool {
+        !is_below(part, whole, self.percent_limit) || (place < self.at_least && part > 0)
+    }
+
+    /// The rows of a table of functions, in order; `whole` is their total value.
+    fn select<'r>(&self, rows: &'r [FunctionRow], sort: Sort, whole: u64) -> Vec<&'r FunctionRow> {
+        let by_size = matches!(sort, Sort::SelfValue | Sort::Total);
+        rows.iter()
+            .enumerate()
+            .filter(|&(place, row)| {
+                let place = if by_size { place } else { usize::MAX };
+                self.shows(place, sort.weight(row), whole)
+            })
+            .map(|(_, row)| row)
+            .take(self.limit.unwrap_or(usize::MAX))
+            .collect()
+    }
+
     /// What the user would type to see what a view that shows `shown` rows leaves out.
     fn remedy(&self, shown: usize) -> &'static str {
         if self.limit.is_some_and(|limit| limit <= shown) {
@@ -67,7 +88,7 @@ pub enum Sort {
 
 impl Sort {
     /// Puts rows, sorted by self value as they come, into this order.
-    fn apply(self, rows: &mut [crate::query::FunctionRow]) {
+    fn apply(self, rows: &mut [FunctionRow]) {
         match self {
             Self::SelfValue => {}
             Self::Total => rows.sort_by_key(|row| std::cmp::Reverse(row.total_value)),
@@ -77,7 +98,7 @@ impl Sort {
     }
 
     /// The value by which a row is found too small to show.
-    fn weight(self, row: &crate::query::FunctionRow) -> u64 {
+    fn weight(self, row: &FunctionRow) -> u64 {
         match self {
             Self::Total => row.total_value,
             _ => row.self_value,
@@ -87,7 +108,7 @@ impl Sort {
 
 /// Whether a part is too small to show.
 fn is_below(part: u64, whole: u64, percent_limit: f64) -> bool {
-    crate::query::percent(part, whole) < percent_limit
+    percent(part, whole) < percent_limit
 }
 
 #[cfg(test)]

@@ -46,21 +46,36 @@ impl Bytes {
         Some(buffer)
     }
 
-    /// The bytes from `offset` up to the next zero byte, but no more than `max`, and whether they were cut there.
+    /// The bytes from `offset` up to the next zero byte, but no more than `max`, and whether that was found.
     pub(super) fn read_c_string(&self, offset: u64, max: usize) -> Option<(Vec<u8>, bool)> {
-        let available = self.len().checked_sub(offset)?.min(max as u64);
         let mut text = Vec::new();
-        while (text.len() as u64) < available {
+        while text.len() < max {
             // Nearly every name fits into the first read.
-            let step = (available - text.len() as u64).min(if text.is_empty() { 128 } else { 4096 });
-            let piece = self.read(offset + text.len() as u64, step)?;
-            if let Some(end) = piece.iter().position(|&byte| byte == 0) {
-                text.extend_from_slice(&piece[..end]);
-                return Some((text, false));
+            let mut buffer = [0; 4096];
+            let step = (max - text.len()).min(if text.is_empty() { 128 } else { buffer.len() });
+            let got = self.read_some(offset.checked_add(text.len() as u64)?, &mut buffer[..step])?;
+            if let Some(end) = buffer[..got].iter().position(|&byte| byte == 0) {
+                text.extend_from_slice(&buffer[..end]);
+                return Some((text, true));
             }
-            text.extend_from_slice(&piece);
+            text.extend_from_slice(&buffer[..got]);
+            if got == 0 {
+                break;
+            }
         }
-        Some((text, true))
+        Some((text, false))
+    }
+
+    fn read_some(&self, offset: u64, buffer: &mut [u8]) -> Option<usize> {
+        match self {
+            Self::File(file) => file.read_at(buffer, offset).ok(),
+            Self::Memory(bytes) => {
+                let rest = bytes.get(usize::try_from(offset).ok()?..)?;
+                let len = rest.len().min(buffer.len());
+                buffer[..len].copy_from_slice(&rest[..len]);
+                Some(len)
+            }
+        }
     }
 }
 
@@ -93,10 +108,11 @@ mod tests {
     #[test]
     fn strings_end_at_zero_at_the_limit_or_at_the_end() {
         let bytes = Bytes::Memory(Arc::from(&b"abc\0def"[..]));
-        assert_eq!(bytes.read_c_string(0, 99), Some((b"abc".to_vec(), false)));
-        assert_eq!(bytes.read_c_string(0, 2), Some((b"ab".to_vec(), true)));
-        assert_eq!(bytes.read_c_string(4, 99), Some((b"def".to_vec(), true)));
+        assert_eq!(bytes.read_c_string(0, 99), Some((b"abc".to_vec(), true)));
+        assert_eq!(bytes.read_c_string(0, 2), Some((b"ab".to_vec(), false)));
+        assert_eq!(bytes.read_c_string(4, 99), Some((b"def".to_vec(), false)));
         assert_eq!(bytes.read_c_string(8, 99), None);
+        assert_eq!(bytes.read_c_string(u64::MAX, 99), None);
         assert_eq!(bytes.read(u64::MAX, 2), None);
         assert_eq!(bytes.read(5, 9), None);
     }

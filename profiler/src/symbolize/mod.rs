@@ -2,7 +2,7 @@
 //!
 //! Two passes. While a recording runs, [`Symbolizer::follow`] names what is new by symbol tables alone: cheap, and in
 //! time for processes that are about to end. When it has ended, [`Symbolizer::finish`] adds inlined calls and source
-//! lines from DWARF where samples hit. [`resymbolize`] does the same for a trace that was recorded earlier.
+//! lines from DWARF where samples hit. [`resymbolize()`] does the same for a trace that was recorded earlier.
 //!
 //! | where code lies | where its names are |
 //! |---|---|

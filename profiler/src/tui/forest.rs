@@ -104,6 +104,33 @@ impl Growing {
         node.self_samples += samples;
     }
 
+    /// Numbers the names anew, without those that no node has: there are many more than a function has to do with.
+    fn own_names(&mut self, names: &[Name]) -> Vec<Name> {
+        let mut own = Vec::new();
+        let mut numbers: FxHashMap<u32, u32> = FxHashMap::default();
+        for node in &mut self.nodes {
+            node.name = *numbers.entry(node.name).or_insert_with(|| {
+                own.push(names[node.name as usize].clone());
+                u32::try_from(own.len() - 1).expect("fewer names than before")
+            });
+        }
+        own
+    }
+
+    /// By total value, largest first, then by name.
+    fn sort(&self, siblings: &mut [u32], names: &[Name]) {
+        siblings.sort_by(|&a, &b| {
+            let (a, b) = (&self.nodes[a as usize], &self.nodes[b as usize]);
+            let name = |node: &Node| {
+                let name = &names[node.name as usize];
+                (&name.label, &name.module)
+            };
+            b.total_value
+                .cmp(&a.total_value)
+                .then_with(|| name(a).cmp(&name(b)))
+        });
+    }
+
     fn finish(mut self, names: &[Name]) -> Tree {
         for index in (0..self.nodes.len()).rev() {
             let node = &mut self.nodes[index];
@@ -116,26 +143,25 @@ impl Growing {
                 parent.samples += samples;
             }
         }
-        let mut order: Vec<u32> = (0..self.nodes.len() as u32).collect();
-        order.sort_by(|&a, &b| {
-            let (a, b) = (&self.nodes[a as usize], &self.nodes[b as usize]);
-            let label = |node: &Node| &names[node.name as usize].label;
-            b.total_value
-                .cmp(&a.total_value)
-                .then_with(|| label(a).cmp(label(b)))
-        });
+        let names = self.own_names(names);
         let mut roots = Vec::new();
-        for node in order {
-            match self.nodes[node as usize].parent {
-                Some(parent) => self.nodes[parent as usize].children.push(node),
-                None => roots.push(node),
+        for node in 0..self.nodes.len() {
+            match self.nodes[node].parent {
+                Some(parent) => self.nodes[parent as usize].children.push(node as u32),
+                None => roots.push(node as u32),
             }
         }
+        for node in 0..self.nodes.len() {
+            let mut children = std::mem::take(&mut self.nodes[node].children);
+            self.sort(&mut children, &names);
+            self.nodes[node].children = children;
+        }
+        self.sort(&mut roots, &names);
         let sum = |of: fn(&Node) -> u64| roots.iter().map(|&root| of(&self.nodes[root as usize])).sum();
         Tree {
             total_value: sum(|node| node.total_value),
             total_samples: sum(|node| node.samples),
-            names: names.to_vec(),
+            names,
             roots,
             nodes: self.nodes,
         }

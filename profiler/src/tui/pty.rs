@@ -18,7 +18,7 @@ const SHOW_CURSOR: &str = "\x1b[?25h";
 
 /// The dashboard of one scenario, in a process of its own.
 #[test]
-#[ignore = "started by the tests beside it, on a terminal"]
+#[ignore = "started by the tests beside it, on a terminal (#2)"]
 fn child() {
     let Ok(scenario) = std::env::var(SCENARIO) else {
         return;

@@ -168,24 +168,30 @@ pub(super) fn bpf_run_time(bench: &Bench) -> Result<Table> {
     }
     for _ in 0..bench.effort.rounds {
         for peer in bench.peers.of(&kinds) {
-            let (file, log) = (bench.directory.join("bpf"), bench.directory.join("log"));
-            let Some(command) = peer.command(Target::System, 999, &file) else {
-                continue;
-            };
-            let mut running = Running::start(&command, "", &log)?;
-            std::thread::sleep(Duration::from_secs(5));
-            running.check(&log)?;
-            let (times, runs) = (
-                fdinfo(running.pid(), "prog_id", "run_time_ns"),
-                fdinfo(running.pid(), "prog_id", "run_cnt"),
-            );
-            running.stop()?;
-            // The sampler is the program that ran most.
-            let sampler = times.iter().zip(&runs).max_by_key(|(_, (_, runs))| *runs);
-            if let Some(((_, time), (_, runs))) = sampler.filter(|(_, (_, runs))| *runs > 0) {
-                table.add(measure, peer.name, "ns", *time as f64 / *runs as f64);
+            match run_time(bench, peer) {
+                Ok(Some(ns)) => table.add(measure, peer.name, "ns", ns),
+                Ok(None) => table.note(measure, peer.name, "unavailable: it holds no program that ran"),
+                Err(error) => table.note(measure, peer.name, &format!("failed: {error:#}")),
             }
         }
     }
     Ok(table)
+}
+
+/// Nanoseconds per run of the program that ran most: the sampler.
+fn run_time(bench: &Bench, peer: &Peer) -> Result<Option<f64>> {
+    let (file, log) = (bench.directory.join("bpf"), bench.directory.join("log"));
+    let command = peer
+        .command(Target::System, 999, &file)
+        .context("it cannot record the whole system")?;
+    let mut running = Running::start(&command, "", &log)?;
+    std::thread::sleep(Duration::from_secs(5));
+    running.check(&log)?;
+    let times = fdinfo(running.pid(), "prog_id", "run_time_ns");
+    let runs = fdinfo(running.pid(), "prog_id", "run_cnt");
+    running.stop()?;
+    let sampler = times.iter().zip(&runs).max_by_key(|(_, (_, runs))| *runs);
+    Ok(sampler
+        .filter(|(_, (_, runs))| *runs > 0)
+        .map(|((_, time), (_, runs))| *time as f64 / *runs as f64))
 }

@@ -119,28 +119,32 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode> {
         effort: Effort::new(options.quick),
         directory: directory.clone(),
     };
-    let measured = measure(&bench, chapters);
-    let removed = std::fs::remove_dir_all(&directory);
-    let tables = measured?;
-    removed.with_context(|| format!("cannot remove {}", directory.display()))?;
+    let tables = measure(&bench, chapters);
+    std::fs::remove_dir_all(&directory).with_context(|| format!("cannot remove {}", directory.display()))?;
     print(&tables, options.json);
     Ok(ExitCode::SUCCESS)
 }
 
-fn measure(bench: &Bench, chapters: &[Chapter]) -> Result<Vec<Table>> {
+fn measure(bench: &Bench, chapters: &[Chapter]) -> Vec<Table> {
     let mut tables = vec![bench.peers.table()];
     for chapter in chapters {
         say(&format!("measuring: {chapter:?}"));
-        tables.push(match chapter {
-            Chapter::Sample => cost::per_sample(bench)?,
-            Chapter::Slowdown => cost::slowdown(bench)?,
-            Chapter::Own => own::measure(bench)?,
-            Chapter::Bpf => memory::bpf_run_time(bench)?,
-            Chapter::Memory => memory::measure(bench)?,
-            Chapter::Report => report::measure(bench)?,
-        });
+        let measured = match chapter {
+            Chapter::Sample => cost::per_sample(bench),
+            Chapter::Slowdown => cost::slowdown(bench),
+            Chapter::Own => own::measure(bench),
+            Chapter::Bpf => memory::bpf_run_time(bench),
+            Chapter::Memory => memory::measure(bench),
+            Chapter::Report => report::measure(bench),
+        };
+        // What was measured before is not thrown away.
+        tables.push(measured.unwrap_or_else(|error| {
+            let mut table = Table::new("Not measured");
+            table.note(&format!("{chapter:?}"), "–", &format!("failed: {error:#}"));
+            table
+        }));
     }
-    Ok(tables)
+    tables
 }
 
 #[expect(clippy::print_stdout, reason = "the tables are the result")]

@@ -244,8 +244,8 @@ impl<H: Host, C: Chunks, K: KernelSide> Recorder<H, C, K> {
         let mut user = self.user_frames(raw.user_stack);
         let mut user_hash = raw.user_stack;
         if in_exec && raw.user_stack != 0 {
-            // The registers are those of the program before.
-            (user, user_hash, outcome) = (Rc::default(), 0, Outcome::NoMappings);
+            // The registers are those of the program before, whose stack is gone.
+            (user, user_hash, outcome) = (Rc::default(), 0, Outcome::NoUserStack);
         }
         let space = if user.is_empty() {
             None

@@ -44,6 +44,7 @@ struct Maps {
     mappings: Vec<Entry>,
     rules: Vec<Rule>,
     spaces: HashMap<u32, Space>,
+    forgotten: Vec<u32>,
 }
 
 impl KernelSide for Maps {
@@ -63,6 +64,10 @@ impl KernelSide for Maps {
     fn withdraw(&mut self, pid: u32) {
         self.spaces.remove(&pid);
     }
+    fn forget(&mut self, pid: u32) {
+        self.spaces.remove(&pid);
+        self.forgotten.push(pid);
+    }
 }
 
 type TestRecorder = Recorder<Fake, Vec<Box<[Block]>>, Maps>;
@@ -72,6 +77,7 @@ fn recorder(host: Fake) -> TestRecorder {
         mappings: vec![Entry::default(); 64],
         rules: vec![Rule::NONE; 1024],
         spaces: HashMap::default(),
+        forgotten: Vec::new(),
     };
     let bytes = u64::from(BLOCKS_PER_CHUNK) * 64;
     let mut profile = Profile::default();
@@ -262,7 +268,7 @@ fn registers_of_the_old_program_are_not_taken_for_the_new_one() {
     recorder.apply(at(7, sample(7, 5)));
     let stacks: Vec<usize> = told(&recorder).iter().map(|(_, stack)| stack.len()).collect();
     assert_eq!(stacks, [0, 1]);
-    assert_eq!(recorder.profile.samples[0].outcome, Outcome::NoMappings);
+    assert_eq!(recorder.profile.samples[0].outcome, Outcome::NoUserStack);
 }
 
 #[test]
@@ -304,6 +310,7 @@ fn a_fork_shares_what_the_kernel_side_copied_and_an_exec_ends_that() {
     recorder.apply(at(3, What::Exit { pid: 7, tid: 7 }));
     recorder.reap(10_000_000_000);
     assert!(!recorder.tables.kernel().spaces.contains_key(&7));
+    assert_eq!(recorder.tables.kernel().forgotten, [7]);
     assert_eq!(
         recorder.tables.kernel().mappings[parent.first as usize].begin,
         0x1000

@@ -78,6 +78,7 @@ pub(super) fn walk_tables<T: Tables>(
         outcome: Outcome::TooDeep as u32,
         reserved: 0,
         bx_at: 0,
+        search: [0; 2],
     };
     let mut frames = Vec::new();
     while frames.len() < max_frames {

@@ -67,6 +67,8 @@ pub struct Writer<W: Write = File> {
     encoder: Encoder,
     path: PathBuf,
     written: u64,
+    /// How far the recording goes that is in the file, in nanoseconds.
+    kept_ns: u64,
     failed: bool,
     disk: Option<Disk>,
 }
@@ -127,6 +129,7 @@ impl<W: Write> Writer<W> {
             encoder: Encoder::new().map_err(fail)?,
             path: path.to_owned(),
             written: 0,
+            kept_ns: 0,
             failed: false,
             disk: None,
         };
@@ -150,6 +153,7 @@ impl<W: Write> Writer<W> {
         self.check_usable()?;
         let chunks = self.encoder.delta(delta).map_err(|cause| self.fail(cause))?;
         self.write(&chunks)?;
+        self.kept_ns = self.encoder.last_ns();
         let synced = self.disk.as_mut().map_or(Ok(()), Disk::sync_now_and_then);
         synced.map_err(|cause| self.fail(cause))
     }
@@ -214,7 +218,7 @@ impl<W: Write> Writer<W> {
 
     fn fail(&mut self, cause: io::Error) -> WriteError {
         self.failed = true;
-        let seconds = self.encoder.last_ns() as f64 / 1e9;
+        let seconds = self.kept_ns as f64 / 1e9;
         let advice = match cause.kind() {
             ErrorKind::StorageFull | ErrorKind::QuotaExceeded => {
                 "free space, or record to another disk with -o"
@@ -222,7 +226,7 @@ impl<W: Write> Writer<W> {
             ErrorKind::BrokenPipe => "whoever read it has gone",
             _ => "record to another disk with -o",
         };
-        let next = format!("what was recorded before (about {seconds:.0} s) is readable; {advice}");
+        let next = format!("what was recorded before ({seconds:.0} s) is readable; {advice}");
         WriteError::new(&self.path, "cannot write", Some(cause), &next)
     }
 }

@@ -285,13 +285,12 @@ fn functions(report: &Report<'_>, sort: Sort) -> Vec<Function> {
     let mut all = query::functions(report.profile, report.selection);
     sort.apply(&mut all.rows);
     let (whole, samples) = (all.total_value, all.total_samples);
-    all.rows
+    report
+        .select(&all.rows, sort, whole)
         .into_iter()
-        .filter(|row| !is_below(sort.weight(row), whole, report.percent_limit))
-        .take(report.limit.unwrap_or(usize::MAX))
         .map(|row| Function {
-            function: row.label,
-            module: row.module,
+            function: row.label.clone(),
+            module: row.module.clone(),
             kernel: row.kernel,
             own: Part::of(row.self_value, row.self_samples, whole, samples),
             total: Part::of(row.total_value, row.total_samples, whole, samples),
@@ -350,7 +349,9 @@ fn tree(report: &Report<'_>, direction: Direction) -> Paths {
 fn groups(report: &Report<'_>, by: GroupBy, summary: &Summary) -> Groups {
     let rows = query::groups(report.profile, report.selection, by)
         .into_iter()
-        .filter(|row| !is_below(row.value, summary.value, report.percent_limit))
+        .enumerate()
+        .filter(|(place, row)| report.shows(*place, row.value, summary.value))
+        .map(|(_, row)| row)
         .take(report.limit.unwrap_or(usize::MAX))
         .map(|row| Group {
             name: row.label,

@@ -1,3 +1,5 @@
+//! Reports of small profiles, as text and as JSON.
+
 use super::{Report, Sort, View, json, text};
 use crate::{
     profile::{Outcome, Profile, QualityWindow, folded::from_folded},
@@ -22,6 +24,7 @@ fn report<'a>(profile: &'a Profile, selection: &'a Selection, view: View) -> Rep
         selection,
         view,
         percent_limit: 0.0,
+        at_least: 0,
         limit: None,
     }
 }

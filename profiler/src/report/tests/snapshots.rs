@@ -1,3 +1,5 @@
+//! Whole reports, letter by letter.
+
 use super::*;
 use crate::profile::{Function, Id, Line, Location, Mapping, MappingKind};
 
@@ -65,6 +67,25 @@ fn a_limit_says_what_it_left_out() {
         "   self          total    samples  module  function
   0.0 % ±0.4    90.0 %          0  app     _start
 … 8 more, 100 % of the samples; a larger --limit shows them
+"
+    );
+}
+
+#[test]
+fn a_flat_profile_is_not_an_empty_table() {
+    let text: String = (0..40).map(|i| format!("app/7;main;f{i} 1\n")).collect();
+    let (profile, selection) = (from_folded(&text), Selection::default());
+    let report = Report {
+        percent_limit: 5.0,
+        at_least: 2,
+        ..report(&profile, &selection, FUNCTIONS)
+    };
+    assert_eq!(
+        table(&as_text(&report, PLAIN)),
+        "   self          total    samples  module  function
+  2.5 % ±10.4    2.5 %          1  app     f0
+  2.5 % ±10.4    2.5 %          1  app     f1
+… 39 more, 95.0 % of the samples; --percent-limit 0 shows them
 "
     );
 }

@@ -3,11 +3,11 @@
 use std::io::{self, Write};
 
 use super::{
-    super::{Report, Sort, is_below},
+    super::{Report, Sort},
     layout::{Ink, Layout, cut, module},
     number,
 };
-use crate::query::{FunctionRow, Share, functions, percent};
+use crate::query::{Share, functions, percent};
 
 /// The widest a column of modules gets.
 const MODULE_WIDTH: usize = 24;
@@ -15,12 +15,7 @@ const MODULE_WIDTH: usize = 24;
 pub(super) fn write(report: &Report<'_>, sort: Sort, layout: &Layout, out: &mut dyn Write) -> io::Result<()> {
     let mut all = functions(report.profile, report.selection);
     sort.apply(&mut all.rows);
-    let shown: Vec<&FunctionRow> = all
-        .rows
-        .iter()
-        .filter(|row| !is_below(sort.weight(row), all.total_value, report.percent_limit))
-        .take(report.limit.unwrap_or(usize::MAX))
-        .collect();
+    let shown = report.select(&all.rows, sort, all.total_value);
     let modules = shown.iter().map(|row| module(&row.module).chars().count());
     let module_width = modules.max().unwrap_or(0).clamp(6, MODULE_WIDTH);
     let by_total = sort == Sort::Total;
@@ -55,34 +50,19 @@ pub(super) fn write(report: &Report<'_>, sort: Sort, layout: &Layout, out: &mut 
         };
         writeln!(out, "{figures}  {module:<module_width$}  {label}")?;
     }
-    write_rest(report, sort, &all.rows, all.total_value, shown.len(), layout, out)
-}
-
-/// What is not in the table, so that nobody takes the table for everything.
-fn write_rest(
-    report: &Report<'_>,
-    sort: Sort,
-    rows: &[FunctionRow],
-    whole: u64,
-    shown: usize,
-    layout: &Layout,
-    out: &mut dyn Write,
-) -> io::Result<()> {
-    let hidden = rows.len() - shown;
-    if hidden == 0 {
-        return Ok(());
+    let hidden = all.rows.len() - shown.len();
+    if hidden > 0 {
+        // What is not in the table, so that nobody takes the table for everything.
+        let value = shown
+            .iter()
+            .fold(all.total_value, |rest, row| rest.saturating_sub(row.self_value));
+        let rest = format!(
+            "… {} more, {} of the samples; {} shows them",
+            number::count(hidden as u64),
+            number::percent(percent(value, all.total_value)),
+            report.remedy(shown.len())
+        );
+        writeln!(out, "{}", layout.paint(Ink::Faint, &rest))?;
     }
-    let large = rows
-        .iter()
-        .filter(|row| !is_below(sort.weight(row), whole, report.percent_limit));
-    let shown_self: u64 = large
-        .take(shown)
-        .fold(0, |sum, row| sum.saturating_add(row.self_value));
-    let rest = format!(
-        "… {} more, {} of the samples; {} shows them",
-        number::count(hidden as u64),
-        number::percent(percent(whole.saturating_sub(shown_self), whole)),
-        report.remedy(shown)
-    );
-    writeln!(out, "{}", layout.paint(Ink::Faint, &rest))
+    Ok(())
 }

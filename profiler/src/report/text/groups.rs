@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 
 use super::{
-    super::{Report, is_below},
+    super::Report,
     layout::{Ink, Layout, module},
     number,
 };
@@ -20,7 +20,9 @@ pub(super) fn write(
     let samples: u64 = rows.iter().map(|row| row.samples).sum();
     let shown: Vec<&GroupRow> = rows
         .iter()
-        .filter(|row| !is_below(row.value, whole, report.percent_limit))
+        .enumerate()
+        .filter(|&(place, row)| report.shows(place, row.value, whole))
+        .map(|(_, row)| row)
         .take(report.limit.unwrap_or(usize::MAX))
         .collect();
     let ids = match by {

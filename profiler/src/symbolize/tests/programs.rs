@@ -7,7 +7,7 @@ fn line_of(source: &str, mark: &str) -> usize {
     source.lines().position(|line| line.contains(mark)).unwrap() + 1
 }
 
-/// The first address in a function where an inlined call shows.
+/// Samples at every address of a function.
 fn hit_all(recording: &mut Recording, (start, size): (u64, u64)) -> Vec<u64> {
     let addresses: Vec<u64> = (start..start + size).collect();
     recording.hit(0, &addresses);
@@ -109,9 +109,8 @@ fn rust_names_are_demangled_in_both_manglings() {
     ";
     for (name, mangling) in [("legacy", "legacy"), ("v0", "v0")] {
         let mangling = format!("-Csymbol-mangling-version={mangling}");
-        // Only nightly takes the legacy mangling when v0 is the default, and the other way round.
+        // The mangling that is not the default is an unstable option in some releases.
         let flags = ["-O", "-g", "--edition=2021", "-Zunstable-options", &mangling];
-        // SAFETY of the test itself: the variable is the compiler's, in a child.
         let input = dir.path().join(format!("{name}.rs"));
         fs::write(&input, source).unwrap();
         let path = dir.path().join(name);

@@ -54,7 +54,7 @@ fn digest(bytes: &[u8], place: &mut Placement) -> Result<(), Refused> {
     // A table without end would be a page index without end.
     if let Ok(placed) = place.pool.place(&table, &mut place.rules, 0) {
         for row in table.rows().take(1000) {
-            let found = find_rule(place, placed.table, row.pc.into());
+            let found = find_rule(place, &mut [0; 2], placed.table, row.pc.into());
             assert!(
                 row.pc >> PAGE_BITS == table.pages()
                     || place.rules.get(found) == table.rules().get(row.rule.into())

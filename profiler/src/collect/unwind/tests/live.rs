@@ -277,11 +277,8 @@ fn compare_with_calls(program: &Path, shape: &str, steps: u32) {
                 .map(|frame| frame & !FRAME_IS_INSTRUCTION)
                 .collect();
             let truth = calls.addresses(registers.ip);
-            // Two gaps are known. The start files of the C library do not describe `_init`. And where gcc returns from a
-            // realigned stack, it says for two instructions that the caller's rbp is where it no longer is.
-            let gap = is_inside
-                && truth.starts_with(&found)
-                && matches!(walked.outcome, Outcome::NoUnwindInfo | Outcome::UnreadableStack);
+            // The start files of the C library and of gcc do not describe `_init` and `register_tm_clones`.
+            let gap = is_inside && truth.starts_with(&found) && walked.outcome == Outcome::NoUnwindInfo;
             gaps += u32::from(gap);
             assert!(
                 gap || found == truth && walked.outcome == Outcome::Complete,
@@ -293,7 +290,7 @@ fn compare_with_calls(program: &Path, shape: &str, steps: u32) {
         }
         calls.step(&mut traced);
     }
-    assert!(gaps <= steps / 50, "{gaps} gaps in {steps} instructions");
+    assert!(gaps < 25, "{gaps} instructions without rows");
 }
 
 #[test]

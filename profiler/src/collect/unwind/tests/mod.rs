@@ -51,7 +51,7 @@ impl Tables for Placement {
 impl Placement {
     /// The rule that the kernel would find for an address counted from the table's base.
     fn look_up(&self, table: TableRef, address: u64) -> Rule {
-        *self.rule(find_rule(self, table, address)).unwrap()
+        *self.rule(find_rule(self, &mut [0; 2], table, address)).unwrap()
     }
 }
 
