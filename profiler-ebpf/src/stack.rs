@@ -331,7 +331,9 @@ fn send<const N: usize>(stack: &mut Frames<N>, hash: u64, frames: u32, kernel: u
         frames,
         kernel,
     };
-    let frames = if frames as usize > N { N } else { frames as usize };
+    // At least one frame, at most `N`, a power of two. A mask, and not a comparison: Linux 6.1 does not carry the outcome
+    // of a comparison over to a copy of the register.
+    let frames = ((frames.wrapping_sub(1)) as usize & (N - 1)) + 1;
     let bytes = size_of::<StackHeader>() + frames * 8;
     // SAFETY: the record lies in scratch space of at least that size.
     if unsafe { emit::output(stack, bytes as u64, Counter::StackRingFull) } {

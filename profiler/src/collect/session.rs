@@ -168,10 +168,16 @@ impl Collector {
             ),
             false => None,
         };
-        let side_band = online
-            .iter()
-            .map(|&cpu| Ring::open(cpu).with_context(|| format!("cannot open perf's side band on CPU {cpu}")))
-            .collect::<Result<Vec<_>>>()?;
+        let mut side_band = Vec::new();
+        for &cpu in &online {
+            match Ring::open(cpu) {
+                Ok(ring) => side_band.push(ring),
+                Err(error) if went_offline(&error) => {}
+                Err(error) => {
+                    return Err(error).with_context(|| format!("cannot open perf's side band on CPU {cpu}"));
+                }
+            }
+        }
         let profile = Profile {
             metadata: metadata::gather(options, online.len() as u32),
             sample_types: PROBES.iter().map(|probe| probe.sample_type()).collect(),
@@ -207,10 +213,15 @@ impl Collector {
             drained: Instant::now(),
         };
         for cpu in online {
-            collector.start_sampler(cpu).with_context(|| {
-                let clock = options.clock.name();
-                format!("cannot start {clock} on CPU {cpu} (`profiler doctor` says which clocks deliver)")
-            })?;
+            match collector.start_sampler(cpu) {
+                Err(error) if !went_offline(&error) => {
+                    let clock = options.clock.name();
+                    let advice = "`profiler doctor` says which clocks deliver";
+                    return Err(error)
+                        .with_context(|| format!("cannot start {clock} on CPU {cpu} ({advice})"));
+                }
+                _ => {}
+            }
         }
         Ok(collector)
     }
@@ -391,6 +402,11 @@ impl Collector {
             }
         }
     }
+}
+
+/// A CPU may go between our look at the list and our use of it.
+fn went_offline(error: &io::Error) -> bool {
+    error.raw_os_error() == Some(libc::ENODEV)
 }
 
 /// A collector that waits for a CPU on a crowded host loses records; it needs little, but in time. Applies to this
