@@ -1,5 +1,7 @@
 //! What user space fixes before the programs are loaded, and the sizes both sides know.
 
+use crate::glob::Glob;
+
 /// The most user frames a stack may have. A power of two, so that the verifier sees the bound in a mask.
 pub const MAX_USER_FRAMES: usize = 512;
 
@@ -36,14 +38,11 @@ pub struct Config {
     pub own_pid: u32,
     /// How many entries of the mapping pool there are.
     pub mapping_pool: u32,
-    /// `--comm`: the pattern, zero-padded. `*` any text, `?` any character.
-    pub comm: [u8; COMM_PATTERN],
+    /// `--comm`.
+    pub comm: Glob,
     /// Byte offsets in kernel structures, from BTF.
     pub offsets: Offsets,
 }
-
-/// The longest `--comm` pattern.
-pub const COMM_PATTERN: usize = 32;
 
 /// Byte offsets in `struct task_struct`, from the running kernel's BTF: Rust has no CO-RE relocations.
 #[repr(C)]
@@ -69,60 +68,11 @@ pub const FLAG_BY_PID: u32 = 4;
 pub const FLAG_BY_TID: u32 = 8;
 /// Only tasks under the cgroup in the cgroup array (`-G`).
 pub const FLAG_BY_CGROUP: u32 = 16;
-/// Only threads whose name matches `Config::comm`.
+/// Only threads whose name matches [`Config::comm`].
 pub const FLAG_BY_COMM: u32 = 32;
 
 /// Log what the process hooks see (`-vv`).
 pub const FLAG_LOG: u32 = 64;
-
-/// Whether `name` (zero-padded) matches `pattern` (zero-padded): `*` is any text, `?` any character.
-///
-/// Runs the pattern as a set of positions, one bit each, so that the time is bounded however many `*` there are.
-#[inline(always)]
-pub fn comm_matches(pattern: &[u8; COMM_PATTERN], name: &[u8; 16]) -> bool {
-    // Bit p: the text read so far matches the first p characters of the pattern.
-    let mut reached = skip_stars(pattern, 1);
-    let mut at = 0;
-    while at < 16 {
-        let character = name[at];
-        if character == 0 {
-            break;
-        }
-        let mut next = 0u64;
-        let mut p = 0;
-        while p < COMM_PATTERN {
-            if reached & (1 << p) != 0 {
-                let expected = pattern[p];
-                if expected == b'*' {
-                    next |= 1 << p;
-                } else if expected == character || expected == b'?' {
-                    next |= 1 << (p + 1);
-                }
-            }
-            p += 1;
-        }
-        reached = skip_stars(pattern, next);
-        at += 1;
-    }
-    let mut length = 0;
-    while length < COMM_PATTERN && pattern[length] != 0 {
-        length += 1;
-    }
-    reached & (1 << length) != 0
-}
-
-/// A `*` may stand for no text at all: whoever stands before it also stands behind it.
-#[inline(always)]
-fn skip_stars(pattern: &[u8; COMM_PATTERN], mut reached: u64) -> u64 {
-    let mut p = 0;
-    while p < COMM_PATTERN {
-        if reached & (1 << p) != 0 && pattern[p] == b'*' {
-            reached |= 1 << (p + 1);
-        }
-        p += 1;
-    }
-    reached
-}
 
 #[cfg(feature = "user")]
 // SAFETY: `Config` is `repr(C)` of integers; its sizes leave no padding (checked by the test below).
@@ -132,30 +82,9 @@ unsafe impl aya::Pod for Config {}
 mod tests {
     use super::*;
 
-    fn matches(pattern: &str, name: &str) -> bool {
-        let (mut p, mut n) = ([0; COMM_PATTERN], [0; 16]);
-        p[..pattern.len()].copy_from_slice(pattern.as_bytes());
-        n[..name.len()].copy_from_slice(name.as_bytes());
-        comm_matches(&p, &n)
-    }
-
-    #[test]
-    fn comm_globs() {
-        assert!(matches("redis*", "redis-server"));
-        assert!(matches("*server", "redis-server"));
-        assert!(matches("*s*s*", "redis-server"));
-        assert!(matches("k?orker", "kworker"));
-        assert!(matches("*", ""));
-        assert!(matches("abcdefghijklmnop", "abcdefghijklmnop"));
-        assert!(!matches("redis", "redis-server"));
-        assert!(!matches("server", "redis-server"));
-        assert!(!matches("?", ""));
-        assert!(!matches("a*b", "ac"));
-    }
-
     #[test]
     fn config_has_no_padding() {
-        let fields = 4 + 4 + 8 + 4 + 4 + 4 + 4 + COMM_PATTERN + 16;
+        let fields = 4 + 4 + 8 + 4 + 4 + 4 + 4 + size_of::<Glob>() + 16;
         assert_eq!(size_of::<Config>(), fields);
     }
 }

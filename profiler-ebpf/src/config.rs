@@ -2,7 +2,10 @@
 
 use core::ptr::{addr_of, read_volatile};
 
-use profiler_common::config::{COMM_PATTERN, Config, Offsets};
+use profiler_common::{
+    config::{Config, Offsets},
+    glob::{self, COMM_LEN, Glob},
+};
 
 /// Overwritten by user space before the object is loaded.
 #[unsafe(no_mangle)]
@@ -14,7 +17,7 @@ static CONFIG: Config = Config {
     wake_at: 0,
     own_pid: 0,
     mapping_pool: 0,
-    comm: [0; COMM_PATTERN],
+    comm: Glob::NOTHING,
     offsets: Offsets {
         task_pid: 0,
         task_tgid: 0,
@@ -60,10 +63,11 @@ pub(crate) fn wake_at() -> u32 {
     read!(wake_at)
 }
 
-/// `--comm`.
+/// Whether a thread's name matches `--comm`.
 #[inline(always)]
-pub(crate) fn comm_pattern() -> [u8; COMM_PATTERN] {
-    read!(comm)
+pub(crate) fn comm_matches(name: &[u8; COMM_LEN]) -> bool {
+    // SAFETY: a static is valid for reads.
+    unsafe { glob::matches(addr_of!(CONFIG.comm), name) }
 }
 
 /// Offset of `task_struct.tgid`.

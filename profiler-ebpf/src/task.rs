@@ -10,7 +10,7 @@ use aya_ebpf::{
     macros::{btf_map, map},
     maps::HashMap,
 };
-use profiler_common::config::{FLAG_BY_CGROUP, FLAG_BY_COMM, FLAG_BY_PID, FLAG_BY_TID, comm_matches};
+use profiler_common::config::{FLAG_BY_CGROUP, FLAG_BY_COMM, FLAG_BY_PID, FLAG_BY_TID};
 
 use crate::config;
 
@@ -67,7 +67,7 @@ impl Current {
             let Ok(comm) = bpf_get_current_comm() else {
                 return false;
             };
-            return comm_matches(&config::comm_pattern(), &comm);
+            return config::comm_matches(&comm);
         }
         true
     }

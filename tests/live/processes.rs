@@ -170,7 +170,7 @@ fn libraries_that_come_and_go() {
     let recording = require!(record_workload(&lab, "dlopen", 10));
     let view = recording.view();
     view.assert_truth(&recording.truth());
-    view.assert_complete(0.97);
+    view.assert_complete(0.99);
     for (leaf, middle) in [
         ("plugin_leaf_a", "plugin_middle_a"),
         ("plugin_leaf_b", "plugin_middle_b"),

@@ -1,4 +1,4 @@
-/* Code in libraries that come and go: every half second the other of two plugins is loaded, where the last one was.
+/* Code in libraries that come and go: every 3.4 s the other of two plugins is loaded, where the last one was.
  * The plugins call back into the program. */
 #define _GNU_SOURCE
 #include "workload.h"
@@ -53,7 +53,7 @@ int main(int argc, char **argv)
         strcpy(strrchr(path[side], '/'), side ? "/plugin_b.so" : "/plugin_a.so");
     }
     for (int side = 0; now_ns() < end; side = !side) {
-        uint64_t next = now_ns() + 500000000u;
+        uint64_t next = now_ns() + 3400000000u;
         one_load(path[side], side, next < end ? next : end);
     }
     uint64_t all = units[0] + units[1] + units[2];

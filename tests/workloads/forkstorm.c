@@ -24,7 +24,7 @@ FUNCTION void storm_outer_fork(unsigned long count)
     STAY();
 }
 
-FUNCTION static void start(unsigned kind)
+FUNCTION void start(unsigned kind)
 {
     char count[32];
     snprintf(count, sizeof count, "%lu", iterations);

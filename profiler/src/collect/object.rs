@@ -8,9 +8,12 @@ use aya::{
     maps::{HashMap, Map, MapData, PerCpuArray, RingBuf},
     programs::{BtfTracePoint, PerfEvent},
 };
-use profiler_common::config::{
-    COMM_PATTERN, Config, FLAG_BY_CGROUP, FLAG_BY_COMM, FLAG_BY_PID, FLAG_BY_TID, FLAG_KERNEL, FLAG_LOG,
-    FLAG_USER, MAX_USER_FRAMES,
+use profiler_common::{
+    config::{
+        Config, FLAG_BY_CGROUP, FLAG_BY_COMM, FLAG_BY_PID, FLAG_BY_TID, FLAG_KERNEL, FLAG_LOG, FLAG_USER,
+        MAX_USER_FRAMES,
+    },
+    glob::{Glob, MAX_PATTERN},
 };
 
 use crate::probes::CPU;
@@ -154,7 +157,7 @@ impl Object {
         };
         let cgroup =
             std::fs::File::open(path).with_context(|| format!("cannot open cgroup {}", path.display()))?;
-        let Some(Map::Unsupported(map)) = self.ebpf.map("TARGET_CGROUP") else {
+        let Some(Map::CgroupArray(map)) = self.ebpf.map("TARGET_CGROUP") else {
             bail!("the kernel side has no array of cgroups");
         };
         arrays::update(map.fd().as_fd(), &0, &cgroup.as_raw_fd())
@@ -205,16 +208,12 @@ impl Object {
 }
 
 fn config(options: &Options, sizes: Sizes) -> Result<Config> {
-    let mut comm = [0; COMM_PATTERN];
-    if let Some(pattern) = &options.comm {
-        let Some(place) = comm
-            .get_mut(..pattern.len())
-            .filter(|place| place.len() < COMM_PATTERN)
-        else {
-            bail!("--comm {pattern:?} is too long: a thread's name has at most 15 bytes, a pattern 31");
-        };
-        place.copy_from_slice(pattern.as_bytes());
-    }
+    let comm = match &options.comm {
+        None => Glob::NOTHING,
+        Some(pattern) => Glob::compile(pattern.as_bytes()).with_context(|| {
+            format!("--comm {pattern:?} is too long: a thread's name has at most 15 bytes, a pattern {MAX_PATTERN}")
+        })?,
+    };
     let flags = [
         (options.user_stacks, FLAG_USER),
         (options.kernel_stacks, FLAG_KERNEL),

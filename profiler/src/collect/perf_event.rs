@@ -86,8 +86,9 @@ pub struct Sampler {
     /// The CPU.
     pub cpu: u32,
     event: OwnedFd,
+    clock: Clock,
     period: u64,
-    periods_told: u64,
+    count: u64,
 }
 
 impl Sampler {
@@ -111,15 +112,17 @@ impl Sampler {
         Ok(Self {
             cpu,
             event,
+            clock,
             period,
-            periods_told: 0,
+            count: 0,
         })
     }
 
     /// How many periods passed since the last call, by perf's own count: that many samples there should have been.
     ///
     /// # Errors
-    /// If the event cannot be read, as after its CPU went offline.
+    /// If the event cannot be read or stands still: its CPU was offline. An event does not come back with its CPU
+    /// (`perf_event_exit_cpu`, kernel/events/core.c).
     pub fn periods(&mut self) -> io::Result<u64> {
         let mut count = [0u8; 8];
         // SAFETY: the buffer is valid for writes of its size.
@@ -127,10 +130,12 @@ impl Sampler {
         if got != 8 {
             return Err(io::Error::last_os_error());
         }
-        let periods = u64::from_ne_bytes(count) / self.period.max(1);
-        let new = periods.saturating_sub(self.periods_told);
-        self.periods_told = periods;
-        Ok(new)
+        let before = std::mem::replace(&mut self.count, u64::from_ne_bytes(count));
+        if self.clock == Clock::CpuClock && self.count == before {
+            return Err(io::ErrorKind::NotConnected.into());
+        }
+        let period = self.period.max(1);
+        Ok((self.count / period).saturating_sub(before / period))
     }
 }
 

@@ -45,6 +45,8 @@ pub struct Live {
     /// Between the event that says it runs a new program and the one that says that it began: the registers still
     /// belong to the old one.
     pub in_exec: bool,
+    /// When its mappings are read again at the earliest, if a sample's code lies outside of them (`CLOCK_MONOTONIC`).
+    pub reread_at: u64,
     /// Its threads, as far as they were met.
     pub threads: FxHashMap<u32, LiveThread>,
     /// Its row in the profile, once it was sampled.
@@ -66,6 +68,7 @@ impl Live {
             owner: None,
             space: None,
             in_exec: false,
+            reread_at: 0,
             threads: FxHashMap::default(),
             row: None,
             ended: None,
@@ -96,6 +99,8 @@ pub struct Processes {
     ended: std::collections::VecDeque<(u64, u32)>,
 }
 
+/// How long the mappings of a process are taken for right after they were read again.
+const REREAD_NS: u64 = 500_000_000;
 /// How long an ended process is remembered.
 const LINGER_NS: u64 = 2_000_000_000;
 
@@ -155,13 +160,25 @@ impl Processes {
             row: None,
             ended: None,
             in_exec: false,
+            reread_at: 0,
             ..parent.clone()
         };
         self.live.insert(pid, child);
     }
 
-    /// The kernel side counts a new image.
+    /// The kernel side counts a new image, which begins at `image` (`CLOCK_MONOTONIC`). The side band has told before
+    /// who it is; where it did not (a ring that was full, a CPU that just came online), `/proc` is asked.
     pub fn image(&mut self, pid: u32, image: u64, forked_from: Option<u32>, host: &impl Host) {
+        match forked_from {
+            Some(parent) if self.live.get(&pid).is_none_or(|live| live.ended.is_some()) => {
+                self.fork(pid, pid, parent, parent, host);
+            }
+            None if self.live.get(&pid).is_some_and(|live| !live.in_exec) => {
+                self.live.remove(&pid);
+                self.get_or_look_up(pid, host).since = image;
+            }
+            _ => {}
+        }
         let live = self.get_or_look_up(pid, host);
         live.image = image;
         if forked_from.is_none() {
@@ -204,6 +221,26 @@ impl Processes {
         if let Some(space) = &mut live.space {
             Rc::make_mut(space).map(mapping);
         }
+    }
+
+    /// A sample at `now` met code outside of the mappings of a process: they are read again, at most once in
+    /// [`REREAD_NS`], for an event may have been lost. Returns whether they are different.
+    pub fn reread(&mut self, pid: u32, now: u64, host: &impl Host) -> bool {
+        let Some(live) = self.live.get_mut(&pid) else {
+            return false;
+        };
+        if live.ended.is_some() || live.in_exec || now < live.reread_at {
+            return false;
+        }
+        live.reread_at = now + REREAD_NS;
+        let Some(maps) = host.maps(pid).filter(|maps| !maps.is_empty()) else {
+            return false;
+        };
+        let space = live.space.get_or_insert_default();
+        let before = space.generation();
+        let space = Rc::make_mut(space);
+        maps.into_iter().for_each(|mapping| space.map(mapping));
+        space.generation() != before
     }
 
     /// A thread ended.

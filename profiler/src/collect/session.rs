@@ -355,12 +355,15 @@ impl Collector {
     }
 
     fn count_expected(&mut self) {
-        // A CPU that went offline cannot be read any more, and delivers nothing.
-        self.expected += self
-            .samplers
-            .iter_mut()
-            .map(|sampler| sampler.periods().unwrap_or(0))
-            .sum::<u64>();
+        let mut gone = Vec::new();
+        for sampler in &mut self.samplers {
+            match sampler.periods() {
+                Ok(periods) => self.expected += periods,
+                Err(_) => gone.push(sampler.cpu),
+            }
+        }
+        self.samplers.retain(|sampler| !gone.contains(&sampler.cpu));
+        self.side_band.retain(|ring| !gone.contains(&ring.cpu));
     }
 
     fn close_window(&mut self, now: u64, last: bool) {

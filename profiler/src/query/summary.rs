@@ -11,6 +11,9 @@ use super::{
 };
 use crate::profile::{MappingKind, Outcome, Profile, QualityWindow, Sample};
 
+/// The clock whose periods are wall-clock time of a CPU.
+const CPU_CLOCK: &str = "cpu-clock";
+
 /// How much was recorded, and how far it can be trusted.
 ///
 /// Samples, stacks and frames are those selected. Loss, own cost and the host's CPU use cannot be told apart by
@@ -93,12 +96,24 @@ impl Summary {
         self.quality.samples + self.quality.idle + self.quality.filtered
     }
 
-    /// Periods that passed without the sampler running (another program held the CPU, or the kernel throttled it).
+    /// Periods of busy CPUs that passed without the sampler running (the host took the virtual CPU away, interrupts were
+    /// off, or the kernel throttled it). On some idle CPUs the clock does not fire at all: those periods do not count.
     pub fn never_ran(&self) -> u64 {
         self.quality
             .expected
             .saturating_sub(self.ran())
             .saturating_sub(self.lost())
+            .saturating_sub(self.idle_without_run())
+    }
+
+    /// Idle periods, by the kernel's own account of idle time, beyond those in which the sampler ran. A clock of cycles
+    /// does not tick on an idle CPU, so none of its periods are idle.
+    fn idle_without_run(&self) -> u64 {
+        if self.clock != CPU_CLOCK {
+            return 0;
+        }
+        let idle = u128::from(self.quality.host_idle_ns) * u128::from(self.frequency_hz) / 1_000_000_000;
+        (idle as u64).saturating_sub(self.quality.idle)
     }
 
     /// As a part of the periods that passed, in percent.
@@ -316,6 +331,27 @@ mod tests {
         assert_eq!(summary.bpf_percent(), Some(0.1));
         assert_eq!(summary.host_busy_percent(), Some(25.0));
         assert!((summary.lost_percent() - 100.0 * 5.0 / 15.0).abs() < 1e-9);
+    }
+
+    #[test]
+    fn a_clock_that_does_not_fire_on_idle_cpus_misses_nothing() {
+        let mut profile = from_folded("a;main 10");
+        profile.metadata.clock = CPU_CLOCK.to_owned();
+        profile.metadata.frequency_hz = 100;
+        profile.quality = vec![QualityWindow {
+            end_ns: 1_000_000_000,
+            samples: 80,
+            idle: 10,
+            expected: 200,
+            host_busy_ns: 1_000_000_000,
+            host_idle_ns: 1_000_000_000,
+            ..QualityWindow::default()
+        }];
+        let summary = Summary::of(&profile, &Selection::default());
+        assert_eq!(summary.never_ran(), 20);
+        profile.metadata.clock = "cycles".to_owned();
+        let summary = Summary::of(&profile, &Selection::default());
+        assert_eq!(summary.never_ran(), 110);
     }
 
     #[test]

@@ -119,14 +119,23 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode> {
         effort: Effort::new(options.quick),
         directory: directory.clone(),
     };
-    let tables = measure(&bench, chapters);
+    let tables = measure(&bench, chapters, |table| {
+        if !options.json {
+            print(&table.to_string());
+        }
+    });
     std::fs::remove_dir_all(&directory).with_context(|| format!("cannot remove {}", directory.display()))?;
-    print(&tables, options.json);
+    if options.json {
+        let tables: Vec<String> = tables.iter().map(Table::json).collect();
+        print(&format!("{{\"version\":1,\"tables\":[{}]}}", tables.join(",")));
+    }
     Ok(ExitCode::SUCCESS)
 }
 
-fn measure(bench: &Bench, chapters: &[Chapter]) -> Vec<Table> {
+/// Measures chapter by chapter; `done` sees each table as soon as it is there.
+fn measure(bench: &Bench, chapters: &[Chapter], done: impl Fn(&Table)) -> Vec<Table> {
     let mut tables = vec![bench.peers.table()];
+    tables.iter().for_each(&done);
     for chapter in chapters {
         say(&format!("measuring: {chapter:?}"));
         let measured = match chapter {
@@ -138,25 +147,20 @@ fn measure(bench: &Bench, chapters: &[Chapter]) -> Vec<Table> {
             Chapter::Report => report::measure(bench),
         };
         // What was measured before is not thrown away.
-        tables.push(measured.unwrap_or_else(|error| {
+        let table = measured.unwrap_or_else(|error| {
             let mut table = Table::new("Not measured");
             table.note(&format!("{chapter:?}"), "–", &format!("failed: {error:#}"));
             table
-        }));
+        });
+        done(&table);
+        tables.push(table);
     }
     tables
 }
 
 #[expect(clippy::print_stdout, reason = "the tables are the result")]
-fn print(tables: &[Table], json: bool) {
-    if json {
-        let tables: Vec<String> = tables.iter().map(Table::json).collect();
-        println!("{{\"version\":1,\"tables\":[{}]}}", tables.join(","));
-    } else {
-        for table in tables {
-            println!("{table}");
-        }
-    }
+fn print(text: &str) {
+    println!("{text}");
 }
 
 /// Builds, as the developer, what is measured.

@@ -13,7 +13,7 @@ use anyhow::{Context as _, Result, bail};
 use crate::process::run as run_command;
 
 /// How long a profiler may take to end after SIGINT.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_secs(20);
 
 /// The kernel's unit of CPU times in `/proc`, on every architecture we know: hundredths of a second.
 const TICKS_PER_SECOND: f64 = 100.0;

@@ -247,6 +247,9 @@ impl<H: Host, C: Chunks, K: KernelSide> Recorder<H, C, K> {
             // The registers are those of the program before, whose stack is gone.
             (user, user_hash, outcome) = (Rc::default(), 0, Outcome::NoUserStack);
         }
+        if raw.outcome == stats::Outcome::UnmappedCode && self.processes.reread(raw.pid, time, &self.host) {
+            self.wanting_tables.insert(raw.pid);
+        }
         let space = if user.is_empty() {
             None
         } else {

@@ -376,3 +376,70 @@ fn a_thread_that_renames_itself_starts_a_new_row() {
     assert_eq!(names, ["app", "worker"]);
     assert_eq!(recorder.profile.processes.len(), 1);
 }
+
+#[test]
+fn an_exec_that_the_side_band_missed_is_looked_up() {
+    let mut recorder = recorder(Fake {
+        stats: [(7, named("new"))].into(),
+        maps: [(7, vec![code("/bin/new")])].into(),
+    });
+    recorder.stack(RawStack {
+        hash: 5,
+        kernel: false,
+        frames: vec![0x2000 | FRAME_IS_INSTRUCTION],
+    });
+    recorder.apply(at(
+        1,
+        What::Comm {
+            pid: 7,
+            tid: 7,
+            name: b"old".to_vec(),
+            exec: false,
+        },
+    ));
+    recorder.processes.get_mut(7).unwrap().space = Some(Rc::new(AddressSpace::new([code("/bin/old")])));
+    recorder.processes.get_mut(7).unwrap().name = "old".into();
+    recorder.apply(at(5, What::Image { pid: 7, parent: None }));
+    recorder.apply(at(6, sample(7, 5)));
+    assert_eq!(
+        told(&recorder),
+        [("new".to_owned(), vec![("/bin/new".to_owned(), 0x1000)])]
+    );
+}
+
+#[test]
+fn mappings_that_the_side_band_missed_are_read_again() {
+    let far = RawMapping {
+        start: 0x10_000,
+        end: 0x20_000,
+        ..code("/lib/late.so")
+    };
+    let mut recorder = recorder(Fake {
+        stats: [(7, named("app"))].into(),
+        maps: [(7, vec![code("/bin/app"), far])].into(),
+    });
+    recorder.processes.scan(
+        [7],
+        &Fake {
+            stats: [(7, named("app"))].into(),
+            ..Fake::default()
+        },
+    );
+    recorder.processes.get_mut(7).unwrap().space = Some(Rc::new(AddressSpace::new([code("/bin/app")])));
+    recorder.stack(RawStack {
+        hash: 5,
+        kernel: false,
+        frames: vec![0x10_008 | FRAME_IS_INSTRUCTION],
+    });
+    let What::Sample(cut) = sample(7, 5) else {
+        unreachable!()
+    };
+    let outcome = stats::Outcome::UnmappedCode;
+    recorder.apply(at(1, What::Sample(RawSample { outcome, ..cut })));
+    assert_eq!(
+        told(&recorder),
+        [("app".to_owned(), vec![("/lib/late.so".to_owned(), 8)])]
+    );
+    // Not again for every sample.
+    assert!(!recorder.processes.reread(7, 2, &Fake::default()));
+}

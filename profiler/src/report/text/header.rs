@@ -115,7 +115,7 @@ fn warnings(report: &Report<'_>, summary: &Summary) -> Vec<String> {
     }
     if summary.never_ran_percent() > NEVER_RAN_IS_NORMAL {
         warnings.push(format!(
-            "the sampler did not run in {} of {} periods ({}): another program held the CPU, or the kernel throttled it",
+            "the sampler did not run in {} of {} periods ({}) though the CPU was busy: the hypervisor held it, interrupts were off, or the kernel throttled it",
             count(summary.never_ran()),
             count(summary.quality.expected),
             percent(summary.never_ran_percent())
