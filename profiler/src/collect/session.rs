@@ -1,6 +1,6 @@
 //! A recording that runs: everything attached, and a thread that turns what the kernel sends into deltas.
 //!
-//! The collector's thread owns the rings, the session and the profile. It wakes ten times a second (or when a ring is
+//! The collector's thread owns the rings, the session and the profile. It wakes twenty times a second (or when a ring is
 //! half full), and once a second hands what is new to whoever follows. No lock is held anywhere.
 
 use std::{
@@ -132,6 +132,10 @@ impl Stopper {
 
 /// How often the rings are read.
 const TICK: Duration = Duration::from_millis(50);
+/// How often at the start, while most processes that are sampled are new: until their tables are there, each sample
+/// comes with a copy of its stack.
+const FIRST_TICKS: Duration = Duration::from_millis(5);
+const FIRST_TICKS_END_NS: u64 = 500_000_000;
 /// An event is applied when it is at least this old: by then all rings have shown what came before it.
 const SETTLE_NS: u64 = 5_000_000;
 /// Bytes of unwind rows at most.
@@ -267,6 +271,10 @@ impl Collector {
 
     /// Waits for the next tick, or until a ring is half full.
     fn wait(&self) {
+        let tick = match clock::monotonic_ns() < self.start + FIRST_TICKS_END_NS {
+            true => FIRST_TICKS,
+            false => TICK,
+        };
         let poll = |fd| libc::pollfd {
             fd,
             events: libc::POLLIN,
@@ -279,7 +287,7 @@ impl Collector {
             libc::poll(
                 fds.as_mut_ptr(),
                 fds.len() as libc::nfds_t,
-                TICK.as_millis() as libc::c_int,
+                tick.as_millis() as libc::c_int,
             )
         };
     }
