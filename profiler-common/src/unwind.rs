@@ -293,17 +293,15 @@ pub fn find_mapping<T: Tables>(tables: &T, walk: &mut Walk) -> bool {
     }
     let (mut low, mut high) = (0u32, walk.space_count);
     let mut steps = 0;
-    while steps < 15 {
-        if low < high {
-            let middle = (low + high) >> 1;
-            let Some(mapping) = tables.mapping(walk.space_first.wrapping_add(middle)) else {
-                return walk.cut(Outcome::NoMappings);
-            };
-            if mapping.begin <= pc {
-                low = middle + 1;
-            } else {
-                high = middle;
-            }
+    while steps < 15 && low < high {
+        let middle = (low + high) >> 1;
+        let Some(mapping) = tables.mapping(walk.space_first.wrapping_add(middle)) else {
+            return walk.cut(Outcome::NoMappings);
+        };
+        if mapping.begin <= pc {
+            low = middle + 1;
+        } else {
+            high = middle;
         }
         (low, high) = forget(&mut walk.search, low, high);
         steps += 1;
@@ -443,17 +441,15 @@ pub fn find_rule<T: Tables>(tables: &T, search: &mut Search, table: TableRef, ad
     // The last block that begins at or before the address; the first one begins at 0.
     let mut low = 0u32;
     let mut steps = 0;
-    while steps < SEARCH_STEPS {
-        if low + 1 < high {
-            let middle = (low + high) >> 1;
-            let Some(block) = tables.block(first.wrapping_add(middle)) else {
-                return RULE_NONE;
-            };
-            if block[0] >> 16 <= low_bits {
-                low = middle;
-            } else {
-                high = middle;
-            }
+    while steps < SEARCH_STEPS && low + 1 < high {
+        let middle = (low + high) >> 1;
+        let Some(block) = tables.block(first.wrapping_add(middle)) else {
+            return RULE_NONE;
+        };
+        if block[0] >> 16 <= low_bits {
+            low = middle;
+        } else {
+            high = middle;
         }
         (low, high) = forget(search, low, high);
         steps += 1;

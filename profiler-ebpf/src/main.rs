@@ -21,6 +21,7 @@ mod probes;
 mod stack;
 mod task;
 mod unwind;
+mod window;
 
 /// Unreachable: no code here panics, and the verifier would refuse the loop if it could be reached.
 #[panic_handler]

@@ -17,7 +17,7 @@ use profiler_common::{
     unwind::{Registers, Walk},
 };
 
-use crate::{config, emit, task, unwind};
+use crate::{config, emit, task, unwind, window::Window};
 
 /// A stack as it is sent.
 #[repr(C)]
@@ -49,6 +49,7 @@ pub(crate) struct Scratch {
     pub(crate) walk: Walk,
     /// The user registers as the walk begins, by DWARF number.
     pub(crate) registers: [u64; DWARF_REGISTERS],
+    pub(crate) window: Window,
     /// The number of the system call that the thread is in, or -1.
     call: i64,
     /// Hash of the user frames so far.

@@ -8,7 +8,7 @@ use core::ffi::c_void;
 use aya_ebpf::{
     bindings::BPF_F_MMAPABLE,
     btf_maps,
-    helpers::{bpf_probe_read_user, generated::bpf_loop},
+    helpers::generated::bpf_loop,
     macros::{btf_map, map},
     maps::{Array, HashMap},
 };
@@ -79,14 +79,13 @@ impl Tables for Maps {
 
     #[inline(always)]
     fn read(&self, address: u64) -> Option<u64> {
-        // SAFETY: the helper checks the address; a fault is an error, not a page-in.
-        unsafe { bpf_probe_read_user(address as *const u64) }.ok()
+        stack::scratch(self.slot)?.window.read(address)
     }
 
     #[inline(always)]
     fn read_pair(&self, address: u64) -> Option<[u64; 2]> {
-        // SAFETY: as above.
-        unsafe { bpf_probe_read_user(address as *const [u64; 2]) }.ok()
+        let window = &mut stack::scratch(self.slot)?.window;
+        Some([window.read(address)?, window.read(address.wrapping_add(8))?])
     }
 }
 
@@ -116,6 +115,7 @@ pub(crate) fn walk(slot: u32, pid: u32, registers: Registers, is_return: bool) {
         search: [0; 2],
     };
     scratch.hash = 0;
+    scratch.window.bytes = 0;
     let image = IMAGES.get_ptr(pid).map_or(0, |image| {
         // SAFETY: a map value is valid for reads.
         unsafe { *image }

@@ -297,6 +297,14 @@ impl Symbolizer {
         }
     }
 
+    /// Reads the kernel's symbols now. It takes some 70 ms of CPU time, which belong to the start of a recording and not
+    /// to the moment in which the first sample meets the kernel.
+    pub fn read_kernel(&mut self) {
+        if self.kernel.is_none() {
+            self.kernel_names(&[]);
+        }
+    }
+
     fn kernel_names(&mut self, addresses: &[u64]) -> Vec<Result<String, Reason>> {
         if !self.kernel_is_ours {
             return vec![Err(Reason::OtherKernel); addresses.len()];

@@ -37,6 +37,10 @@ pub(super) fn follow(
         for (mapping, file) in files {
             symbolizer.offer_file(mapping, file);
         }
+        // The first one.
+        if delta.metadata.as_ref().is_some_and(|metadata| metadata.kernel_stacks) {
+            symbolizer.read_kernel();
+        }
         symbolizer.follow(&mut delta);
         let last = std::mem::take(&mut delta.ended);
         closing.count(&delta);
