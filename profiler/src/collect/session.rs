@@ -72,16 +72,18 @@ impl Session {
         let (batches, receiver) = channel();
         let stopped = stop.clone();
         // The collector's parts are tied to their thread, so it starts them itself.
-        let run = move || match Collector::start(&options) {
-            Ok(mut collector) => {
-                go_first();
-                // Nobody waits for it any more if the other end is gone.
-                let _ = ready.send(Ok(()));
-                collector.run(&stopped, &batches)
-            }
-            Err(error) => {
-                let _ = ready.send(Err(error));
-                Ok(())
+        let run = move || {
+            go_first();
+            match Collector::start(&options) {
+                Ok(mut collector) => {
+                    // Nobody waits for it any more if the other end is gone.
+                    let _ = ready.send(Ok(()));
+                    collector.run(&stopped, &batches)
+                }
+                Err(error) => {
+                    let _ = ready.send(Err(error));
+                    Ok(())
+                }
             }
         };
         let collector = thread::Builder::new()
@@ -420,8 +422,8 @@ fn went_offline(error: &io::Error) -> bool {
     error.raw_os_error() == Some(libc::ENODEV)
 }
 
-/// A collector that waits for a CPU on a crowded host loses records; it needs little, but in time. Applies to this
-/// thread only. Without the privilege things stay as they are.
+/// A collector that waits for a CPU on a crowded host starts late and loses records; it needs little, but in time.
+/// Applies to this thread only. Without the privilege things stay as they are.
 fn go_first() {
     const NICE: libc::c_int = -10;
     // SAFETY: takes numbers; 0 is this thread.
