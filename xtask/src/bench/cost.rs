@@ -29,34 +29,39 @@ const KINDS: [Kind; 8] = [
     Kind::Samply,
 ];
 
-/// What one sample costs, in microseconds of the profiled program: the interrupt included, and above an empty program.
+/// What one sample costs, in microseconds of the profiled program, seen in two ways: how long the median interrupt takes
+/// from it, which a noisy machine leaves alone; and how much less it gets done, which holds all that follows from the
+/// interrupt (cold caches) and all of the machine's moods. Each with the clock's interrupt, and above an empty program.
 pub(super) fn per_sample(bench: &Bench) -> Result<Table> {
-    const WHOLE: &str = "cost of a sample to the program";
-    const ABOVE: &str = "of it above an empty program";
+    const INTERRUPT: &str = "1: median interrupt";
+    const PROGRESS: &str = "2: progress lost per sample";
+    const ABOVE: &str = "above an empty program";
     let mut table = Table::new("Cost to the profiled program, per sample at 9999 Hz");
-    bench.peers.note_missing(&mut table, WHOLE, &KINDS);
+    bench.peers.note_missing(&mut table, INTERRUPT, &KINDS);
     let counter = Counter::start(bench)?;
     for _ in 0..bench.effort.rounds {
         let mut costs = Vec::new();
         for peer in bench.peers.of(&KINDS) {
             match pair(bench, &counter, peer, HZ) {
-                Ok(slowdown) => costs.push((peer, slowdown / f64::from(HZ) * 1e6)),
-                Err(error) => table.note(WHOLE, peer.name, &format!("failed: {error:#}")),
+                Ok(pair) => {
+                    costs.push((INTERRUPT, peer, pair.interrupt_ns / 1e3));
+                    costs.push((PROGRESS, peer, pair.slowdown / f64::from(HZ) * 1e6));
+                }
+                Err(error) => table.note(INTERRUPT, peer.name, &format!("failed: {error:#}")),
             }
         }
-        let empty = costs
-            .iter()
-            .find(|(peer, _)| peer.kind == Kind::Empty)
-            .map(|(_, cost)| *cost);
-        for (peer, cost) in costs {
-            table.add(WHOLE, peer.name, "µs", cost);
+        for &(measure, peer, cost) in &costs {
+            table.add(measure, peer.name, "µs", cost);
             // Within a round, so that the machine's mood is the same on both sides.
-            if let Some(empty) = empty.filter(|_| peer.kind != Kind::Empty) {
-                table.add(ABOVE, peer.name, "µs", cost - empty);
+            let empty = costs
+                .iter()
+                .find(|(other, peer, _)| *other == measure && peer.kind == Kind::Empty);
+            if let Some((_, _, empty)) = empty.filter(|_| peer.kind != Kind::Empty) {
+                table.add(&format!("{measure}, {ABOVE}"), peer.name, "µs", cost - empty);
             }
         }
     }
-    table.rows.sort_by(|a, b| b.measure.cmp(&a.measure));
+    table.rows.sort_by(|a, b| a.measure.cmp(&b.measure));
     Ok(table)
 }
 
@@ -70,7 +75,7 @@ pub(super) fn slowdown(bench: &Bench) -> Result<Table> {
     for _ in 0..bench.effort.pairs {
         for peer in bench.peers.of(&kinds) {
             match pair(bench, &counter, peer, 99) {
-                Ok(slowdown) => table.add(MEASURE, peer.name, "%", 100.0 * slowdown),
+                Ok(pair) => table.add(MEASURE, peer.name, "%", 100.0 * pair.slowdown),
                 Err(error) => table.note(MEASURE, peer.name, &format!("failed: {error:#}")),
             }
         }
@@ -92,10 +97,17 @@ pub(super) fn slowdown(bench: &Bench) -> Result<Table> {
     Ok(table)
 }
 
-/// How much slower the counter is in a window with `peer` at work than in the windows before and after, as a part of 1.
-fn pair(bench: &Bench, counter: &Counter, peer: &Peer, hz: u32) -> Result<f64> {
+/// A window with a profiler at work, and the windows before and after.
+struct Pair {
+    /// How much slower the counter is with the profiler, as a part of 1.
+    slowdown: f64,
+    /// What the median interrupt takes from it with the profiler.
+    interrupt_ns: f64,
+}
+
+fn pair(bench: &Bench, counter: &Counter, peer: &Peer, hz: u32) -> Result<Pair> {
     let window = bench.effort.window;
-    let before = counter.rate(window / 2)?;
+    let before = counter.pace(window / 2)?;
     let (file, log) = (bench.directory.join("trace"), bench.directory.join("log"));
     let command = peer
         .command(Target::Pid(counter.pid()), hz, &file)
@@ -103,13 +115,16 @@ fn pair(bench: &Bench, counter: &Counter, peer: &Peer, hz: u32) -> Result<f64> {
     let mut running = Running::start(&command, &other_cpus(), &log)?;
     std::thread::sleep(START_UP);
     running.check(&log)?;
-    let with = counter.rate(window)?;
+    let with = counter.pace(window)?;
     running.check(&log)?;
     // The figure is taken: it stands however the profiler ends, and one that does not end is killed.
     drop(running.stop());
     std::thread::sleep(Duration::from_millis(100));
-    let after = counter.rate(window / 2)?;
-    Ok(1.0 - with / ((before + after) / 2.0))
+    let after = counter.pace(window / 2)?;
+    Ok(Pair {
+        slowdown: 1.0 - with.rate / ((before.rate + after.rate) / 2.0),
+        interrupt_ns: with.interrupt_ns,
+    })
 }
 
 /// The mean and half its 95 % interval; `None` for fewer than two values. The quantile is that of Student's t for 20

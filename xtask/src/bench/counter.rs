@@ -9,7 +9,7 @@ use std::{
 
 use anyhow::{Context as _, Result, bail};
 
-use super::{Bench, peers::cpus};
+use super::{Bench, peers::cpus, table::median};
 
 /// One line of the counter.
 #[derive(Clone, Copy, Debug)]
@@ -18,6 +18,17 @@ struct Tick {
     /// `CLOCK_MONOTONIC`, in nanoseconds, at the end of the tick.
     time_ns: u64,
     units: u64,
+    /// What the median interrupt took in the tick, in nanoseconds; 0: there was none.
+    interrupt_ns: u64,
+}
+
+/// How the program got on in a window.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Pace {
+    /// Units a second.
+    pub(super) rate: f64,
+    /// What an interrupt took from the program, in nanoseconds: the median over ticks of their medians.
+    pub(super) interrupt_ns: f64,
 }
 
 /// `tests/workloads/counter.c`, on the last CPU, where nothing else is put.
@@ -46,11 +57,14 @@ impl Counter {
             for line in lines.map_while(Result::ok) {
                 let arrived = Instant::now();
                 let mut numbers = line.split(' ').filter_map(|number| number.parse::<u64>().ok());
-                if let (Some(time_ns), Some(units)) = (numbers.next(), numbers.next()) {
+                if let (Some(time_ns), Some(units), Some(interrupt_ns)) =
+                    (numbers.next(), numbers.next(), numbers.next())
+                {
                     let tick = Tick {
                         arrived,
                         time_ns,
                         units,
+                        interrupt_ns,
                     };
                     if sender.send(tick).is_err() {
                         break;
@@ -60,7 +74,7 @@ impl Counter {
         });
         let counter = Self { child, ticks };
         // The first moments are not like the rest: page faults, a CPU that wakes up.
-        counter.rate(Duration::from_millis(500))?;
+        counter.pace(Duration::from_millis(500))?;
         Ok(counter)
     }
 
@@ -68,8 +82,8 @@ impl Counter {
         self.child.id()
     }
 
-    /// Units a second over the next `window`.
-    pub(super) fn rate(&self, window: Duration) -> Result<f64> {
+    /// How it gets on over the next `window`.
+    pub(super) fn pace(&self, window: Duration) -> Result<Pace> {
         let from = Instant::now();
         std::thread::sleep(window);
         let until = Instant::now();
@@ -86,7 +100,15 @@ impl Counter {
         if ns == 0 {
             bail!("the counter ticked once in {window:?}");
         }
-        Ok(units as f64 * 1e9 / ns as f64)
+        let interrupts: Vec<f64> = ticks
+            .iter()
+            .map(|tick| tick.interrupt_ns as f64)
+            .filter(|&ns| ns > 0.0)
+            .collect();
+        Ok(Pace {
+            rate: units as f64 * 1e9 / ns as f64,
+            interrupt_ns: median(&interrupts).unwrap_or(0.0),
+        })
     }
 
     /// What `CLOCK_MONOTONIC` shows at `instant`, in nanoseconds.

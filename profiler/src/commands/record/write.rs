@@ -38,7 +38,11 @@ pub(super) fn follow(
             symbolizer.offer_file(mapping, file);
         }
         // The first one.
-        if delta.metadata.as_ref().is_some_and(|metadata| metadata.kernel_stacks) {
+        if delta
+            .metadata
+            .as_ref()
+            .is_some_and(|metadata| metadata.kernel_stacks)
+        {
             symbolizer.read_kernel();
         }
         symbolizer.follow(&mut delta);
