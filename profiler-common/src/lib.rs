@@ -3,6 +3,8 @@
 //! * [`event`]: the records that cross the ring buffer.
 //! * [`config`]: what user space fixes before the programs are loaded, and the sizes both sides know.
 //! * [`glob`]: the `--comm` filter, compiled for the kernel side.
+//! * [`state`]: what a thread is doing.
+//! * [`histogram`]: which bucket a duration belongs to.
 //! * [`unwind`]: the layout of mappings, rows and rules in BPF maps, and one unwinding step as a pure function. The
 //!   kernel and the host run the same code.
 //! * [`stats`]: why a sample was lost or cut short.
@@ -14,5 +16,7 @@
 pub mod config;
 pub mod event;
 pub mod glob;
+pub mod histogram;
+pub mod state;
 pub mod stats;
 pub mod unwind;

@@ -15,6 +15,7 @@ pub mod quality;
 pub mod sample;
 pub mod stack;
 pub mod table;
+pub mod thread_time;
 
 pub use delta::{Delta, ExtendError, Mark};
 pub use location::{CodeAddress, Function, Line, Location, Mapping, MappingKind};
@@ -24,6 +25,7 @@ pub use quality::QualityWindow;
 pub use sample::{Outcome, Sample, SampleType, Unit};
 pub use stack::{Stack, Stacks};
 pub use table::{Id, Table};
+pub use thread_time::{State, ThreadTime};
 
 use rustc_hash::FxHashMap;
 
