@@ -4,7 +4,56 @@ use serde::{Deserialize, Serialize};
 
 use super::{process::Thread, table::Id};
 
-pub use profiler_common::state::State;
+/// What a thread is doing. Every nanosecond of a thread is in exactly one state; which one is said by the first rule that
+/// holds, see `profiler_common::state`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub enum State {
+    /// On a CPU.
+    Running,
+    /// Waits for a CPU: preempted, new, or just woken.
+    Runnable,
+    /// Waits for a file or a block device.
+    Disk,
+    /// Waits for a network socket.
+    Network,
+    /// Waits for another process through a pipe, a Unix socket, a message queue or a child's end.
+    Ipc,
+    /// Waits in a futex.
+    Lock,
+    /// Waits for memory.
+    PageFault,
+    /// Sleeps for a time.
+    Sleep,
+    /// Waits for events: idle.
+    Events,
+    /// Stopped by a signal or a debugger.
+    Stopped,
+    /// Blocked, and nothing tells why.
+    Blocked,
+    /// An edge was missed.
+    Unknown,
+}
+
+impl State {
+    /// How many states there are.
+    pub const COUNT: usize = 12;
+
+    /// All states, in the order of their discriminants.
+    pub const ALL: [Self; Self::COUNT] = [
+        Self::Running,
+        Self::Runnable,
+        Self::Disk,
+        Self::Network,
+        Self::Ipc,
+        Self::Lock,
+        Self::PageFault,
+        Self::Sleep,
+        Self::Events,
+        Self::Stopped,
+        Self::Blocked,
+        Self::Unknown,
+    ];
+}
 
 /// How a thread spent a span of time. The spans of a thread follow each other without a gap from the moment it was
 /// first seen until it ended or the recording did; a thread that did the same all the time has one long span.
