@@ -54,8 +54,32 @@ pub struct Offsets {
     pub task_tgid: u32,
     /// `task_struct.flags`.
     pub task_flags: u32,
-    /// Not used; 0.
-    pub reserved: u32,
+    /// `task_struct.__state`.
+    pub task_state: u32,
+    /// `task_struct.in_iowait`, in bits.
+    pub task_in_iowait: u32,
+    /// `task_struct.files`.
+    pub task_files: u32,
+    /// `files_struct.fdt`.
+    pub files_table: u32,
+    /// `fdtable.fd`.
+    pub table_files: u32,
+    /// `fdtable.max_fds`.
+    pub table_size: u32,
+    /// `file.f_inode`.
+    pub file_inode: u32,
+    /// `file.private_data`.
+    pub file_private: u32,
+    /// `inode.i_mode`.
+    pub inode_mode: u32,
+    /// `inode.i_sb`.
+    pub inode_super: u32,
+    /// `super_block.s_magic`.
+    pub super_magic: u32,
+    /// `socket.sk`.
+    pub socket_sock: u32,
+    /// `sock_common.skc_family`; `sock` begins with it.
+    pub sock_family: u32,
 }
 
 /// Record user stacks.
@@ -84,7 +108,7 @@ mod tests {
 
     #[test]
     fn config_has_no_padding() {
-        let fields = 4 + 4 + 8 + 4 + 4 + 4 + 4 + size_of::<Glob>() + 16;
+        let fields = 4 + 4 + 8 + 4 + 4 + 4 + 4 + size_of::<Glob>() + 16 * 4;
         assert_eq!(size_of::<Config>(), fields);
     }
 }

@@ -1,7 +1,7 @@
 //! The records that cross the ring buffer. Every record begins with a [`Header`]; all are `repr(C)` without padding,
 //! in the host's byte order.
 
-use crate::unwind::Registers;
+use crate::{state::State, unwind::Registers};
 
 /// What kind of record follows.
 pub mod kind {
@@ -13,6 +13,8 @@ pub mod kind {
     pub const IMAGE: u32 = 3;
     /// [`super::CopyHeader`] and the bytes of stack memory.
     pub const COPY: u32 = 4;
+    /// [`super::ThreadRecord`].
+    pub const THREAD: u32 = 5;
 }
 
 /// The begin of every record.
@@ -66,6 +68,8 @@ pub const SAMPLE_KERNEL_THREAD: u8 = 2;
 pub enum ProbeId {
     /// On-CPU time.
     Cpu = 0,
+    /// Off-CPU time.
+    OffCpu = 1,
 }
 
 /// A stack that was not sent before by this CPU; `frames` addresses of 8 bytes follow, innermost first.
@@ -97,6 +101,34 @@ pub struct Image {
     /// The process it was forked from; 0 for exec.
     pub parent: u32,
 }
+
+/// How a thread spent its time since it was first seen: running totals. Comes from the task iterator, and over the ring
+/// when the thread ends.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ThreadRecord {
+    /// `kind::THREAD`. The totals are those of this moment.
+    pub header: Header,
+    /// User space's process id.
+    pub pid: u32,
+    /// User space's thread id.
+    pub tid: u32,
+    /// When accounting of this thread began (`CLOCK_MONOTONIC`); tells it from an earlier one with this id.
+    pub begun: u64,
+    /// Nanoseconds in each [`State`], by its discriminant. Their sum is the time since `begun`.
+    pub ns: [u64; State::COUNT],
+    /// How often it left the CPU to wait.
+    pub waits: u32,
+    /// How often it was taken off the CPU though it could have gone on.
+    pub preemptions: u32,
+    /// What it does now: a [`State`].
+    pub state: u32,
+    /// `THREAD_*`.
+    pub flags: u32,
+}
+
+/// [`ThreadRecord::flags`]: the thread has ended.
+pub const THREAD_ENDED: u32 = 1;
 
 /// Registers and one page of stack memory of a sample whose walk user space finishes. Several follow each other,
 /// upwards from `registers.sp`; a page of room follows each header.

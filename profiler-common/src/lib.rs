@@ -3,7 +3,8 @@
 //! * [`event`]: the records that cross the ring buffer.
 //! * [`config`]: what user space fixes before the programs are loaded, and the sizes both sides know.
 //! * [`glob`]: the `--comm` filter, compiled for the kernel side.
-//! * [`state`]: what a thread is doing.
+//! * [`state`]: what a thread is doing; [`account`]: how its time is divided among its states.
+//! * [`calls`]: what system calls wait for.
 //! * [`histogram`]: which bucket a duration belongs to.
 //! * [`unwind`]: the layout of mappings, rows and rules in BPF maps, and one unwinding step as a pure function. The
 //!   kernel and the host run the same code.
@@ -13,6 +14,8 @@
 
 #![cfg_attr(not(test), no_std)]
 
+pub mod account;
+pub mod calls;
 pub mod config;
 pub mod event;
 pub mod glob;

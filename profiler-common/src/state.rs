@@ -24,7 +24,7 @@ pub enum State {
     Network = 3,
     /// Waits for another process through a pipe, a Unix socket, a message queue or a child's end.
     Ipc = 4,
-    /// Waits in a futex.
+    /// Waits for a lock: in a futex, or for a lock on a file.
     Lock = 5,
     /// Waits for memory.
     PageFault = 6,

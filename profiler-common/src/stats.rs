@@ -76,6 +76,8 @@ pub enum Counter {
     ProcessRingFull = 9,
     /// Processes that did not fit into the tables of images, spaces or targets.
     ProcessTableFull = 10,
+    /// Last records of threads that did not fit into the ring buffer.
+    ThreadRingFull = 13,
     /// User frames unwound by rows.
     FramesByRows = 11,
     /// User frames unwound by frame pointer.
@@ -84,16 +86,17 @@ pub enum Counter {
 
 impl Counter {
     /// How many counters there are.
-    pub const COUNT: usize = 13;
+    pub const COUNT: usize = 14;
 
     /// Counters that mean loss of a record, with what a person reads.
-    pub const LOSSES: [(Self, &str); 6] = [
+    pub const LOSSES: [(Self, &str); 7] = [
         (Self::SampleRingFull, "ring full"),
         (Self::StackRingFull, "ring full (stack)"),
         (Self::CopyRingFull, "ring full (stack copy)"),
         (Self::NoScratch, "no scratch space"),
         (Self::ProcessRingFull, "ring full (process)"),
         (Self::ProcessTableFull, "process table full"),
+        (Self::ThreadRingFull, "ring full (thread)"),
     ];
 }
 

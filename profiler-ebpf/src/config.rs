@@ -22,7 +22,19 @@ static CONFIG: Config = Config {
         task_pid: 0,
         task_tgid: 0,
         task_flags: 0,
-        reserved: 0,
+        task_state: 0,
+        task_in_iowait: 0,
+        task_files: 0,
+        files_table: 0,
+        table_files: 0,
+        table_size: 0,
+        file_inode: 0,
+        file_private: 0,
+        inode_mode: 0,
+        inode_super: 0,
+        super_magic: 0,
+        socket_sock: 0,
+        sock_family: 0,
     },
 };
 
@@ -70,20 +82,8 @@ pub(crate) fn comm_matches(name: &[u8; COMM_LEN]) -> bool {
     unsafe { glob::matches(addr_of!(CONFIG.comm), name) }
 }
 
-/// Offset of `task_struct.tgid`.
+/// Byte offsets in kernel structures; constants to the verifier.
 #[inline(always)]
-pub(crate) fn offset_tgid() -> u32 {
-    read!(offsets.task_tgid)
-}
-
-/// Offset of `task_struct.pid`.
-#[inline(always)]
-pub(crate) fn offset_pid() -> u32 {
-    read!(offsets.task_pid)
-}
-
-/// Offset of `task_struct.flags`.
-#[inline(always)]
-pub(crate) fn offset_flags() -> u32 {
-    read!(offsets.task_flags)
+pub(crate) fn offsets() -> Offsets {
+    read!(offsets)
 }

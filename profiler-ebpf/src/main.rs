@@ -6,6 +6,9 @@
 //! | `task` | who is running, and whether we want it |
 //! | `stack` | capture the kernel and user stack of a context, and name each by a hash |
 //! | `unwind` | the walk by rows: drives `profiler_common::unwind` over the maps |
+//! | `window` | a piece of the user stack, read ahead |
+//! | `thread` | the account of every thread's time |
+//! | `waiting` | what a thread that leaves the CPU will wait for |
 //! | `copy` | registers and stack memory of a sample that user space has to finish |
 //! | `emit` | what goes into the ring buffer, and what did not fit |
 //! | `config` | what user space fixed before loading |
@@ -20,7 +23,9 @@ mod emit;
 mod probes;
 mod stack;
 mod task;
+mod thread;
 mod unwind;
+mod waiting;
 mod window;
 
 /// Unreachable: no code here panics, and the verifier would refuse the loop if it could be reached.

@@ -84,7 +84,32 @@ pub(crate) fn current_task() -> *mut task_struct {
 #[inline(always)]
 pub(crate) fn is_kernel_thread() -> bool {
     // SAFETY: `current` is a valid task.
-    unsafe { field(current_task(), config::offset_flags()) & PF_KTHREAD != 0 }
+    unsafe { has_no_user_space(current_task()) }
+}
+
+/// Whether `task` has no user space.
+///
+/// # Safety
+/// `task` is a task pointer that the verifier trusts.
+#[inline(always)]
+pub(crate) unsafe fn has_no_user_space(task: *const task_struct) -> bool {
+    // SAFETY: the caller's promise; the offset is that of `flags`.
+    unsafe { field(task, config::offsets().task_flags) & PF_KTHREAD != 0 }
+}
+
+/// Whether `task` is of a process or thread that is wanted. Filters by name and by cgroup can be asked of the current
+/// thread only, and are not.
+///
+/// # Safety
+/// `task` is a task pointer that the verifier trusts.
+#[inline(always)]
+pub(crate) unsafe fn is_target(task: *const task_struct) -> bool {
+    // SAFETY: the caller's promise.
+    if config::has(FLAG_BY_PID) && TARGETS.get_ptr(unsafe { pid_of(task) }).is_none() {
+        return false;
+    }
+    // SAFETY: the caller's promise.
+    !(config::has(FLAG_BY_TID) && TARGET_THREADS.get_ptr(unsafe { tid_of(task) }).is_none())
 }
 
 /// User space's process id of `task`.
@@ -94,7 +119,7 @@ pub(crate) fn is_kernel_thread() -> bool {
 #[inline(always)]
 pub(crate) unsafe fn pid_of(task: *const task_struct) -> u32 {
     // SAFETY: the caller's promise; the offset is that of `tgid`.
-    unsafe { field(task, config::offset_tgid()) }
+    unsafe { field(task, config::offsets().task_tgid) }
 }
 
 /// User space's thread id of `task`.
@@ -104,7 +129,7 @@ pub(crate) unsafe fn pid_of(task: *const task_struct) -> u32 {
 #[inline(always)]
 pub(crate) unsafe fn tid_of(task: *const task_struct) -> u32 {
     // SAFETY: the caller's promise; the offset is that of `pid`.
-    unsafe { field(task, config::offset_pid()) }
+    unsafe { field(task, config::offsets().task_pid) }
 }
 
 /// A 32-bit field of `task`. The offset comes from BTF through read-only data, so the verifier checks a typed load.
@@ -112,7 +137,7 @@ pub(crate) unsafe fn tid_of(task: *const task_struct) -> u32 {
 /// # Safety
 /// `task` is a task pointer that the verifier trusts, and a 32-bit field lies at `offset`.
 #[inline(always)]
-unsafe fn field(task: *const task_struct, offset: u32) -> u32 {
+pub(crate) unsafe fn field(task: *const task_struct, offset: u32) -> u32 {
     let address = task.cast::<u8>().wrapping_add(offset as usize).cast::<u32>();
     // SAFETY: the caller's promise.
     unsafe { core::ptr::read_volatile(address) }

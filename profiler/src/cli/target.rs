@@ -56,6 +56,10 @@ pub struct SamplingOptions {
     #[arg(short, long, value_enum, default_value_t = Event::CpuClock)]
     pub event: Event,
 
+    /// What to record (may be repeated) [default: all]
+    #[arg(long, value_enum, value_name = "PROBE", value_delimiter = ',')]
+    pub probe: Vec<ProbeName>,
+
     /// Leave out kernel stacks
     #[arg(long)]
     pub no_kernel: bool,
@@ -68,6 +72,15 @@ pub struct SamplingOptions {
     #[arg(long, value_name = "FRAMES", default_value_t = MAX_STACK,
           value_parser = clap::value_parser!(u32).range(1..=i64::from(MAX_STACK)))]
     pub max_stack: u32,
+}
+
+/// What can be recorded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum ProbeName {
+    /// Where threads spend their time on a CPU
+    Cpu,
+    /// What every thread does and what it waits for
+    States,
 }
 
 /// What makes the sampler fire.

@@ -23,12 +23,29 @@ pub fn offsets() -> Result<Offsets> {
         task_pid: task("pid")?,
         task_tgid: task("tgid")?,
         task_flags: task("flags")?,
-        reserved: 0,
+        task_state: task("__state")?,
+        task_in_iowait: member_bits(&btf, "task_struct", "in_iowait")?,
+        task_files: task("files")?,
+        files_table: member_offset(&btf, "files_struct", "fdt")?,
+        table_files: member_offset(&btf, "fdtable", "fd")?,
+        table_size: member_offset(&btf, "fdtable", "max_fds")?,
+        file_inode: member_offset(&btf, "file", "f_inode")?,
+        file_private: member_offset(&btf, "file", "private_data")?,
+        inode_mode: member_offset(&btf, "inode", "i_mode")?,
+        inode_super: member_offset(&btf, "inode", "i_sb")?,
+        super_magic: member_offset(&btf, "super_block", "s_magic")?,
+        socket_sock: member_offset(&btf, "socket", "sk")?,
+        sock_family: member_offset(&btf, "sock_common", "skc_family")?,
     })
 }
 
 /// The byte offset of a direct member of a structure.
 fn member_offset(btf: &Btf, structure: &str, field: &str) -> Result<u32> {
+    Ok(member_bits(btf, structure, field)? / 8)
+}
+
+/// The offset in bits of a direct member of a structure.
+fn member_bits(btf: &Btf, structure: &str, field: &str) -> Result<u32> {
     for candidate in btf
         .resolve_types_by_name(structure)
         .with_context(|| format!("BTF has no {structure}"))?
@@ -38,7 +55,7 @@ fn member_offset(btf: &Btf, structure: &str, field: &str) -> Result<u32> {
         };
         for member in &candidate.members {
             if btf.resolve_name(member).is_ok_and(|name| name == field) {
-                return Ok(member.bit_offset() / 8);
+                return Ok(member.bit_offset());
             }
         }
     }

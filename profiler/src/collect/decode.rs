@@ -3,12 +3,16 @@
 //! Lengths are compared with `<`, never `!=`: the kernel pads records and appends fields.
 
 use profiler_common::{
-    event::{CopyHeader, Header, Image, SAMPLE_HAS_COPY, SAMPLE_KERNEL_THREAD, Sample, StackHeader, kind},
+    event::{
+        CopyHeader, Header, Image, SAMPLE_HAS_COPY, SAMPLE_KERNEL_THREAD, Sample, StackHeader, THREAD_ENDED,
+        ThreadRecord, kind,
+    },
+    state::State,
     stats::Outcome,
     unwind::Registers,
 };
 
-use super::event::{Event, RawCopy, RawMapping, RawSample, RawStack, What};
+use super::event::{Event, RawCopy, RawMapping, RawSample, RawStack, RawThread, What};
 
 /// A record of the ring buffer.
 #[derive(Clone, Debug, PartialEq)]
@@ -100,8 +104,45 @@ pub fn record(bytes: &[u8]) -> Result<Record, DecodeError> {
             })
         }
         kind::COPY => Record::Copy(copy(header, &mut fields)?),
+        kind::THREAD => {
+            let (time, thread) = thread(bytes)?;
+            let what = What::Thread(thread);
+            Record::Event(Event { time, what })
+        }
         unknown => return Err(DecodeError::UnknownKind(unknown)),
     })
+}
+
+/// Bytes of a [`ThreadRecord`].
+pub const THREAD_BYTES: usize = size_of::<ThreadRecord>();
+
+/// Decodes the account of a thread, and of when it is.
+///
+/// # Errors
+/// If it is too short or of another kind.
+pub fn thread(bytes: &[u8]) -> Result<(u64, RawThread), DecodeError> {
+    let mut fields = Fields(bytes);
+    let header = fields.header()?;
+    if header.kind != kind::THREAD {
+        return Err(DecodeError::UnknownKind(header.kind));
+    }
+    let (pid, tid, begun) = (fields.u32()?, fields.u32()?, fields.u64()?);
+    let mut ns = [0; State::COUNT];
+    for ns in &mut ns {
+        *ns = fields.u64()?;
+    }
+    let (waits, preemptions) = (fields.u32()?, fields.u32()?);
+    let (_state, flags) = (fields.u32()?, fields.u32()?);
+    let thread = RawThread {
+        pid,
+        tid,
+        begun,
+        ns,
+        waits,
+        preemptions,
+        ended: flags & THREAD_ENDED != 0,
+    };
+    Ok((header.time, thread))
 }
 
 fn sample(header: Header, fields: &mut Fields<'_>) -> Result<Event, DecodeError> {

@@ -1,6 +1,6 @@
 //! What the kernel told us, as plain values. `decode` makes them, `apply` takes them.
 
-use profiler_common::{stats::Outcome, unwind::Registers};
+use profiler_common::{state::State, stats::Outcome, unwind::Registers};
 
 /// One thing that happened, and when (`CLOCK_MONOTONIC`, nanoseconds).
 #[derive(Clone, Debug, PartialEq)]
@@ -36,6 +36,27 @@ pub enum What {
     },
     /// A thread ended.
     Exit { pid: u32, tid: u32 },
+    /// How a thread that ended spent its time.
+    Thread(RawThread),
+}
+
+/// How a thread spent its time so far: running totals.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RawThread {
+    /// User space's process id.
+    pub pid: u32,
+    /// User space's thread id.
+    pub tid: u32,
+    /// When accounting began (`CLOCK_MONOTONIC`, nanoseconds).
+    pub begun: u64,
+    /// Nanoseconds in each state.
+    pub ns: [u64; State::COUNT],
+    /// How often it left the CPU to wait.
+    pub waits: u32,
+    /// How often it was taken off the CPU though it could have gone on.
+    pub preemptions: u32,
+    /// It has ended.
+    pub ended: bool,
 }
 
 /// A sample, its stacks still hashes.

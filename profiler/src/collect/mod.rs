@@ -9,6 +9,7 @@
 //! [`decode`] is the only place that reads the kernel's bytes, [`apply`] the only place that changes a profile while
 //! recording; [`session`] drives them. Everything between is plain values, tested without a kernel.
 
+pub mod accounts;
 pub mod address_space;
 pub mod apply;
 pub mod arrays;
@@ -33,6 +34,7 @@ pub mod quality;
 pub mod session;
 pub mod side_band;
 pub mod tables;
+pub mod thread_times;
 pub mod unwind;
 
 pub use options::Options;

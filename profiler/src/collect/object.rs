@@ -85,12 +85,25 @@ pub struct Object {
     pub seen: PerCpuArray<MapData, SeenRow>,
 }
 
+/// What [`Object::load`] gives.
+#[expect(missing_debug_implementations, reason = "aya's object has none")]
+pub struct Loaded {
+    /// The object.
+    pub object: Object,
+    /// The maps that unwinding reads.
+    pub maps: KernelMaps,
+    /// Room for rows.
+    pub chunks: BpfChunks,
+    /// The kernel's types, for programs that are attached later.
+    pub btf: Btf,
+}
+
 impl Object {
     /// Loads the object with its configuration in read-only data; the maps that unwinding reads come apart.
     ///
     /// # Errors
     /// If the kernel refuses: missing privileges, BTF or features. `profiler doctor` tells which.
-    pub fn load(options: &Options, sizes: Sizes) -> Result<(Self, KernelMaps, BpfChunks)> {
+    pub fn load(options: &Options, sizes: Sizes) -> Result<Loaded> {
         let config = config(options, sizes)?;
         // Read once: it is large, and loading and attaching both need it.
         let btf = Btf::from_sys_fs().context("cannot read the kernel's BTF (`profiler doctor` says more)")?;
@@ -139,7 +152,12 @@ impl Object {
         };
         object.set_filters(options)?;
         object.attach_process_hooks(&btf)?;
-        Ok((object, maps, BpfChunks::new(blocks, sizes.chunks_ahead)))
+        Ok(Loaded {
+            object,
+            maps,
+            chunks: BpfChunks::new(blocks, sizes.chunks_ahead),
+            btf,
+        })
     }
 
     /// Threads and cgroup. These maps stay with the object: a program cannot be loaded once one of its maps is closed.

@@ -18,6 +18,10 @@ pub struct Options {
     pub cgroup: Option<std::path::PathBuf>,
     /// Only threads whose name matches: `*` any text, `?` any character.
     pub comm: Option<String>,
+    /// On-CPU samples.
+    pub cpu: bool,
+    /// The states of threads. Filters by cgroup and by name do not reach them.
+    pub states: bool,
     /// Kernel stacks.
     pub kernel_stacks: bool,
     /// User stacks.
@@ -67,6 +71,8 @@ impl Default for Options {
             tids: Vec::new(),
             cgroup: None,
             comm: None,
+            cpu: true,
+            states: true,
             kernel_stacks: true,
             user_stacks: true,
             max_stack: profiler_common::config::MAX_USER_FRAMES as u32,

@@ -29,7 +29,7 @@ use super::{
     kernel_maps::KernelMaps,
     kernel_text::KernelText,
     metadata,
-    object::{Object, SeenRow, Sizes},
+    object::{Loaded, Object, SeenRow, Sizes},
     options::Options,
     own_cost::RunTime,
     perf_event::Sampler,
@@ -37,6 +37,7 @@ use super::{
     quality::Totals,
     side_band::Ring,
     tables::UnwindTables,
+    thread_times,
 };
 use crate::{
     probes::PROBES,
@@ -150,6 +151,8 @@ struct Collector {
     side_band: Vec<Ring>,
     sampler: OwnedFd,
     samplers: Vec<Sampler>,
+    /// Whether the accounts of threads are kept.
+    states: bool,
     pending: Vec<Event>,
     mark: Mark,
     totals: Totals,
@@ -166,7 +169,12 @@ impl Collector {
     fn start(options: &Options) -> Result<Self> {
         let online = cpus::online().context("cannot tell which CPUs are online")?;
         let sizes = Sizes::of(options, online.len());
-        let (mut object, maps, chunks) = Object::load(options, sizes)?;
+        let Loaded {
+            mut object,
+            maps,
+            chunks,
+            btf,
+        } = Object::load(options, sizes)?;
         let logger = match options.log_kernel_side {
             true => Some(
                 aya_log::EbpfLogger::init_with_logger(&mut object.ebpf, log::logger())
@@ -207,6 +215,7 @@ impl Collector {
             side_band,
             sampler,
             samplers: Vec::new(),
+            states: false,
             pending: Vec::new(),
             mark: Mark::default(),
             totals,
@@ -218,7 +227,7 @@ impl Collector {
             lost: BTreeMap::new(),
             drained: Instant::now(),
         };
-        for cpu in online {
+        for cpu in online.into_iter().filter(|_| options.cpu) {
             match collector.start_sampler(cpu) {
                 Err(error) if !went_offline(&error) => {
                     let clock = options.clock.name();
@@ -228,6 +237,15 @@ impl Collector {
                 }
                 _ => {}
             }
+        }
+        if options.states {
+            collector.states = match thread_times::attach(&mut collector.object.ebpf, &btf) {
+                Ok(()) => true,
+                Err(error) => {
+                    log::warn!("the states of threads are not recorded: {error:#}");
+                    false
+                }
+            };
         }
         Ok(collector)
     }
@@ -382,6 +400,19 @@ impl Collector {
             true => self.run_time.take(&self.object.ebpf),
             false => self.run_time.tick(&self.object.ebpf),
         };
+        if self.states {
+            match thread_times::read(&mut self.object.ebpf, last) {
+                Ok(threads) => {
+                    for (time, thread) in threads {
+                        self.recorder.thread_time(time, &thread);
+                    }
+                }
+                Err(error) => {
+                    log::debug!("{error:#}");
+                    self.lose("states of threads", 1);
+                }
+            }
+        }
         let refused = std::mem::take(&mut self.recorder.tables.refused);
         self.lose("no room for unwind tables", refused);
         let mut lost = std::mem::take(&mut self.lost);
@@ -410,7 +441,10 @@ impl Collector {
             {
                 self.side_band.push(ring);
             }
-            if !self.samplers.iter().any(|sampler| sampler.cpu == cpu) && self.start_sampler(cpu).is_err() {
+            if self.options.cpu
+                && !self.samplers.iter().any(|sampler| sampler.cpu == cpu)
+                && self.start_sampler(cpu).is_err()
+            {
                 self.lose("CPU that came online", 1);
             }
         }

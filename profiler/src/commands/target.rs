@@ -5,7 +5,7 @@ use std::{fs, path::Path, path::PathBuf};
 use anyhow::{Result, bail};
 
 use crate::{
-    cli::target::{Event, SamplingOptions, TargetOptions},
+    cli::target::{Event, ProbeName, SamplingOptions, TargetOptions},
     collect::{Options, perf_event::Clock},
 };
 
@@ -25,6 +25,7 @@ pub(super) fn options(target: &TargetOptions, sampling: &SamplingOptions, verbos
             bail!("there is no thread {tid}: `ps -eLo tid,comm` lists threads");
         }
     }
+    let wanted = |probe| sampling.probe.is_empty() || sampling.probe.contains(&probe);
     Ok(Options {
         frequency: sampling.frequency,
         clock: match sampling.event {
@@ -35,6 +36,9 @@ pub(super) fn options(target: &TargetOptions, sampling: &SamplingOptions, verbos
         tids: target.tids.clone(),
         cgroup: target.cgroup.as_deref().map(cgroup_directory).transpose()?,
         comm: target.comm.clone(),
+        cpu: wanted(ProbeName::Cpu),
+        // These filters can be asked of the running thread only, and states are of those that do not run.
+        states: wanted(ProbeName::States) && target.cgroup.is_none() && target.comm.is_none(),
         kernel_stacks: !sampling.no_kernel,
         user_stacks: !sampling.no_user,
         max_stack: sampling.max_stack,

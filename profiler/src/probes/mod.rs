@@ -4,14 +4,16 @@
 //! and in the kernel side's `mod.rs`. Names, sample types and help texts derive from the table.
 
 mod cpu;
+mod states;
 
 use profiler_common::event::ProbeId;
 
 use crate::profile::{SampleType, Unit};
 
 pub use cpu::CPU;
+pub use states::STATES;
 
-/// A source of samples.
+/// A source of measurements.
 #[derive(Clone, Copy, Debug)]
 pub struct Probe {
     /// How the kernel side marks its samples; also the index of its sample type.
@@ -22,7 +24,7 @@ pub struct Probe {
     pub about: &'static str,
     /// What a sample's value measures, as pprof and OTLP spell it, and its unit.
     pub measures: (&'static str, Unit),
-    /// The kernel program that takes its samples.
+    /// The kernel program that sees what it measures.
     pub program: &'static str,
 }
 
@@ -37,7 +39,7 @@ impl Probe {
 }
 
 /// All probes, in the order of their ids.
-pub const PROBES: &[&Probe] = &[&CPU];
+pub const PROBES: &[&Probe] = &[&CPU, &STATES];
 
 #[cfg(test)]
 mod tests {

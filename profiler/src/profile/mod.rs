@@ -38,6 +38,8 @@ pub struct Profile {
     pub sample_types: Vec<SampleType>,
     /// The observations, in the order of their arrival, which is nearly that of time.
     pub samples: Vec<Sample>,
+    /// How threads spent their time: exact, where samples are an estimate.
+    pub thread_times: Vec<ThreadTime>,
     /// Every distinct stack.
     pub stacks: Stacks,
     /// Every distinct code address.

@@ -18,7 +18,7 @@ pub enum State {
     Network,
     /// Waits for another process through a pipe, a Unix socket, a message queue or a child's end.
     Ipc,
-    /// Waits in a futex.
+    /// Waits for a lock: in a futex, or for a lock on a file.
     Lock,
     /// Waits for memory.
     PageFault,

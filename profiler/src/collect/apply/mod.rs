@@ -6,8 +6,9 @@ use profiler_common::{event::FRAME_IS_INSTRUCTION, stats, unwind::Registers};
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::{
+    accounts::Accounts,
     address_space::AddressSpace,
-    event::{Event, RawCopy, RawSample, RawStack, What},
+    event::{Event, RawCopy, RawSample, RawStack, RawThread, What},
     executables::{Executables, Kind},
     host::Host,
     kernel_text::KernelText,
@@ -17,6 +18,7 @@ use super::{
 };
 use crate::profile::{
     CodeAddress, Id, Location, Mapping, MappingKind, Outcome, Process, Profile, Sample, Stack, Thread,
+    ThreadTime,
 };
 
 /// Stack memory of a sample, its pages put together.
@@ -51,6 +53,7 @@ pub struct Recorder<H, C, K> {
     kernel_stacks: FxHashMap<u64, Rc<[u64]>>,
     copies: FxHashMap<(u32, u64), Copied>,
     known: FxHashMap<StackKey, Option<Id<Stack>>>,
+    accounts: Accounts,
     wanting_tables: FxHashSet<u32>,
     start: u64,
     max_frames: usize,
@@ -77,6 +80,7 @@ impl<H: Host, C: Chunks, K: KernelSide> Recorder<H, C, K> {
             kernel_stacks: FxHashMap::default(),
             copies: FxHashMap::default(),
             known: FxHashMap::default(),
+            accounts: Accounts::default(),
             wanting_tables: FxHashSet::default(),
             start,
             max_frames,
@@ -158,6 +162,7 @@ impl<H: Host, C: Chunks, K: KernelSide> Recorder<H, C, K> {
                 self.processes.fork(pid, tid, parent_pid, parent_tid, &self.host);
             }
             What::Exit { pid, tid } => self.processes.exit(time, pid, tid),
+            What::Thread(thread) => self.thread_time(time, &thread),
         }
     }
 
@@ -291,6 +296,24 @@ impl<H: Host, C: Chunks, K: KernelSide> Recorder<H, C, K> {
             outcome,
             cpu: raw.cpu as u16,
             value: raw.value,
+        });
+    }
+
+    /// How a thread spent its time up to `time`.
+    pub fn thread_time(&mut self, time: u64, raw: &RawThread) {
+        let Some(span) = self.accounts.span(time, raw) else {
+            return;
+        };
+        self.processes.get_or_look_up(raw.pid, &self.host);
+        let process = self.process_row(raw.pid);
+        let thread = self.thread_row(raw.pid, raw.tid, process);
+        self.profile.thread_times.push(ThreadTime {
+            thread,
+            start_ns: span.start.saturating_sub(self.start),
+            end_ns: time.saturating_sub(self.start),
+            ns: span.ns,
+            waits: span.waits,
+            preemptions: span.preemptions,
         });
     }
 

@@ -1,0 +1,281 @@
+//! How a thread's time is divided among its states: a pure state machine, driven by the scheduler's hooks.
+//!
+//! Only the thread's own switches change it, one after the other. Who wakes the thread writes the time of that, nothing
+//! else; what it means is worked out when the thread runs again. So no two CPUs ever write the same word, and it does
+//! not matter that a wake-up may be seen before the switch that it answers: the waker's CPU does not wait for the
+//! sleeper's.
+
+use crate::state::State;
+
+/// The account of a thread.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Account {
+    /// Nanoseconds in each state, by its discriminant, up to `since`.
+    ns: [u64; State::COUNT],
+    /// When accounting began; 0: it did not.
+    begun: u64,
+    /// When the thread entered its state.
+    since: u64,
+    /// When it last got a CPU.
+    ran_at: u64,
+    /// When somebody last woke it.
+    woken_at: u64,
+    /// A [`State`].
+    state: u32,
+    waits: u32,
+    preemptions: u32,
+    /// `waits + preemptions` when user space was last told.
+    told: u32,
+}
+
+/// What an account says at some moment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Totals {
+    /// When accounting began.
+    pub begun: u64,
+    /// Nanoseconds in each state since then.
+    pub ns: [u64; State::COUNT],
+    /// How often the thread left the CPU to wait.
+    pub waits: u32,
+    /// How often it was taken off the CPU though it could have gone on.
+    pub preemptions: u32,
+    /// What it does now: a [`State`].
+    pub state: u32,
+}
+
+impl Account {
+    /// Begins at `now` with a thread that is in `state`. An account that has begun is left alone.
+    #[inline(always)]
+    pub fn begin(&mut self, now: u64, state: State) {
+        if self.begun == 0 {
+            self.begun = now;
+            self.since = now;
+            self.state = state as u32;
+        }
+    }
+
+    /// The thread leaves its CPU at `now`, and is then in `state`.
+    #[inline(always)]
+    pub fn leaves(&mut self, now: u64, state: State) {
+        let was_running = self.state == State::Running as u32;
+        let was = if was_running {
+            State::Running
+        } else {
+            State::Unknown
+        };
+        self.add(was as u32, now.wrapping_sub(self.since));
+        self.since = now;
+        self.state = state as u32;
+        if state as u32 == State::Runnable as u32 {
+            self.preemptions = self.preemptions.wrapping_add(1);
+        } else {
+            self.waits = self.waits.wrapping_add(1);
+        }
+    }
+
+    /// Somebody wakes the thread at `now`.
+    #[inline(always)]
+    pub fn wakes(&mut self, now: u64) {
+        self.woken_at = now;
+    }
+
+    /// The thread gets a CPU at `now`. Returns how long it waited for one; `None` if that is not known.
+    #[inline(always)]
+    pub fn arrives(&mut self, now: u64) -> Option<u64> {
+        let all = now.wrapping_sub(self.since);
+        let waited = if self.state == State::Runnable as u32 {
+            self.add(State::Runnable as u32, all);
+            Some(all)
+        } else if let Some(woken) = self.woken(now) {
+            self.add(self.state, woken - self.since);
+            self.add(State::Runnable as u32, now - woken);
+            Some(now - woken)
+        } else {
+            // It left a CPU unseen, or nobody was seen to wake it.
+            self.add(State::Unknown as u32, all);
+            None
+        };
+        self.since = now;
+        self.ran_at = now;
+        self.state = State::Running as u32;
+        waited
+    }
+
+    /// When a blocked thread was woken from this wait.
+    #[inline(always)]
+    fn woken(&self, now: u64) -> Option<u64> {
+        let woken = self.woken_at;
+        if self.state <= State::Runnable as u32 || woken <= self.ran_at || woken > now {
+            return None;
+        }
+        Some(if woken > self.since { woken } else { self.since })
+    }
+
+    #[inline(always)]
+    fn add(&mut self, state: u32, ns: u64) {
+        add(&mut self.ns, state, ns);
+    }
+
+    /// Whether user space knows all that follows from switches.
+    #[inline(always)]
+    pub fn is_told(&self) -> bool {
+        self.state != State::Running as u32 && self.told == self.waits.wrapping_add(self.preemptions)
+    }
+
+    /// What to tell user space at `now`: the state that the thread is in counts up to then.
+    #[inline(always)]
+    pub fn tell(&mut self, now: u64) -> Totals {
+        self.told = self.waits.wrapping_add(self.preemptions);
+        let mut totals = Totals {
+            begun: self.begun,
+            ns: self.ns,
+            waits: self.waits,
+            preemptions: self.preemptions,
+            state: self.state,
+        };
+        // Another CPU may have switched it since `now` was read.
+        if now > self.since {
+            let woken = match self.woken(now) {
+                Some(woken) => woken,
+                None => now,
+            };
+            add(&mut totals.ns, self.state, woken - self.since);
+            add(&mut totals.ns, State::Runnable as u32, now - woken);
+        }
+        totals
+    }
+}
+
+#[inline(always)]
+fn add(ns: &mut [u64; State::COUNT], state: u32, more: u64) {
+    if let Some(ns) = ns.get_mut(state as usize) {
+        *ns = ns.wrapping_add(more);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn account(now: u64, state: State) -> Account {
+        let mut account = Account {
+            ns: [0; State::COUNT],
+            begun: 0,
+            since: 0,
+            ran_at: 0,
+            woken_at: 0,
+            state: 0,
+            waits: 0,
+            preemptions: 0,
+            told: 0,
+        };
+        account.begin(now, state);
+        account
+    }
+
+    /// The states that have time, at `now`; their sum is checked.
+    fn spent(account: &mut Account, now: u64) -> Vec<(State, u64)> {
+        let totals = account.tell(now);
+        assert_eq!(totals.ns.iter().sum::<u64>(), now - totals.begun);
+        let spent = State::ALL.into_iter().zip(totals.ns);
+        spent.filter(|(_, ns)| *ns > 0).collect()
+    }
+
+    #[test]
+    fn a_wait_ends_with_the_wake_up_and_the_rest_is_waiting_for_a_cpu() {
+        let mut account = account(100, State::Running);
+        account.leaves(150, State::Disk);
+        assert_eq!(
+            spent(&mut account, 180),
+            [(State::Running, 50), (State::Disk, 30)]
+        );
+        account.wakes(200);
+        let halfway = [(State::Running, 50), (State::Runnable, 5), (State::Disk, 50)];
+        assert_eq!(spent(&mut account, 205), halfway);
+        assert_eq!(account.arrives(210), Some(10));
+        let after = [(State::Running, 60), (State::Runnable, 10), (State::Disk, 50)];
+        assert_eq!(spent(&mut account, 220), after);
+    }
+
+    #[test]
+    fn a_preempted_thread_is_runnable_all_the_time() {
+        let mut account = account(100, State::Running);
+        account.leaves(150, State::Runnable);
+        // Woken while it runs or waits for a CPU: nothing changes.
+        account.wakes(160);
+        assert_eq!(account.arrives(190), Some(40));
+        assert_eq!(
+            spent(&mut account, 190),
+            [(State::Running, 50), (State::Runnable, 40)]
+        );
+        assert_eq!((account.waits, account.preemptions), (0, 1));
+    }
+
+    #[test]
+    fn a_wake_up_that_is_seen_before_the_switch_counts() {
+        let mut account = account(100, State::Running);
+        account.wakes(148);
+        account.leaves(150, State::Lock);
+        assert_eq!(account.arrives(160), Some(10));
+        assert_eq!(
+            spent(&mut account, 160),
+            [(State::Running, 50), (State::Runnable, 10)]
+        );
+    }
+
+    #[test]
+    fn a_wake_up_of_an_earlier_wait_does_not_count() {
+        let mut account = account(100, State::Running);
+        account.leaves(110, State::Lock);
+        account.wakes(120);
+        account.arrives(130);
+        account.leaves(140, State::Sleep);
+        let blocked = [
+            (State::Running, 20),
+            (State::Runnable, 10),
+            (State::Lock, 10),
+            (State::Sleep, 60),
+        ];
+        assert_eq!(spent(&mut account, 200), blocked);
+        // The edge was missed: unknown, and no guess.
+        assert_eq!(account.arrives(200), None);
+        let missed = [
+            (State::Running, 20),
+            (State::Runnable, 10),
+            (State::Lock, 10),
+            (State::Unknown, 60),
+        ];
+        assert_eq!(spent(&mut account, 200), missed);
+    }
+
+    #[test]
+    fn a_missed_switch_is_unknown_time() {
+        let mut account = account(100, State::Running);
+        account.arrives(150);
+        account.leaves(160, State::Ipc);
+        account.leaves(170, State::Ipc);
+        let unknown = [(State::Running, 10), (State::Unknown, 60)];
+        assert_eq!(spent(&mut account, 170), unknown);
+    }
+
+    #[test]
+    fn what_did_not_switch_need_not_be_told_again() {
+        let mut account = account(100, State::Running);
+        assert!(!account.is_told());
+        account.leaves(150, State::Events);
+        assert!(!account.is_told());
+        account.tell(160);
+        assert!(account.is_told());
+        account.arrives(170);
+        account.leaves(180, State::Events);
+        assert!(!account.is_told());
+    }
+
+    #[test]
+    fn totals_asked_for_before_the_last_switch_are_those_of_the_switch() {
+        let mut account = account(100, State::Running);
+        account.leaves(150, State::Disk);
+        assert_eq!(account.tell(140).ns.iter().sum::<u64>(), 50);
+    }
+}

@@ -1,0 +1,118 @@
+//! What each system call waits for, where it blocks (x86-64 numbers: arch/x86/entry/syscalls/syscall_64.tbl).
+
+use crate::state::State;
+
+/// What a call waits for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Waits {
+    /// For this, whatever its arguments.
+    For(State),
+    /// For what its first argument, a descriptor, stands for.
+    ForDescriptor,
+    /// The call does not tell.
+    Unknown,
+}
+
+/// Numbers of calls are below this.
+const CALLS: usize = 512;
+
+/// An entry of the table that is no [`State`].
+const UNKNOWN: u8 = 254;
+const DESCRIPTOR: u8 = 255;
+
+/// What call number `call` waits for.
+#[inline(always)]
+pub fn waits(call: u64) -> Waits {
+    // SAFETY: the mask keeps the index inside the table; volatile, because the compiler would unroll the table into
+    // branches, each of which the verifier follows.
+    let entry = unsafe { core::ptr::read_volatile(&raw const TABLE[call as usize & (CALLS - 1)]) };
+    if entry == DESCRIPTOR {
+        Waits::ForDescriptor
+    } else if entry == State::Disk as u8 {
+        Waits::For(State::Disk)
+    } else if entry == State::Ipc as u8 {
+        Waits::For(State::Ipc)
+    } else if entry == State::Lock as u8 {
+        Waits::For(State::Lock)
+    } else if entry == State::PageFault as u8 {
+        Waits::For(State::PageFault)
+    } else if entry == State::Sleep as u8 {
+        Waits::For(State::Sleep)
+    } else if entry == State::Events as u8 {
+        Waits::For(State::Events)
+    } else {
+        Waits::Unknown
+    }
+}
+
+static TABLE: [u8; CALLS] = table();
+
+const fn table() -> [u8; CALLS] {
+    let mut table = [UNKNOWN; CALLS];
+    // read, write, ioctl, pread64, pwrite64, readv, writev, sendfile, connect, sendto, recvfrom, sendmsg, recvmsg,
+    // shutdown, splice, tee, vmsplice, preadv, pwritev, recvmmsg, sendmmsg, copy_file_range, preadv2,
+    // pwritev2, close
+    let descriptor = [
+        0, 1, 16, 17, 18, 19, 20, 40, 42, 44, 45, 46, 47, 48, 275, 276, 278, 295, 296, 299, 307, 326, 327,
+        328, 3,
+    ];
+    // open, stat, fstat, lstat, lseek, msync, access, fsync, fdatasync, truncate, ftruncate, getdents, chdir, fchdir,
+    // rename, mkdir, rmdir, creat, link, unlink, symlink, readlink, chmod, fchmod, chown, fchown, lchown, execve, statfs,
+    // fstatfs, sync, mount, umount2, getdents64, fadvise64, readahead, setxattr..fremovexattr, openat, mkdirat, mknodat,
+    // fchownat, newfstatat, unlinkat, renameat, linkat, symlinkat, readlinkat, fchmodat, faccessat, sync_file_range,
+    // fallocate, syncfs, renameat2, execveat, statx, openat2, faccessat2
+    let disk = [
+        2, 4, 5, 6, 8, 21, 59, 74, 75, 76, 77, 78, 80, 81, 82, 83, 84, 85, 86, 87, 88, 89, 90, 91, 92, 93,
+        94, 137, 138, 162, 165, 166, 187, 188, 189, 190, 191, 192, 193, 194, 195, 196, 197, 198, 199, 217,
+        221, 257, 258, 259, 260, 262, 263, 264, 265, 266, 267, 268, 269, 277, 285, 306, 316, 322, 332, 437,
+        439,
+    ];
+    // clone, vfork, wait4, semop, msgsnd, msgrcv, semtimedop, mq_timedsend, mq_timedreceive, waitid, clone3
+    let ipc = [56, 58, 61, 65, 69, 70, 220, 242, 243, 247, 435];
+    // flock, futex, futex_waitv, futex_wait
+    let lock = [73, 202, 449, 455];
+    // mmap, mprotect, munmap, brk, mremap, madvise, mlock, mlockall, process_madvise
+    let memory = [9, 10, 11, 12, 25, 28, 149, 151, 440];
+    // nanosleep, restart_syscall, clock_nanosleep
+    let sleep = [35, 219, 230];
+    // poll, select, pause, accept, rt_sigtimedwait, rt_sigsuspend, io_getevents, epoll_wait_old, epoll_wait, pselect6,
+    // ppoll, epoll_pwait, accept4, io_pgetevents, io_uring_enter, epoll_pwait2
+    let events = [
+        7, 23, 34, 43, 128, 130, 208, 215, 232, 270, 271, 281, 288, 333, 426, 441,
+    ];
+    table = set(table, &descriptor, DESCRIPTOR);
+    table = set(table, &disk, State::Disk as u8);
+    table = set(table, &ipc, State::Ipc as u8);
+    table = set(table, &lock, State::Lock as u8);
+    table = set(table, &memory, State::PageFault as u8);
+    table = set(table, &sleep, State::Sleep as u8);
+    set(table, &events, State::Events as u8)
+}
+
+const fn set(mut table: [u8; CALLS], calls: &[usize], entry: u8) -> [u8; CALLS] {
+    let mut at = 0;
+    while at < calls.len() {
+        assert!(table[calls[at]] == UNKNOWN, "a call is listed twice");
+        table[calls[at]] = entry;
+        at += 1;
+    }
+    table
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn well_known_calls() {
+        assert_eq!(waits(0), Waits::ForDescriptor);
+        assert_eq!(waits(202), Waits::For(State::Lock));
+        assert_eq!(waits(230), Waits::For(State::Sleep));
+        assert_eq!(waits(232), Waits::For(State::Events));
+        assert_eq!(waits(75), Waits::For(State::Disk));
+        assert_eq!(waits(61), Waits::For(State::Ipc));
+        // getpid never waits.
+        assert_eq!(waits(39), Waits::Unknown);
+        assert_eq!(waits(u64::MAX), Waits::Unknown);
+    }
+}

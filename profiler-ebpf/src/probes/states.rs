@@ -1,0 +1,179 @@
+//! What every thread does, exactly: the scheduler's hooks and an iterator over all threads.
+//!
+//! The hooks run under the scheduler's locks. They use nothing that CPUs share but the ring buffer, and that only when a
+//! thread ends.
+
+use core::ffi::c_void;
+
+use aya_ebpf::{
+    bindings::{seq_file, task_struct},
+    helpers::{
+        bpf_ktime_get_ns,
+        generated::{bpf_get_smp_processor_id, bpf_seq_write},
+    },
+    macros::{btf_tracepoint, map},
+    maps::Array,
+    programs::BtfTracePointContext,
+};
+use profiler_common::{event::Header, state::State, stats::Counter};
+
+use crate::{config, emit, task, thread, waiting};
+
+/// 1: the iterator tells of all threads. 0: of those that switched since it told last.
+#[map]
+static TELL_ALL: Array<u32> = Array::with_max_entries(1, 0);
+
+/// `sched_switch(bool preempt, struct task_struct *prev, struct task_struct *next, unsigned int prev_state)`.
+#[btf_tracepoint(function = "sched_switch")]
+pub(crate) fn states_switch(ctx: BtfTracePointContext) -> i32 {
+    let preempted: u64 = ctx.arg(0);
+    let previous: *mut task_struct = ctx.arg(1);
+    let next: *mut task_struct = ctx.arg(2);
+    let kernel_state: u64 = ctx.arg(3);
+    // SAFETY: the helper has no preconditions.
+    let now = unsafe { bpf_ktime_get_ns() };
+    // SAFETY: the tracepoint's arguments are valid tasks.
+    if let Some(account) = unsafe { thread::account(previous) } {
+        let kernel_state = kernel_state & 0xffff_ffff;
+        if waiting::is_ending(kernel_state) {
+            let header = header(now);
+            // SAFETY: as above.
+            let record = unsafe { thread::record(previous, account, header, true) };
+            emit::record_quietly(&record, Counter::ThreadRingFull);
+        } else {
+            let goes_on = preempted & 1 != 0 || kernel_state == 0;
+            let state = match goes_on {
+                true => State::Runnable,
+                // SAFETY: as above; it is about to leave this CPU.
+                false => unsafe { waiting::reason(previous, kernel_state) },
+            };
+            account.leaves(now, state);
+        }
+    }
+    // SAFETY: as above.
+    if let Some(account) = unsafe { thread::account(next) } {
+        account.arrives(now);
+    }
+    0
+}
+
+/// `sched_waking(struct task_struct *p)`: in the waker's context, before anything else happens.
+#[btf_tracepoint(function = "sched_waking")]
+pub(crate) fn states_waking(ctx: BtfTracePointContext) -> i32 {
+    let woken: *mut task_struct = ctx.arg(0);
+    // SAFETY: the tracepoint's argument is a valid task.
+    if let Some(account) = unsafe { thread::account(woken) } {
+        // SAFETY: the helper has no preconditions.
+        account.wakes(unsafe { bpf_ktime_get_ns() });
+    }
+    0
+}
+
+/// `sched_wakeup_new(struct task_struct *p)`: a thread that was just made waits for its first CPU.
+#[btf_tracepoint(function = "sched_wakeup_new")]
+pub(crate) fn states_new(ctx: BtfTracePointContext) -> i32 {
+    let new: *mut task_struct = ctx.arg(0);
+    // SAFETY: the tracepoint's argument is a valid task.
+    if unsafe { task::is_target(new) } {
+        // SAFETY: as above; the helper has no preconditions.
+        unsafe { thread::open_account(new, bpf_ktime_get_ns(), State::Runnable) };
+    }
+    0
+}
+
+/// `sched_process_exec(struct task_struct *task, …)`: a command that was started to be recorded makes itself a target
+/// when it is running already.
+#[btf_tracepoint(function = "sched_process_exec")]
+pub(crate) fn states_exec(_: BtfTracePointContext) -> i32 {
+    let current = task::current_task();
+    // SAFETY: `current` is a valid task.
+    if unsafe { task::is_target(current) } {
+        // SAFETY: as above; the helper has no preconditions.
+        unsafe { thread::open_account(current, bpf_ktime_get_ns(), State::Running) };
+    }
+    0
+}
+
+/// The context of a task iterator (`struct bpf_iter__task`, kernel/bpf/task_iter.c).
+#[repr(C)]
+pub(crate) struct TaskIterator {
+    meta: *const IteratorMeta,
+    /// Null behind the last one.
+    task: *mut task_struct,
+}
+
+/// `struct bpf_iter_meta` (include/linux/bpf.h).
+#[repr(C)]
+struct IteratorMeta {
+    seq: *mut seq_file,
+}
+
+/// Writes a [`profiler_common::event::ThreadRecord`] of every thread, and opens accounts for those that have none.
+#[unsafe(link_section = "iter/task")]
+#[unsafe(no_mangle)]
+pub(crate) extern "C" fn states_read(ctx: *mut TaskIterator) -> i32 {
+    // SAFETY: the context of this type of program. Volatile: each field must be loaded as a whole.
+    let task = unsafe { core::ptr::read_volatile(&raw const (*ctx).task) };
+    if task.is_null() {
+        return 0;
+    }
+    // SAFETY: as above.
+    let meta = unsafe { core::ptr::read_volatile(&raw const (*ctx).meta) };
+    // SAFETY: the kernel's own structure.
+    let seq = unsafe { core::ptr::read_volatile(&raw const (*meta).seq) };
+    // SAFETY: the iterator's task is valid.
+    let Some(account) = (unsafe { account_of(task) }) else {
+        return 0;
+    };
+    let all = TELL_ALL.get(0).is_some_and(|all| {
+        // SAFETY: a reference is valid for reads; user space writes it.
+        unsafe { core::ptr::read_volatile(all) != 0 }
+    });
+    if account.is_told() && !all {
+        return 0;
+    }
+    // SAFETY: the helper has no preconditions.
+    let header = header(unsafe { bpf_ktime_get_ns() });
+    // SAFETY: the iterator's task is valid.
+    let record = unsafe { thread::record(task, account, header, false) };
+    let bytes = size_of_val(&record) as u32;
+    // SAFETY: the kernel's own file, and a record of that size. If the buffer is full, the kernel calls again.
+    unsafe { bpf_seq_write(seq, (&raw const record).cast_mut().cast::<c_void>(), bytes) };
+    0
+}
+
+/// The account of a thread that the iterator met; opened if it is wanted and has none.
+///
+/// # Safety
+/// `task` is a task pointer that the verifier trusts.
+#[inline(always)]
+unsafe fn account_of(task: *mut task_struct) -> Option<&'static mut profiler_common::account::Account> {
+    // SAFETY: the caller's promise.
+    if let Some(account) = unsafe { thread::account(task) } {
+        return Some(account);
+    }
+    // SAFETY: the caller's promise.
+    if !unsafe { task::is_target(task) } {
+        return None;
+    }
+    // SAFETY: the caller's promise; the offset is that of `__state`.
+    let kernel_state = u64::from(unsafe { task::field(task, config::offsets().task_state) });
+    if waiting::is_ending(kernel_state) {
+        return None;
+    }
+    let state = match kernel_state {
+        // On a CPU or waiting for one: it switches soon, and until then nobody can tell.
+        0 => State::Running,
+        // SAFETY: the caller's promise.
+        _ => unsafe { waiting::reason(task, kernel_state) },
+    };
+    // SAFETY: the caller's promise; the helper has no preconditions.
+    unsafe { thread::open_account(task, bpf_ktime_get_ns(), state) }
+}
+
+#[inline(always)]
+fn header(time: u64) -> Header {
+    // SAFETY: the helper has no preconditions.
+    let cpu = unsafe { bpf_get_smp_processor_id() };
+    Header { kind: 0, cpu, time }
+}

@@ -1,0 +1,136 @@
+//! What a thread that leaves the CPU will wait for: see `profiler_common::state` for the rules.
+
+use aya_ebpf::{
+    bindings::{pt_regs, task_struct},
+    helpers::{bpf_probe_read_kernel, generated::bpf_task_pt_regs},
+};
+use profiler_common::{
+    calls::{self, Waits},
+    state::State,
+};
+
+use crate::{config, task};
+
+/// Bits of `task_struct.__state` (include/linux/sched.h).
+const TASK_INTERRUPTIBLE: u64 = 0x1;
+const TASK_UNINTERRUPTIBLE: u64 = 0x2;
+const TASK_STOPPED_OR_TRACED: u64 = 0x4 | 0x8;
+const TASK_ENDING: u64 = 0x10 | 0x20 | 0x80;
+const TASK_NOLOAD: u64 = 0x400;
+
+/// Whether a thread in this kernel state never runs again.
+#[inline(always)]
+pub(crate) fn is_ending(kernel_state: u64) -> bool {
+    kernel_state & TASK_ENDING != 0
+}
+
+/// What `task`, blocked in the kernel's state `kernel_state`, waits for.
+///
+/// # Safety
+/// `task` is a task pointer that the verifier trusts, and not on a CPU (or about to leave it).
+#[inline(always)]
+pub(crate) unsafe fn reason(task: *mut task_struct, kernel_state: u64) -> State {
+    if kernel_state & TASK_STOPPED_OR_TRACED != 0 {
+        return State::Stopped;
+    }
+    // SAFETY: the caller's promise.
+    let in_iowait = unsafe { in_iowait(task) };
+    // SAFETY: the caller's promise.
+    if unsafe { task::has_no_user_space(task) } {
+        let idle = kernel_state & (TASK_INTERRUPTIBLE | TASK_NOLOAD) != 0;
+        return match (in_iowait, idle) {
+            (true, _) => State::Disk,
+            // A worker without work.
+            (false, true) => State::Events,
+            (false, false) => State::Blocked,
+        };
+    }
+    // SAFETY: the caller's promise.
+    let registers = unsafe { bpf_task_pt_regs(task) } as *const pt_regs;
+    // SAFETY: the helper's result may be read with this helper, whatever it is.
+    let Ok(call) = (unsafe { bpf_probe_read_kernel(&raw const (*registers).orig_rax) }) else {
+        return State::Blocked;
+    };
+    let call = call as i64;
+    if call < 0 {
+        return State::PageFault;
+    }
+    match calls::waits(call as u64) {
+        Waits::For(state) => state,
+        Waits::ForDescriptor => {
+            // SAFETY: as above.
+            let descriptor =
+                unsafe { bpf_probe_read_kernel(&raw const (*registers).rdi) }.unwrap_or(u64::MAX);
+            // SAFETY: the caller's promise.
+            unsafe { file_state(task, descriptor as u32) }.unwrap_or(State::Blocked)
+        }
+        Waits::Unknown if in_iowait => State::Disk,
+        Waits::Unknown => State::Blocked,
+    }
+}
+
+/// Whether the kernel counts `task` as waiting for I/O.
+#[inline(always)]
+unsafe fn in_iowait(task: *const task_struct) -> bool {
+    let bit = config::offsets().task_in_iowait;
+    // SAFETY: the caller's promise; the word that holds the bit.
+    let word = unsafe { task::field(task, bit / 32 * 4) };
+    word >> (bit % 32) & 1 != 0
+}
+
+/// File types in `inode.i_mode` (include/uapi/linux/stat.h).
+const S_IFMT: u16 = 0o170_000;
+const S_IFIFO: u16 = 0o010_000;
+const S_IFCHR: u16 = 0o020_000;
+const S_IFSOCK: u16 = 0o140_000;
+/// `ANON_INODE_FS_MAGIC` (include/uapi/linux/magic.h): event, timer and signal descriptors, and epoll's.
+const ANONYMOUS_INODES: u64 = 0x0904_1934;
+/// `AF_UNIX` (include/linux/socket.h).
+const AF_UNIX: u16 = 1;
+
+/// What waiting for descriptor number `descriptor` of `task` is; `None` if its file cannot be found.
+#[inline(always)]
+unsafe fn file_state(task: *const task_struct, descriptor: u32) -> Option<State> {
+    let offsets = config::offsets();
+    let files: u64 = read(task as u64 + u64::from(offsets.task_files))?;
+    let table: u64 = read(files + u64::from(offsets.files_table))?;
+    let size: u32 = read(table + u64::from(offsets.table_size))?;
+    if descriptor >= size {
+        return None;
+    }
+    let slots: u64 = read(table + u64::from(offsets.table_files))?;
+    let file: u64 = read(slots + u64::from(descriptor) * 8)?;
+    let inode: u64 = read(file + u64::from(offsets.file_inode))?;
+    let mode: u16 = read(inode + u64::from(offsets.inode_mode))?;
+    Some(match mode & S_IFMT {
+        S_IFIFO => State::Ipc,
+        // Terminals and the like: somebody will type.
+        S_IFCHR => State::Events,
+        S_IFSOCK => {
+            let socket: u64 = read(file + u64::from(offsets.file_private))?;
+            let sock: u64 = read(socket + u64::from(offsets.socket_sock))?;
+            let family: u16 = read(sock + u64::from(offsets.sock_family))?;
+            if family == AF_UNIX {
+                State::Ipc
+            } else {
+                State::Network
+            }
+        }
+        _ => {
+            let super_block: u64 = read(inode + u64::from(offsets.inode_super))?;
+            let magic: u64 = read(super_block + u64::from(offsets.super_magic))?;
+            if magic == ANONYMOUS_INODES {
+                State::Events
+            } else {
+                State::Disk
+            }
+        }
+    })
+}
+
+/// A value in kernel memory.
+#[inline(always)]
+fn read<T>(address: u64) -> Option<T> {
+    // SAFETY: the helper checks the address.
+    unsafe { bpf_probe_read_kernel(address as *const T) }.ok()
+}

@@ -1,0 +1,84 @@
+//! The kernel side's accounts of threads: the hooks that keep them, and the iterator that reads them.
+
+use std::io::Read as _;
+
+use anyhow::{Context as _, Result, bail};
+use aya::{
+    Btf, Ebpf,
+    maps::{Array, MapData},
+    programs::{BtfTracePoint, Iter},
+};
+
+use super::{decode, event::RawThread};
+
+/// The iterator over all threads.
+const READER: &str = "states_read";
+/// The hooks, and where they are attached.
+const HOOKS: [(&str, &str); 4] = [
+    ("states_new", "sched_wakeup_new"),
+    ("states_exec", "sched_process_exec"),
+    ("states_waking", "sched_waking"),
+    ("states_switch", "sched_switch"),
+];
+
+/// Attaches the hooks, and opens an account for every thread there is.
+///
+/// # Errors
+/// If the kernel refuses a program; nothing is accounted then.
+pub fn attach(ebpf: &mut Ebpf, btf: &Btf) -> Result<()> {
+    let reader: &mut Iter = ebpf
+        .program_mut(READER)
+        .with_context(|| format!("the kernel side has no {READER}"))?
+        .try_into()?;
+    reader
+        .load("task", btf)
+        .context("the kernel refuses the iterator over threads")?;
+    for (name, tracepoint) in HOOKS {
+        let program: &mut BtfTracePoint = ebpf
+            .program_mut(name)
+            .with_context(|| format!("the kernel side has no {name}"))?
+            .try_into()?;
+        program
+            .load(tracepoint, btf)
+            .with_context(|| format!("the kernel refuses program {name}"))?;
+        program
+            .attach()
+            .with_context(|| format!("cannot attach {name} to {tracepoint}"))?;
+    }
+    // What it tells now is nothing yet.
+    read(ebpf, false).map(drop)
+}
+
+/// The accounts of threads that switched since they were read last; of all threads, if `all`.
+///
+/// # Errors
+/// If the iterator cannot run.
+pub fn read(ebpf: &mut Ebpf, all: bool) -> Result<Vec<(u64, RawThread)>> {
+    let map = ebpf
+        .map_mut("TELL_ALL")
+        .context("the kernel side has no map TELL_ALL")?;
+    let mut tell_all: Array<&mut MapData, u32> = Array::try_from(map)?;
+    tell_all.set(0, u32::from(all), 0)?;
+    let reader: &mut Iter = ebpf
+        .program_mut(READER)
+        .with_context(|| format!("the kernel side has no {READER}"))?
+        .try_into()?;
+    // A pass over the threads needs a link of its own.
+    let link = reader
+        .attach()
+        .context("cannot start the iterator over threads")?;
+    let mut file = reader.take_link(link)?.into_file()?;
+    let mut bytes = Vec::new();
+    file.read_to_end(&mut bytes)
+        .context("cannot read the accounts of threads")?;
+    let mut records = bytes.chunks_exact(decode::THREAD_BYTES);
+    let threads = records
+        .by_ref()
+        .map(decode::thread)
+        .collect::<Result<_, _>>()
+        .map_err(|error| anyhow::anyhow!("an account of a thread cannot be read: {error:?}"))?;
+    if !records.remainder().is_empty() {
+        bail!("the accounts of threads end in the middle of one");
+    }
+    Ok(threads)
+}
