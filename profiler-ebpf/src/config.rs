@@ -82,8 +82,22 @@ pub(crate) fn comm_matches(name: &[u8; COMM_LEN]) -> bool {
     unsafe { glob::matches(addr_of!(CONFIG.comm), name) }
 }
 
-/// Byte offsets in kernel structures; constants to the verifier.
+/// The byte offset of a field of a kernel structure, by its name in `Offsets`: a constant to the verifier. One field at a
+/// time, because every volatile read is an instruction.
+macro_rules! offset {
+    ($field:ident) => {
+        $crate::config::read_offset(core::mem::offset_of!(
+            profiler_common::config::Config,
+            offsets.$field
+        ))
+    };
+}
+pub(crate) use offset;
+
+/// See [`offset`].
 #[inline(always)]
-pub(crate) fn offsets() -> Offsets {
-    read!(offsets)
+pub(crate) fn read_offset(at: usize) -> u32 {
+    let place = addr_of!(CONFIG).cast::<u8>().wrapping_add(at).cast::<u32>();
+    // SAFETY: `offset` gives the place of a field of that type in a static; volatile as in `read`.
+    unsafe { read_volatile(place) }
 }

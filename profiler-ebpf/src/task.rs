@@ -94,7 +94,7 @@ pub(crate) fn is_kernel_thread() -> bool {
 #[inline(always)]
 pub(crate) unsafe fn has_no_user_space(task: *const task_struct) -> bool {
     // SAFETY: the caller's promise; the offset is that of `flags`.
-    unsafe { field(task, config::offsets().task_flags) & PF_KTHREAD != 0 }
+    unsafe { field(task, config::offset!(task_flags)) & PF_KTHREAD != 0 }
 }
 
 /// Whether `task` is of a process or thread that is wanted. Filters by name and by cgroup can be asked of the current
@@ -119,7 +119,7 @@ pub(crate) unsafe fn is_target(task: *const task_struct) -> bool {
 #[inline(always)]
 pub(crate) unsafe fn pid_of(task: *const task_struct) -> u32 {
     // SAFETY: the caller's promise; the offset is that of `tgid`.
-    unsafe { field(task, config::offsets().task_tgid) }
+    unsafe { field(task, config::offset!(task_tgid)) }
 }
 
 /// User space's thread id of `task`.
@@ -129,7 +129,7 @@ pub(crate) unsafe fn pid_of(task: *const task_struct) -> u32 {
 #[inline(always)]
 pub(crate) unsafe fn tid_of(task: *const task_struct) -> u32 {
     // SAFETY: the caller's promise; the offset is that of `pid`.
-    unsafe { field(task, config::offsets().task_pid) }
+    unsafe { field(task, config::offset!(task_pid)) }
 }
 
 /// A 32-bit field of `task`. The offset comes from BTF through read-only data, so the verifier checks a typed load.

@@ -13,7 +13,6 @@ use crate::{config, task};
 
 /// Bits of `task_struct.__state` (include/linux/sched.h).
 const TASK_INTERRUPTIBLE: u64 = 0x1;
-const TASK_UNINTERRUPTIBLE: u64 = 0x2;
 const TASK_STOPPED_OR_TRACED: u64 = 0x4 | 0x8;
 const TASK_ENDING: u64 = 0x10 | 0x20 | 0x80;
 const TASK_NOLOAD: u64 = 0x400;
@@ -72,7 +71,7 @@ pub(crate) unsafe fn reason(task: *mut task_struct, kernel_state: u64) -> State 
 /// Whether the kernel counts `task` as waiting for I/O.
 #[inline(always)]
 unsafe fn in_iowait(task: *const task_struct) -> bool {
-    let bit = config::offsets().task_in_iowait;
+    let bit = config::offset!(task_in_iowait);
     // SAFETY: the caller's promise; the word that holds the bit.
     let word = unsafe { task::field(task, bit / 32 * 4) };
     word >> (bit % 32) & 1 != 0
@@ -91,25 +90,24 @@ const AF_UNIX: u16 = 1;
 /// What waiting for descriptor number `descriptor` of `task` is; `None` if its file cannot be found.
 #[inline(always)]
 unsafe fn file_state(task: *const task_struct, descriptor: u32) -> Option<State> {
-    let offsets = config::offsets();
-    let files: u64 = read(task as u64 + u64::from(offsets.task_files))?;
-    let table: u64 = read(files + u64::from(offsets.files_table))?;
-    let size: u32 = read(table + u64::from(offsets.table_size))?;
+    let files: u64 = read(task as u64 + u64::from(config::offset!(task_files)))?;
+    let table: u64 = read(files + u64::from(config::offset!(files_table)))?;
+    let size: u32 = read(table + u64::from(config::offset!(table_size)))?;
     if descriptor >= size {
         return None;
     }
-    let slots: u64 = read(table + u64::from(offsets.table_files))?;
+    let slots: u64 = read(table + u64::from(config::offset!(table_files)))?;
     let file: u64 = read(slots + u64::from(descriptor) * 8)?;
-    let inode: u64 = read(file + u64::from(offsets.file_inode))?;
-    let mode: u16 = read(inode + u64::from(offsets.inode_mode))?;
+    let inode: u64 = read(file + u64::from(config::offset!(file_inode)))?;
+    let mode: u16 = read(inode + u64::from(config::offset!(inode_mode)))?;
     Some(match mode & S_IFMT {
         S_IFIFO => State::Ipc,
         // Terminals and the like: somebody will type.
         S_IFCHR => State::Events,
         S_IFSOCK => {
-            let socket: u64 = read(file + u64::from(offsets.file_private))?;
-            let sock: u64 = read(socket + u64::from(offsets.socket_sock))?;
-            let family: u16 = read(sock + u64::from(offsets.sock_family))?;
+            let socket: u64 = read(file + u64::from(config::offset!(file_private)))?;
+            let sock: u64 = read(socket + u64::from(config::offset!(socket_sock)))?;
+            let family: u16 = read(sock + u64::from(config::offset!(sock_family)))?;
             if family == AF_UNIX {
                 State::Ipc
             } else {
@@ -117,8 +115,8 @@ unsafe fn file_state(task: *const task_struct, descriptor: u32) -> Option<State>
             }
         }
         _ => {
-            let super_block: u64 = read(inode + u64::from(offsets.inode_super))?;
-            let magic: u64 = read(super_block + u64::from(offsets.super_magic))?;
+            let super_block: u64 = read(inode + u64::from(config::offset!(inode_super)))?;
+            let magic: u64 = read(super_block + u64::from(config::offset!(super_magic)))?;
             if magic == ANONYMOUS_INODES {
                 State::Events
             } else {

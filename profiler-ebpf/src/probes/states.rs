@@ -157,7 +157,7 @@ unsafe fn account_of(task: *mut task_struct) -> Option<&'static mut profiler_com
         return None;
     }
     // SAFETY: the caller's promise; the offset is that of `__state`.
-    let kernel_state = u64::from(unsafe { task::field(task, config::offsets().task_state) });
+    let kernel_state = u64::from(unsafe { task::field(task, config::offset!(task_state)) });
     if waiting::is_ending(kernel_state) {
         return None;
     }
