@@ -38,6 +38,8 @@ pub struct Profile {
     pub sample_types: Vec<SampleType>,
     /// The observations, in the order of their arrival, which is nearly that of time.
     pub samples: Vec<Sample>,
+    /// How threads spent their time: exact, where samples are an estimate.
+    pub thread_times: Vec<ThreadTime>,
     /// Every distinct stack.
     pub stacks: Stacks,
     /// Every distinct code address.
@@ -80,6 +82,7 @@ impl Profile {
             .map(|sample| sample.time_ns)
             .max()
             .unwrap_or(0);
-        quality.max(samples)
+        let spans = self.thread_times.iter().map(|span| span.end_ns).max();
+        quality.max(samples).max(spans.unwrap_or(0))
     }
 }
