@@ -67,7 +67,7 @@ fn bad() -> Profile {
     }
     let window = &mut profile.quality[0];
     window.lost = [("ring full".to_owned(), 10), ("side band lost".to_owned(), 2)].into();
-    window.expected = 1_100;
+    window.expected = 2_090;
     window.own_cpu_ns = 40_000_000;
     window.bpf_ns = 1_000_000;
     window.bpf_measured_ns = 1_000_000_000;
