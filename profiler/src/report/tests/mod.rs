@@ -3,11 +3,12 @@
 use super::{Report, Sort, View, json, text};
 use crate::{
     profile::{Outcome, Profile, QualityWindow, folded::from_folded},
-    query::{Direction, GroupBy, Selection},
+    query::{Direction, GroupBy, Owner, Selection},
 };
 
 mod schema;
 mod snapshots;
+mod states;
 
 const FUNCTIONS: View = View::Functions(Sort::SelfValue);
 
