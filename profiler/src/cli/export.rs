@@ -11,7 +11,12 @@ use super::FilterOptions;
 use crate::export::{self, FORMATS, Format};
 
 #[derive(Debug, Args)]
-#[command(after_help = format!("Formats:\n{}", export::list()))]
+#[command(after_help = format!("\
+Formats:
+{}
+Folded stacks and flame graphs count samples; with --profile off-cpu or wall, microseconds. With --profile wall, stacks \
+of waiting threads end in a frame [waiting]; in flame graphs it is blue. pprof has a value for each: -sample_index \
+chooses among samples, cpu, off_cpu and wall.", export::list()))]
 pub struct ExportOptions {
     /// The trace to read
     #[arg(value_name = "FILE", default_value = "profiler.trace", value_hint = clap::ValueHint::FilePath)]

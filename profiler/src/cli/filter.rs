@@ -2,12 +2,16 @@
 
 use std::{str::FromStr, time::Duration};
 
-use clap::Args;
+use clap::{Args, ValueEnum};
 
 /// Which part of a trace to show. Filters of different kinds must all hold; of one kind, one must.
 #[derive(Clone, Debug, Default, Args)]
 #[command(next_help_heading = "Filters")]
 pub struct FilterOptions {
+    /// Which time of threads to show
+    #[arg(long, value_name = "TIME", value_enum, default_value_t)]
+    pub profile: ProfileTime,
+
     /// Only these processes (17,18; may be repeated)
     #[arg(short, long = "pid", value_name = "PID", value_delimiter = ',')]
     pub pids: Vec<u32>,
@@ -51,6 +55,18 @@ pub struct FilterOptions {
     /// Leave user frames out of stacks
     #[arg(long, conflicts_with = "no_kernel")]
     pub no_user: bool,
+}
+
+/// Which time of threads to show.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum ProfileTime {
+    /// On a CPU
+    #[default]
+    Cpu,
+    /// Off the CPU: blocked, or waiting for a CPU
+    OffCpu,
+    /// Both together, by the clock on the wall
+    Wall,
 }
 
 /// A stretch of time since the recording began.

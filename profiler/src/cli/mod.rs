@@ -12,9 +12,9 @@ use clap::{Parser, Subcommand};
 
 pub use doctor::DoctorOptions;
 pub use export::ExportOptions;
-pub use filter::{FilterOptions, TimeRange, duration};
+pub use filter::{FilterOptions, ProfileTime, TimeRange, duration};
 pub use record::RecordOptions;
-pub use report::{By, ReportOptions, SortKey};
+pub use report::{By, ReportOptions, ReportView, SortKey};
 pub use top::{TopOptions, TopSort, TopWindow};
 
 /// Where does the time of this host go, and how sure are we?

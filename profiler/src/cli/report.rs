@@ -8,8 +8,13 @@ use super::FilterOptions;
 
 #[derive(Debug, Args)]
 #[command(after_help = "\
-The first line says how far the recording can be trusted. Shares are of the busy samples that the filters leave; idle \
-time is not among them. ± is the 95 % interval: a difference smaller than that may be chance.
+The first line says how far the recording can be trusted. Shares are of the samples that the filters leave: of busy \
+threads, unless --profile says otherwise; idle CPUs are not among them. ± is the 95 % interval: a difference smaller \
+than that may be chance.
+
+--view states shows what threads did all the time, in percent of it, measured at every switch and not sampled. Sleeping \
+and waiting for events is idle: rows are sorted, and left out, by the rest. What was not recorded from its begin to its \
+end is counted in proportion where --time cuts it.
 
 Exit status: 0, or 5 for a recording below --min-quality; 1 error, 2 usage.")]
 pub struct ReportOptions {
@@ -21,6 +26,10 @@ pub struct ReportOptions {
     #[arg(short, long, value_name = "FILE", conflicts_with = "trace", value_hint = ValueHint::FilePath)]
     pub input: Option<PathBuf>,
 
+    /// What to show
+    #[arg(long, value_name = "VIEW", value_enum, default_value_t)]
+    pub view: ReportView,
+
     /// Show the call tree, callers above
     #[arg(long)]
     pub tree: bool,
@@ -29,7 +38,7 @@ pub struct ReportOptions {
     #[arg(long)]
     pub inverted: bool,
 
-    /// Show who was busy instead of which functions
+    /// Show who was busy instead of which functions; with --view states, whose time [default: process]
     #[arg(long, value_name = "WHAT", conflicts_with_all = ["tree", "inverted"])]
     pub by: Option<By>,
 
@@ -67,6 +76,16 @@ pub struct ReportOptions {
 
     #[command(flatten)]
     pub filter: FilterOptions,
+}
+
+/// What to show.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum ReportView {
+    /// Where the samples were: functions, --tree, --inverted or --by
+    #[default]
+    Functions,
+    /// What threads did all the time: ran, waited for a CPU, a disk, a lock, …
+    States,
 }
 
 /// What samples are put together by.

@@ -49,7 +49,7 @@ pub(super) fn run(options: &ExportOptions) -> Result<ExitCode> {
 
     let Loaded { profile, notes } = file::read(&options.trace)?;
     tell(&notes);
-    let selection = filter::selection(&options.filter);
+    let selection = filter::selection(&options.filter, &options.trace, &profile)?;
     let samples = selection.matcher(&profile).samples().count();
     if samples == 0 {
         match profile.samples.len() {

@@ -1,14 +1,33 @@
 //! From the filters on the command line to what the queries are asked.
 
+use std::path::Path;
+
+use anyhow::{Result, bail};
+
 use crate::{
-    cli::FilterOptions,
-    query::{Glob, Selection},
+    cli::{FilterOptions, ProfileTime},
+    profile::Profile,
+    query::{Glob, Sampled, Selection},
 };
 
-/// The selection that `options` describe.
-pub(super) fn selection(options: &FilterOptions) -> Selection {
+/// The selection that `options` describe, of the profile that was read from `trace`.
+///
+/// # Errors
+/// If the profile has no samples of waiting threads, and they are asked for.
+pub(super) fn selection(options: &FilterOptions, trace: &Path, profile: &Profile) -> Result<Selection> {
     let nanoseconds = |time: std::time::Duration| u64::try_from(time.as_nanos()).unwrap_or(u64::MAX);
-    Selection {
+    let sampled = match options.profile {
+        ProfileTime::Cpu => Sampled::Cpu,
+        ProfileTime::OffCpu => Sampled::OffCpu,
+        ProfileTime::Wall => Sampled::Wall,
+    };
+    let Some(sample_types) = sampled.sample_types(profile) else {
+        bail!(
+            "{trace:?} holds no samples of waiting threads: the recording had no `states` probe, or nothing waited; \
+             record again with `profiler record --probe states`, or without --probe"
+        );
+    };
+    Ok(Selection {
         time: options
             .time
             .map(|range| nanoseconds(range.from)..range.to.map_or(u64::MAX, nanoseconds)),
@@ -20,20 +39,28 @@ pub(super) fn selection(options: &FilterOptions) -> Selection {
         container: options.container.clone(),
         modules: options.modules.clone(),
         pattern: options.function.clone(),
-        sample_type: 0,
+        sample_types,
         kernel: !options.no_kernel,
         user: !options.no_user,
-    }
+    })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cli::TimeRange;
+    use crate::{
+        cli::TimeRange,
+        profile::folded::{from_folded, with_waits},
+    };
+
+    fn select(options: &FilterOptions, profile: &Profile) -> Result<Selection> {
+        selection(options, Path::new("x.trace"), profile)
+    }
 
     #[test]
     fn no_filter_selects_everything() {
-        assert_eq!(selection(&FilterOptions::default()), Selection::default());
+        let selected = select(&FilterOptions::default(), &Profile::default());
+        assert_eq!(selected.unwrap(), Selection::default());
     }
 
     #[test]
@@ -42,6 +69,24 @@ mod tests {
             time: Some("2s-".parse::<TimeRange>().unwrap()),
             ..FilterOptions::default()
         };
-        assert_eq!(selection(&options).time, Some(2_000_000_000..u64::MAX));
+        let selected = select(&options, &Profile::default()).unwrap();
+        assert_eq!(selected.time, Some(2_000_000_000..u64::MAX));
+    }
+
+    #[test]
+    fn waits_that_were_not_recorded_are_said_with_cause_and_next_step() {
+        let busy = from_folded("a;main 1");
+        let both = with_waits(busy.clone(), "a;main;read 5");
+        for (profile, types) in [(ProfileTime::OffCpu, vec![1]), (ProfileTime::Wall, vec![0, 1])] {
+            let options = FilterOptions {
+                profile,
+                ..FilterOptions::default()
+            };
+            assert_eq!(select(&options, &both).unwrap().sample_types, types);
+            let error = select(&options, &busy).unwrap_err().to_string();
+            for part in ["x.trace", "`states` probe", "record --probe states"] {
+                assert!(error.contains(part), "{error}");
+            }
+        }
     }
 }

@@ -6,13 +6,13 @@ use std::{
     process::ExitCode,
 };
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, bail};
 
 use super::filter;
 use crate::{
-    cli::{By, ReportOptions, SortKey},
+    cli::{By, ProfileTime, ReportOptions, ReportView, SortKey},
     profile::file::{self, Loaded},
-    query::{Direction, GroupBy, Selection, Summary},
+    query::{Direction, GroupBy, Owner, Selection, Summary},
     report::{self, Report, Sort, View},
     symbolize,
 };
@@ -27,14 +27,21 @@ const AT_LEAST: usize = 10;
 const PIPE_WIDTH: usize = 120;
 
 pub(super) fn run(options: &ReportOptions) -> Result<ExitCode> {
+    let view = view(options)?;
     let path = options.input.as_deref().unwrap_or(&options.trace);
     let mut loaded = file::read(path)?;
     if !options.debug_dirs.is_empty() {
         name_again(&mut loaded, &options.debug_dirs);
     }
-    let selection = filter::selection(&options.filter);
+    let selection = filter::selection(&options.filter, path, &loaded.profile)?;
+    if matches!(view, View::States(_)) && loaded.profile.thread_times.is_empty() {
+        bail!(
+            "{path:?} does not hold how threads spent their time: the recording had no `states` probe; record again \
+             with `profiler record --probe states`, or without --probe"
+        );
+    }
     let mut out = io::BufWriter::new(io::stdout().lock());
-    let written = write(options, path, &loaded, &selection, &mut out).and_then(|()| out.flush());
+    let written = write(options, view, path, &loaded, &selection, &mut out).and_then(|()| out.flush());
     match written {
         // Whoever reads has seen enough.
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => {}
@@ -55,6 +62,7 @@ fn name_again(loaded: &mut Loaded, debug_dirs: &[PathBuf]) {
 
 fn write(
     options: &ReportOptions,
+    view: View,
     path: &Path,
     loaded: &Loaded,
     selection: &Selection,
@@ -65,7 +73,7 @@ fn write(
         profile: &loaded.profile,
         notes: &loaded.notes,
         selection,
-        view: view(options),
+        view,
         percent_limit: options
             .percent_limit
             .unwrap_or(if options.json { 0.0 } else { PERCENT_LIMIT }),
@@ -83,7 +91,50 @@ fn write(
     }
 }
 
-fn view(options: &ReportOptions) -> View {
+/// # Errors
+/// If what is asked for cannot be had together.
+fn view(options: &ReportOptions) -> Result<View> {
+    match options.view {
+        ReportView::States => Ok(View::States(owner(options)?)),
+        ReportView::Functions => Ok(view_of_samples(options)),
+    }
+}
+
+/// Whose time states are shown of. A thread's time is not tied to its stacks: whatever asks about those is refused.
+fn owner(options: &ReportOptions) -> Result<Owner> {
+    let filter = &options.filter;
+    let of_stacks = [
+        ("--tree", options.tree),
+        ("--inverted", options.inverted),
+        ("--children", options.children),
+        ("--sort", options.sort.is_some()),
+        ("--profile", filter.profile != ProfileTime::Cpu),
+        ("--module", !filter.modules.is_empty()),
+        ("--function", filter.function.is_some()),
+        ("--no-kernel", filter.no_kernel),
+        ("--no-user", filter.no_user),
+        (
+            "--by module or outcome",
+            matches!(options.by, Some(By::Module | By::Outcome)),
+        ),
+    ];
+    if let Some((flag, _)) = of_stacks.into_iter().find(|(_, asked)| *asked) {
+        bail!(
+            "{flag} is about stacks, and --view states has none: it shows how threads spent all their time; leave out \
+             the one or the other (--profile off-cpu shows the stacks of waiting threads)"
+        );
+    }
+    Ok(match options.by {
+        None | Some(By::Process | By::Module | By::Outcome) => Owner::Process,
+        Some(By::Thread) => Owner::Thread,
+        Some(By::Comm) => Owner::Comm,
+        Some(By::Cgroup) => Owner::Cgroup,
+        Some(By::Unit) => Owner::Unit,
+        Some(By::Container) => Owner::Container,
+    })
+}
+
+fn view_of_samples(options: &ReportOptions) -> View {
     if options.inverted {
         return View::Tree(Direction::BottomUp);
     }
@@ -156,7 +207,11 @@ mod tests {
     use super::*;
     use crate::{
         cli::{Cli, Command},
-        profile::{Mark, file::Writer, folded::from_folded},
+        profile::{
+            Mark, State, ThreadTime,
+            file::Writer,
+            folded::{from_folded, with_waits},
+        },
     };
 
     fn options(line: &str) -> ReportOptions {
@@ -166,9 +221,20 @@ mod tests {
         }
     }
 
-    /// A trace file with 4 samples in 40 ms.
+    /// A trace file with 4 samples in 40 ms, a wait, and how a thread spent the 40 ms.
     fn trace() -> tempfile::NamedTempFile {
-        let mut profile = from_folded("app/7;main;hot 3\nother/9;main;read_[k] 1");
+        let profile = from_folded("app/7;main;hot 3\nother/9;main;read_[k] 1");
+        let mut profile = with_waits(profile, "other/9;main;wait_[k] 60");
+        let mut ns = [0; State::COUNT];
+        (ns[State::Running as usize], ns[State::Lock as usize]) = (30_000_000, 10_000_000);
+        profile.thread_times.push(ThreadTime {
+            thread: profile.samples[0].thread,
+            start_ns: 0,
+            end_ns: 40_000_000,
+            ns,
+            waits: 2,
+            preemptions: 1,
+        });
         let mut delta = profile.take_delta(&mut Mark::default());
         delta.lines = profile.lines.clone().into_iter().collect();
         let file = tempfile::NamedTempFile::new().unwrap();
@@ -181,9 +247,10 @@ mod tests {
     fn report(line: &str) -> String {
         let (file, options) = (trace(), options(line));
         let loaded = file::read(file.path()).unwrap();
-        let selection = filter::selection(&options.filter);
+        let selection = filter::selection(&options.filter, file.path(), &loaded.profile).unwrap();
+        let view = view(&options).unwrap();
         let mut out = Vec::new();
-        write(&options, file.path(), &loaded, &selection, &mut out).unwrap();
+        write(&options, view, file.path(), &loaded, &selection, &mut out).unwrap();
         String::from_utf8(out).unwrap()
     }
 
@@ -234,6 +301,57 @@ mod tests {
         assert_eq!(code("--min-quality 80", &profile), ExitCode::SUCCESS);
         assert_eq!(code("--min-quality 81", &profile), ExitCode::from(5));
         assert_eq!(code("", &profile), ExitCode::SUCCESS);
+    }
+
+    #[test]
+    fn the_time_that_is_asked_for_is_the_base() {
+        let off_cpu = report("--profile off-cpu");
+        assert!(
+            off_cpu.starts_with("40 ms · 1 waiting sample · lost 0 %"),
+            "{off_cpu}"
+        );
+        assert!(
+            off_cpu.contains("100 % = 1 waiting sample, 60 ms of waiting time;"),
+            "{off_cpu}"
+        );
+        let wall = report("--profile wall");
+        assert!(
+            wall.contains("100 % = 5 busy or waiting samples, 100 ms of wall-clock time;"),
+            "{wall}"
+        );
+        let json: serde_json::Value = serde_json::from_str(&report("--json --profile wall")).unwrap();
+        assert_eq!(json["sample_type"]["name"], "wall");
+        assert_eq!(json["functions"][0]["self"]["value"], 60_000_000);
+    }
+
+    #[test]
+    fn states_are_shown_by_whose_they_are() {
+        assert!(report("--view states").contains(" pid  process\n"));
+        assert!(report("--view states --by thread").contains(" tid  thread\n"));
+        let json: serde_json::Value = serde_json::from_str(&report("--view states --json")).unwrap();
+        assert_eq!(json["states"]["rows"][0]["ns"]["lock"], 10_000_000);
+    }
+
+    #[test]
+    fn states_have_no_stacks_to_ask_for() {
+        for flag in [
+            "--tree",
+            "--sort name",
+            "--profile wall",
+            "--module libc.so.6",
+            "--function f",
+            "--no-kernel",
+            "--by module",
+        ] {
+            let error = view(&options(&format!("--view states {flag}")))
+                .unwrap_err()
+                .to_string();
+            let flag = flag.split(' ').next().unwrap();
+            assert!(
+                error.starts_with(flag) && error.contains("--view states"),
+                "{error}"
+            );
+        }
     }
 
     #[test]

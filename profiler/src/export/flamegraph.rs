@@ -12,7 +12,10 @@ use super::{
     paths::{Kind, Part, Paths},
     quality,
 };
-use crate::{profile::Profile, query::Selection};
+use crate::{
+    profile::Profile,
+    query::{Sampled, Selection},
+};
 
 pub(super) const FORMAT: Format = Format {
     name: "svg",
@@ -25,32 +28,34 @@ pub(super) const FORMAT: Format = Format {
 /// Frames narrower than this part of the whole are not drawn: a tenth of a pixel of 1,200.
 const LEAST_SHARE: f64 = 0.000_1;
 
-/// Frames are coloured by what they are (see [`colour`]); the title says who was recorded, the line below it how far
+/// Frames are coloured by what they are (see [`colour_of`]); the title says who was recorded, the line below it how far
 /// it can be trusted.
 fn write(profile: &Profile, selection: &Selection, options: &Options, out: &mut dyn Write) -> io::Result<()> {
     let paths = Paths::of(profile, selection);
-    if paths.samples() == 0 {
+    if paths.total() == 0 {
         return Err(io::Error::new(
             io::ErrorKind::InvalidInput,
             "no sample was selected: there is nothing to draw",
         ));
     }
-    let least = (paths.samples() as f64 * LEAST_SHARE).ceil() as u64;
+    let least = (paths.total() as f64 * LEAST_SHARE).ceil() as u64;
     let mut lines = Vec::new();
     paths.lines(least, |path, count| {
         lines.push(format!("{path} {count}"));
         Ok(())
     })?;
+    let cold = Sampled::of(profile, selection) == Sampled::OffCpu;
     let mut palette = PaletteMap::default();
-    for part in paths.parts() {
-        palette.insert(&part.text, colour(part));
+    for Part { text, kind } in paths.parts() {
+        palette.insert(text, colour_of(text, *kind, cold));
     }
     // The root that holds all processes has no text.
-    palette.insert("", colour_of("", Kind::Process));
+    palette.insert("", colour_of("", Kind::Process, cold));
 
     let mut drawing = flamegraph::Options::default();
     drawing.title = quality::title(profile, selection);
     drawing.subtitle = Some(quality::line(profile, selection));
+    drawing.count_name = paths.unit().name().to_owned();
     drawing.palette_map = Some(&mut palette);
     drawing.bgcolors = Some(BackgroundColor::Grey);
     drawing.min_width = LEAST_SHARE * 100.0;
@@ -67,20 +72,26 @@ fn write(profile: &Profile, selection: &Selection, options: &Options, out: &mut 
 
 /// Processes are blue-grey, user code red, libraries yellow, generated code green, kernel orange, kernel modules
 /// brown, code without a name grey and remarks purple. The shade is the name's: equal names look alike in every graph.
-fn colour(part: &Part) -> Color {
-    colour_of(&part.text, part.kind)
-}
-
-fn colour_of(text: &str, kind: Kind) -> Color {
+///
+/// A graph of waiting threads alone is `cold`: kernel code is dark blue, user code light blue, libraries and generated
+/// code green-blue. In a graph of busy and waiting threads, where most frames have some of both above them, the frame
+/// that ends each waiting stack is blue, and nothing else is.
+fn colour_of(text: &str, kind: Kind, cold: bool) -> Color {
     let (from, to) = match kind {
         Kind::Process => ([176, 190, 205], [196, 208, 221]),
         Kind::Remark => ([190, 150, 205], [205, 165, 220]),
+        Kind::Unnamed => ([180, 180, 180], [205, 205, 205]),
+        Kind::Waiting => ([70, 125, 215], [95, 150, 235]),
+        Kind::Kernel if cold => ([70, 125, 215], [95, 150, 235]),
+        Kind::KernelModule if cold => ([85, 130, 180], [110, 155, 200]),
+        Kind::User if cold => ([125, 175, 245], [160, 200, 250]),
+        Kind::Library if cold => ([120, 200, 215], [155, 220, 230]),
+        Kind::Jit if cold => ([105, 200, 180], [140, 220, 200]),
         Kind::Kernel => ([235, 145, 50], [250, 180, 90]),
         Kind::KernelModule => ([200, 150, 95], [220, 175, 125]),
         Kind::User => ([228, 88, 70], [250, 138, 112]),
         Kind::Library => ([222, 196, 70], [243, 220, 115]),
         Kind::Jit => ([95, 190, 95], [140, 215, 135]),
-        Kind::Unnamed => ([180, 180, 180], [205, 205, 205]),
     };
     let shade = shade(text);
     let mix = |from: u8, to: u8| (f32::from(from) + (f32::from(to) - f32::from(from)) * shade) as u8;
@@ -102,7 +113,7 @@ fn shade(text: &str) -> f32 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::profile::folded::from_folded;
+    use crate::profile::folded::{from_folded, with_waits};
 
     fn draw(text: &str, options: Options) -> String {
         let mut out = Vec::new();
@@ -178,14 +189,52 @@ mod tests {
             Kind::Library,
             Kind::Unnamed,
         ]
-        .map(|kind| colour_of("f", kind))
+        .map(|kind| colour_of("f", kind, false))
         .into();
         for (index, colour) in colours.iter().enumerate() {
             assert!(!colours[..index].contains(colour));
         }
         let svg = draw("app;main_x;vfs_read_[k] 3", Options::default());
-        let kernel = colour_of("vfs_read_[k]", Kind::Kernel);
+        let kernel = colour_of("vfs_read_[k]", Kind::Kernel, false);
         assert!(svg.contains(&format!("rgb({},{},{})", kernel.r, kernel.g, kernel.b)));
+    }
+
+    #[test]
+    fn hot_and_cold_can_be_told_apart() {
+        let profile = with_waits(from_folded("app;main;f 1"), "app;main;f;wait_[k] 2");
+        let draw = |sample_types: &[u8]| {
+            let selection = Selection {
+                sample_types: sample_types.to_vec(),
+                ..Selection::default()
+            };
+            let mut out = Vec::new();
+            write(&profile, &selection, &Options::default(), &mut out).unwrap();
+            String::from_utf8(out).unwrap()
+        };
+        let has = |svg: &str, text: &str, kind, cold| {
+            let Color { r, g, b } = colour_of(text, kind, cold);
+            svg.contains(&format!("rgb({r},{g},{b})"))
+        };
+        let cold = draw(&[1]);
+        assert!(
+            titles(&cold).contains(&"wait (2,000 µs, 100.00%)"),
+            "{:?}",
+            titles(&cold)
+        );
+        assert!(has(&cold, "main", Kind::User, true) && !has(&cold, "main", Kind::User, false));
+        assert!(!cold.contains("[waiting]"));
+        assert!(
+            cold.contains("1 waiting sample, 2.0 ms of waiting time"),
+            "{cold}"
+        );
+        let wall = draw(&[0, 1]);
+        assert!(
+            titles(&wall).contains(&"[waiting] (2,000 µs, 16.53%)"),
+            "{:?}",
+            titles(&wall)
+        );
+        assert!(has(&wall, "[waiting]", Kind::Waiting, false) && has(&wall, "main", Kind::User, false));
+        assert!(!has(&wall, "main", Kind::User, true));
     }
 
     #[test]

@@ -8,13 +8,14 @@ use crate::{profile::Profile, query::Selection};
 pub(super) const FORMAT: Format = Format {
     name: "folded",
     extensions: &[".folded", ".txt"],
-    about: "folded stacks and counts (flamegraph.pl, speedscope)",
+    about: "folded stacks and counts or µs (flamegraph.pl, speedscope)",
     text: true,
     write,
 };
 
 /// `process;outermost;…;innermost count`, sorted. Kernel frames end in `_[k]`; a stack that was cut short says so in
-/// front of its outermost frame.
+/// front of its outermost frame. With waits selected, which are not all of one length, counts are microseconds; among
+/// stacks of busy threads, those of waiting ones end in `[waiting]`.
 fn write(profile: &Profile, selection: &Selection, _: &Options, out: &mut dyn Write) -> io::Result<()> {
     Paths::of(profile, selection).lines(1, |path, count| writeln!(out, "{path} {count}"))?;
     out.flush()
@@ -23,7 +24,10 @@ fn write(profile: &Profile, selection: &Selection, _: &Options, out: &mut dyn Wr
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::profile::{Outcome, folded::from_folded};
+    use crate::profile::{
+        Outcome,
+        folded::{from_folded, with_waits},
+    };
 
     fn fold(profile: &Profile, selection: &Selection) -> String {
         let mut out = Vec::new();
@@ -71,6 +75,49 @@ idle;main 1
              app;[incomplete: no unwind information];f 1\n\
              app;main;f 1\n"
         );
+    }
+
+    #[test]
+    fn waits_count_their_microseconds_and_among_others_say_that_they_wait() {
+        let profile = with_waits(
+            from_folded("app;main;read 2\napp;main 1"),
+            "app;main;read 30\napp;main;read 3\napp 1",
+        );
+        let fold = |sample_types: &[u8]| {
+            let selection = Selection {
+                sample_types: sample_types.to_vec(),
+                ..Selection::default()
+            };
+            fold(&profile, &selection)
+        };
+        assert_eq!(fold(&[0]), "app;main 1\napp;main;read 2\n");
+        assert_eq!(fold(&[1]), "app;[no stack] 1000\napp;main;read 33000\n");
+        assert_eq!(
+            fold(&[0, 1]),
+            "app;[no stack];[waiting] 1000\n\
+             app;main 10101\n\
+             app;main;read 20202\n\
+             app;main;read;[waiting] 33000\n"
+        );
+    }
+
+    #[test]
+    fn values_that_a_file_made_up_saturate() {
+        let mut profile = with_waits(from_folded("app;main 2"), "app;main 1\napp;f 1");
+        profile
+            .samples
+            .iter_mut()
+            .for_each(|sample| sample.value = u64::MAX);
+        let selection = Selection {
+            sample_types: vec![0, 1],
+            ..Selection::default()
+        };
+        assert_eq!(fold(&profile, &selection).lines().count(), 3);
+        // A wait of no length at all is no line.
+        profile.samples.iter_mut().for_each(|sample| sample.value = 0);
+        assert_eq!(fold(&profile, &selection), "");
+        profile.samples[0].value = 1;
+        assert_eq!(fold(&profile, &selection), "app;main 1\n");
     }
 
     #[test]

@@ -7,7 +7,7 @@ use rustc_hash::FxHashMap;
 use super::text;
 use crate::{
     profile::{Id, MappingKind, Outcome, Process, Profile, Stack},
-    query::{Selection, frames},
+    query::{Sampled, Selection, frames},
 };
 
 /// Deeper paths end here. Recorded stacks have a few hundred frames; a file may claim any number.
@@ -20,6 +20,8 @@ pub(super) enum Kind {
     Process,
     /// Remarks such as `[no stack]`.
     Remark,
+    /// The end of a waiting thread's stack, among stacks of busy ones.
+    Waiting,
     /// The kernel's own text.
     Kernel,
     /// A kernel module or BPF program.
@@ -41,50 +43,103 @@ pub(super) struct Part {
     pub(super) kind: Kind,
 }
 
+/// What stands at the end of a waiting thread's stack, among stacks of busy ones.
+const WAITING: &str = "[waiting]";
+
+/// What the numbers of paths are. On a CPU every sample stands for the same time; a wait stands for the time it took.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Unit {
+    Samples,
+    Microseconds,
+}
+
+impl Unit {
+    /// As it is written behind a number.
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Samples => "samples",
+            Self::Microseconds => "µs",
+        }
+    }
+}
+
 struct Node {
     part: u32,
     depth: u32,
     parent: Option<u32>,
-    /// Samples that end here.
+    /// How much ends here, in the paths' unit.
     own: u64,
-    /// Samples that come through here.
+    /// How much comes through here.
     total: u64,
 }
 
-/// Samples that lie on one path: whose they are, and how and where the walk of the stack ended.
-type Key = (Id<Process>, Outcome, Option<Id<Stack>>);
+/// Samples that lie on one path: whose they are, how and where the walk of the stack ended, and whether they are waits
+/// among others.
+type Key = (Id<Process>, Outcome, Option<Id<Stack>>, bool);
 
 /// A tree of frames under their processes.
 pub(super) struct Paths {
     parts: Vec<Part>,
     /// Parents come before their children.
     nodes: Vec<Node>,
+    unit: Unit,
 }
 
 impl Paths {
     /// The paths of the selected samples.
     pub(super) fn of(profile: &Profile, selection: &Selection) -> Self {
+        let sampled = Sampled::of(profile, selection);
+        let unit = match sampled {
+            Sampled::OffCpu | Sampled::Wall => Unit::Microseconds,
+            Sampled::Cpu | Sampled::Other => Unit::Samples,
+        };
+        let waits = match sampled {
+            Sampled::Wall => Sampled::OffCpu.sample_types(profile).unwrap_or_default(),
+            _ => Vec::new(),
+        };
         let mut counts: FxHashMap<Key, u64> = FxHashMap::default();
         for sample in selection.matcher(profile).samples() {
             let process = profile.threads[sample.thread].process;
-            *counts.entry((process, sample.outcome, sample.stack)).or_default() += 1;
+            let waiting = waits.contains(&sample.sample_type);
+            let count = counts
+                .entry((process, sample.outcome, sample.stack, waiting))
+                .or_default();
+            *count = count.saturating_add(match unit {
+                Unit::Samples => 1,
+                Unit::Microseconds => sample.value,
+            });
         }
         let mut counts: Vec<_> = counts.into_iter().collect();
         // The order decides which numbers nodes get, not what is written; memory is used best when kin are near.
         counts.sort_unstable();
         let mut builder = Builder::new(profile, selection);
-        for ((process, outcome, stack), count) in counts {
+        for ((process, outcome, stack, waiting), count) in counts {
             let root = builder.root(process, outcome);
-            let end = builder.end(root, stack);
-            builder.nodes[end as usize].own += count;
+            let mut end = builder.end(root, stack);
+            if waiting {
+                let part = builder.part(WAITING.to_owned(), Kind::Waiting);
+                end = builder.child(Some(end), part);
+            }
+            let count = match unit {
+                Unit::Samples => count,
+                // What is not nothing is written.
+                Unit::Microseconds => (count / 1_000).max(count.min(1)),
+            };
+            let own = &mut builder.nodes[end as usize].own;
+            *own = own.saturating_add(count);
         }
-        builder.finish()
+        builder.finish(unit)
     }
 
-    /// How many samples there are.
-    pub(super) fn samples(&self) -> u64 {
+    /// How much there is, in the paths' unit.
+    pub(super) fn total(&self) -> u64 {
         let roots = self.nodes.iter().filter(|node| node.parent.is_none());
-        roots.map(|root| root.total).sum()
+        roots.fold(0, |sum, root| sum.saturating_add(root.total))
+    }
+
+    /// What the numbers are.
+    pub(super) fn unit(&self) -> Unit {
+        self.unit
     }
 
     /// The frames that occur.
@@ -92,8 +147,8 @@ impl Paths {
         &self.parts
     }
 
-    /// Calls `each` with every path that ends in samples and their number; siblings in the order of their text. What
-    /// has fewer than `least` samples is counted for its parent.
+    /// Calls `each` with every path that samples end on and how much does; siblings in the order of their text. What is
+    /// less than `least` is counted for its parent.
     ///
     /// # Errors
     /// The first that `each` returns.
@@ -112,7 +167,7 @@ impl Paths {
                 Some(parent) if node.total >= least => children[parent as usize].push(index as u32),
                 // A parent in the shade hands on nothing: its total already counts all below it.
                 Some(parent) if self.nodes[parent as usize].total >= least => {
-                    own[parent as usize] += node.total;
+                    own[parent as usize] = own[parent as usize].saturating_add(node.total);
                 }
                 Some(_) => {}
             }
@@ -288,16 +343,17 @@ impl<'a> Builder<'a> {
         })
     }
 
-    fn finish(self) -> Paths {
+    fn finish(self, unit: Unit) -> Paths {
         let (parts, mut nodes) = (self.parts, self.nodes);
         for index in (0..nodes.len()).rev() {
-            nodes[index].total += nodes[index].own;
+            nodes[index].total = nodes[index].total.saturating_add(nodes[index].own);
             let (total, parent) = (nodes[index].total, nodes[index].parent);
             if let Some(parent) = parent {
-                nodes[parent as usize].total += total;
+                let sum = &mut nodes[parent as usize].total;
+                *sum = sum.saturating_add(total);
             }
         }
-        Paths { parts, nodes }
+        Paths { parts, nodes, unit }
     }
 }
 

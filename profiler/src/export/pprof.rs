@@ -13,7 +13,7 @@ use rustc_hash::{FxHashMap, FxHashSet};
 use super::{Format, Options, pprof_proto as proto, quality, text};
 use crate::{
     profile::{Function, Id, Location, Mapping, MappingKind, Outcome, Profile, Stack, Thread},
-    query::Selection,
+    query::{Sampled, Selection},
 };
 
 pub(super) const FORMAT: Format = Format {
@@ -28,7 +28,8 @@ pub(super) const FORMAT: Format = Format {
 const MAX_DEPTH: usize = 4096;
 
 /// Samples with the same stack and labels are one, of two values: `samples/count`, then what was sampled, such as
-/// `cpu/nanoseconds`. Labels are `process`, `thread`, `pid`, `tid`, `cgroup`, and `incomplete` on stacks that were cut
+/// `cpu/nanoseconds`. Time on and off the CPU together has four: `samples/count`, `cpu/nanoseconds`,
+/// `off_cpu/nanoseconds` and their sum `wall/nanoseconds`, which readers show unless asked for another. Labels are `process`, `thread`, `pid`, `tid`, `cgroup`, and `incomplete` on stacks that were cut
 /// short, with the reason.
 fn write(profile: &Profile, selection: &Selection, _: &Options, out: &mut dyn Write) -> io::Result<()> {
     let bytes = Builder::new(profile, selection).build().encode_to_vec();
@@ -90,22 +91,28 @@ impl<'a> Builder<'a> {
 
     fn build(mut self) -> proto::Profile {
         self.describe();
-        let mut sums: FxHashMap<Key, (i64, i64)> = FxHashMap::default();
+        let types = &self.selection.sample_types;
+        let mut sums: FxHashMap<Key, Vec<i64>> = FxHashMap::default();
         for sample in self.selection.matcher(self.profile).samples() {
-            let (count, value) = sums
+            let values = sums
                 .entry((sample.thread, sample.outcome, sample.stack))
-                .or_default();
-            *count += 1;
-            *value = value.saturating_add(signed(sample.value));
+                .or_insert_with(|| vec![0; self.out.sample_type.len()]);
+            values[0] += 1;
+            for (column, value) in values.iter_mut().enumerate().skip(1) {
+                // Beyond one column for each type there is the one for all of them.
+                if types.get(column - 1).is_none_or(|&of| of == sample.sample_type) {
+                    *value = value.saturating_add(signed(sample.value));
+                }
+            }
         }
         let mut sums: Vec<_> = sums.into_iter().collect();
         sums.sort_unstable();
-        for ((thread, outcome, stack), (count, value)) in sums {
+        for ((thread, outcome, stack), value) in sums {
             let location_id = stack.map_or_else(Vec::new, |stack| self.stack(stack));
             let label = self.labels(thread, outcome);
             self.out.sample.push(proto::Sample {
                 location_id,
-                value: vec![count, value],
+                value,
                 label,
             });
         }
@@ -148,23 +155,30 @@ impl<'a> Builder<'a> {
             sample_types,
             ..
         } = self.profile;
-        let sampled = sample_types.get(usize::from(self.selection.sample_type));
-        let sampled = proto::ValueType {
-            r#type: self
-                .strings
-                .number(sampled.map_or("cpu", |sampled| sampled.name.as_str())),
-            unit: self
-                .strings
-                .number(sampled.map_or("nanoseconds", |sampled| sampled.unit.name())),
-        };
-        let count = proto::ValueType {
-            r#type: self.strings.number("samples"),
-            unit: self.strings.number("count"),
-        };
-        self.out.sample_type = vec![count, sampled];
-        self.out.default_sample_type = sampled.r#type;
-        self.out.period_type = Some(sampled);
-        self.out.period = signed(metadata.period);
+        let sampled = Sampled::of(self.profile, self.selection);
+        let mut kinds: Vec<(&str, &str)> = vec![("samples", "count")];
+        kinds.extend(self.selection.sample_types.iter().map(|&index| {
+            let kind = sample_types.get(usize::from(index));
+            kind.map_or(("cpu", "nanoseconds"), |kind| {
+                (kind.name.as_str(), kind.unit.name())
+            })
+        }));
+        if sampled == Sampled::Wall {
+            kinds.push(("wall", "nanoseconds"));
+        }
+        self.out.sample_type = kinds
+            .into_iter()
+            .map(|(name, unit)| proto::ValueType {
+                r#type: self.strings.number(name),
+                unit: self.strings.number(unit),
+            })
+            .collect();
+        self.out.default_sample_type = self.out.sample_type.last().map_or(0, |last| last.r#type);
+        self.out.period_type = self.out.sample_type.get(1).copied();
+        // Waits are not sampled by the clock.
+        if sampled != Sampled::OffCpu {
+            self.out.period = signed(metadata.period);
+        }
         let time = self.selection.time.clone().unwrap_or(0..u64::MAX);
         let end = time.end.min(self.profile.duration_ns());
         self.out.time_nanos = signed(metadata.start_unix_ns.saturating_add(time.start));
@@ -327,7 +341,10 @@ mod tests {
     use flate2::read::GzDecoder;
 
     use super::*;
-    use crate::profile::{Line, folded::from_folded};
+    use crate::profile::{
+        Line,
+        folded::{from_folded, with_waits},
+    };
 
     fn export(profile: &Profile, selection: &Selection) -> proto::Profile {
         let mut out = Vec::new();
@@ -383,6 +400,44 @@ mod tests {
         );
         assert_eq!(out.string_table[0], "");
         assert_eq!((out.period, out.duration_nanos), (10_101_010, 40_000_000));
+    }
+
+    #[test]
+    fn waits_are_values_of_their_own_beside_cpu_time() {
+        let profile = with_waits(
+            from_folded("app/7;main;read 3\napp/7;main 1"),
+            "app/7;main;read 5\napp/7;main;poll 7",
+        );
+        let export = |sample_types: &[u8]| {
+            let selection = Selection {
+                sample_types: sample_types.to_vec(),
+                ..Selection::default()
+            };
+            let out = export(&profile, &selection);
+            let types: Vec<_> = out
+                .sample_type
+                .iter()
+                .map(|kind| text_of(&out, kind.r#type))
+                .collect();
+            let mut values: Vec<_> = out.sample.iter().map(|sample| sample.value.clone()).collect();
+            values.sort();
+            (types, values, text_of(&out, out.default_sample_type), out.period)
+        };
+        let (types, values, default, period) = export(&[0, 1]);
+        assert_eq!(types, ["samples", "cpu", "off_cpu", "wall"]);
+        assert_eq!(
+            values,
+            [
+                [1, 0, 7_000_000, 7_000_000],
+                [1, 10_101_010, 0, 10_101_010],
+                [4, 30_303_030, 5_000_000, 35_303_030],
+            ]
+        );
+        assert_eq!((default.as_str(), period), ("wall", 10_101_010));
+        let (types, values, default, period) = export(&[1]);
+        assert_eq!(types, ["samples", "off_cpu"]);
+        assert_eq!(values, [[1, 5_000_000], [1, 7_000_000]]);
+        assert_eq!((default.as_str(), period), ("off_cpu", 0));
     }
 
     #[test]

@@ -2,10 +2,11 @@
 
 use crate::{
     profile::Profile,
-    query::{Selection, Summary},
+    query::{Sampled, Selection, Summary},
 };
 
-/// Who recorded what, for how long: `web-1: whole system, 10.0 s, 4,893 samples at 99 Hz (cpu-clock)`.
+/// Who recorded what, for how long: `web-1: whole system, 10.0 s, 4,893 samples at 99 Hz (cpu-clock)`; where waits are
+/// selected, `web-1: whole system, 10.0 s, 340 waiting samples, 82.1 s of waiting time`.
 pub(super) fn title(profile: &Profile, selection: &Selection) -> String {
     let summary = Summary::of(profile, selection);
     let host = match profile.metadata.hostname.as_str() {
@@ -17,15 +18,36 @@ pub(super) fn title(profile: &Profile, selection: &Selection) -> String {
     } else {
         summary.filters.join(", ")
     };
+    let what = match summary.sampled {
+        // Waits are not sampled by a clock.
+        Sampled::OffCpu | Sampled::Wall => {
+            format!(
+                "{}, {} of {}",
+                samples(&summary),
+                time(summary.value),
+                summary.sampled.time()
+            )
+        }
+        Sampled::Cpu | Sampled::Other => format!(
+            "{} at {} Hz ({})",
+            samples(&summary),
+            summary.frequency_hz,
+            super::text::safe(&summary.clock)
+        ),
+    };
     format!(
-        "{}: {}, {:.1} s, {} at {} Hz ({})",
+        "{}: {}, {:.1} s, {what}",
         super::text::safe(host),
         super::text::safe(&whom),
         summary.duration_ns as f64 / 1e9,
-        samples(&summary),
-        summary.frequency_hz,
-        super::text::safe(&summary.clock),
     )
+}
+
+fn time(nanoseconds: u64) -> String {
+    match nanoseconds as f64 / 1e9 {
+        seconds if seconds < 1.0 => format!("{:.1} ms", seconds * 1e3),
+        seconds => format!("{seconds:.1} s"),
+    }
 }
 
 /// What was lost, cut short or never ran, and what recording cost. What was not measured is not said.
@@ -51,11 +73,17 @@ pub(super) fn line(profile: &Profile, selection: &Selection) -> String {
 }
 
 fn samples(summary: &Summary) -> String {
+    let what = match summary.sampled {
+        Sampled::OffCpu | Sampled::Wall => summary.sampled.sample(),
+        Sampled::Cpu | Sampled::Other => "sample",
+    };
+    let one = summary.recorded_samples == 1 && summary.sampled == Sampled::OffCpu;
+    let s = if one { "" } else { "s" };
     if summary.samples == summary.recorded_samples {
-        format!("{} samples", grouped(summary.samples))
+        format!("{} {what}{s}", grouped(summary.samples))
     } else {
         format!(
-            "{} of {} samples",
+            "{} of {} {what}{s}",
             grouped(summary.samples),
             grouped(summary.recorded_samples)
         )

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     Function, Id, Line, Location, Mapping, MappingKind, Metadata, Process, Profile, QualityWindow, Sample,
-    SampleType, Stack, Thread,
+    SampleType, Stack, Thread, ThreadTime,
 };
 
 /// The tails of all tables since a [`Mark`]. Ids count from the begin of the recording, so deltas must be put
@@ -29,6 +29,8 @@ pub struct Delta {
     pub threads: Vec<Thread>,
     /// New samples.
     pub samples: Vec<Sample>,
+    /// New spans of threads.
+    pub thread_times: Vec<ThreadTime>,
     /// New functions.
     pub functions: Vec<Function>,
     /// Locations that were symbolised, or symbolised better than before.
@@ -76,6 +78,13 @@ pub enum ExtendError {
         /// Where the row is already, or would be.
         row: u32,
     },
+    /// It brings a stretch of time that ends before it begins.
+    Backwards {
+        /// What the stretch is of.
+        table: &'static str,
+        /// Which one, counted from the delta's first.
+        row: u32,
+    },
 }
 
 impl fmt::Display for ExtendError {
@@ -83,6 +92,9 @@ impl fmt::Display for ExtendError {
         match self {
             Self::Missing { table, row } => write!(f, "refers to row {row} of {table}, which is not there"),
             Self::Repeated { table, row } => write!(f, "repeats row {row} of {table}"),
+            Self::Backwards { table, row } => {
+                write!(f, "brings row {row} of new {table}, which ends before it begins")
+            }
         }
     }
 }
@@ -104,8 +116,8 @@ fn repeated<T>(table: &'static str) -> impl Fn(Id<T>) -> ExtendError {
 }
 
 impl Profile {
-    /// What is new since `mark`, which moves on. Samples and quality windows are handed over: they leave this
-    /// profile, so that a recording of any length needs bounded memory. Lines are not included (the symboliser makes
+    /// What is new since `mark`, which moves on. Samples, spans of threads and quality windows are handed over: they
+    /// leave this profile, so that a recording of any length needs bounded memory. Lines are not included (the symboliser makes
     /// them, not the collector).
     pub fn take_delta(&mut self, mark: &mut Mark) -> Delta {
         let delta = Delta {
@@ -121,6 +133,7 @@ impl Profile {
             processes: self.processes.since(mark.processes).to_vec(),
             threads: self.threads.since(mark.threads).to_vec(),
             samples: std::mem::take(&mut self.samples),
+            thread_times: std::mem::take(&mut self.thread_times),
             functions: self.functions.since(mark.functions).to_vec(),
             lines: Vec::new(),
             quality: std::mem::take(&mut self.quality),
@@ -142,7 +155,8 @@ impl Profile {
     /// Puts the next delta onto this profile. A delta that does not fit is refused whole: the profile stays as it was.
     ///
     /// # Errors
-    /// If the delta refers to a row that neither the profile nor the delta has, or repeats a row.
+    /// If the delta refers to a row that neither the profile nor the delta has, repeats a row, or has a span that ends
+    /// before it begins.
     pub fn extend(&mut self, delta: Delta) -> Result<(), ExtendError> {
         self.check(&delta)?;
         let Delta {
@@ -154,6 +168,7 @@ impl Profile {
             processes,
             threads,
             samples,
+            thread_times,
             functions,
             lines,
             quality,
@@ -170,6 +185,7 @@ impl Profile {
         self.threads.append(threads).expect(CHECKED);
         self.functions.append(functions).expect(CHECKED);
         self.samples.extend(samples);
+        self.thread_times.extend(thread_times);
         self.lines.extend(lines);
         self.quality.extend(quality);
         self.ended |= ended;
@@ -229,6 +245,13 @@ impl Profile {
                 check("stacks", stack, stacks)?;
             }
         }
+        for (row, span) in (0..).zip(&delta.thread_times) {
+            check("threads", span.thread, threads)?;
+            if span.end_ns < span.start_ns {
+                let table = "thread times";
+                return Err(ExtendError::Backwards { table, row });
+            }
+        }
         for (location, lines) in &delta.lines {
             check("locations", *location, locations)?;
             for line in lines {
@@ -255,7 +278,7 @@ impl<'de> Deserialize<'de> for Stack {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::profile::Unit;
+    use crate::profile::{State, Unit};
 
     fn recorded() -> Profile {
         let mut profile = Profile::default();
@@ -352,5 +375,56 @@ mod tests {
             })
             .unwrap();
         assert_eq!(profile.functions[Id::new(0)].name, "f");
+    }
+
+    #[test]
+    fn spans_are_handed_over_and_those_that_make_no_sense_are_refused() {
+        let span = |thread, start_ns, end_ns| ThreadTime {
+            thread: Id::new(thread),
+            start_ns,
+            end_ns,
+            ns: [0; State::COUNT],
+            waits: 0,
+            preemptions: 0,
+        };
+        let mut profile = recorded();
+        let process = profile.processes.intern(Process {
+            pid: 7,
+            ppid: 1,
+            name: "a".into(),
+            exe: String::new(),
+            cgroup: String::new(),
+            unit: String::new(),
+            container: String::new(),
+            start_ns: 0,
+            kernel_thread: false,
+        });
+        profile.threads.intern(Thread {
+            process,
+            tid: 7,
+            name: "a".into(),
+        });
+        profile.thread_times.push(span(0, 5, 9));
+        let delta = profile.take_delta(&mut Mark::default());
+        assert_eq!((delta.thread_times.len(), profile.thread_times.len()), (1, 0));
+        let mut copy = Profile::default();
+        copy.extend(delta).unwrap();
+        assert_eq!((copy.thread_times.len(), copy.duration_ns()), (1, 9));
+        let missing = ExtendError::Missing {
+            table: "threads",
+            row: 1,
+        };
+        let backwards = ExtendError::Backwards {
+            table: "thread times",
+            row: 1,
+        };
+        for (wrong, error) in [(span(1, 5, 9), missing), (span(0, 9, 5), backwards)] {
+            let delta = Delta {
+                thread_times: vec![span(0, 9, 9), wrong],
+                ..Delta::default()
+            };
+            assert_eq!(copy.extend(delta), Err(error));
+            assert_eq!(copy.thread_times.len(), 1);
+        }
     }
 }

@@ -64,6 +64,36 @@ pub fn from_folded(text: &str) -> Profile {
     profile
 }
 
+/// Adds waits to a small profile, for tests and examples: each line is `process;frame;frame… ms`, as in
+/// [`from_folded`], and stands for one sample of a thread that waited there for so many milliseconds.
+pub fn with_waits(mut profile: Profile, text: &str) -> Profile {
+    let off_cpu = SampleType {
+        name: "off_cpu".into(),
+        unit: Unit::Nanoseconds,
+    };
+    let types = &mut profile.sample_types;
+    let place = types.iter().position(|kind| *kind == off_cpu).unwrap_or_else(|| {
+        types.push(off_cpu);
+        types.len() - 1
+    });
+    for line in text.lines().map(str::trim).filter(|line| !line.is_empty()) {
+        let (path, milliseconds) = split_count(line);
+        let (process, frames) = path.split_once(';').unwrap_or((path, ""));
+        let thread = thread(&mut profile, process);
+        let stack = stack(&mut profile, thread, frames);
+        profile.samples.push(Sample {
+            time_ns: profile.samples.len() as u64 * STEP_NS,
+            thread,
+            stack,
+            sample_type: u8::try_from(place).expect("two sample types"),
+            outcome: Outcome::Complete,
+            cpu: 0,
+            value: milliseconds * 1_000_000,
+        });
+    }
+    profile
+}
+
 fn metadata() -> Metadata {
     Metadata {
         hostname: "example".into(),

@@ -82,6 +82,7 @@ impl Profile {
             .map(|sample| sample.time_ns)
             .max()
             .unwrap_or(0);
-        quality.max(samples)
+        let spans = self.thread_times.iter().map(|span| span.end_ns).max();
+        quality.max(samples).max(spans.unwrap_or(0))
     }
 }

@@ -53,6 +53,24 @@ impl State {
         Self::Blocked,
         Self::Unknown,
     ];
+
+    /// As it is written in JSON.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Running => "running",
+            Self::Runnable => "runnable",
+            Self::Disk => "disk",
+            Self::Network => "network",
+            Self::Ipc => "ipc",
+            Self::Lock => "lock",
+            Self::PageFault => "page_fault",
+            Self::Sleep => "sleep",
+            Self::Events => "events",
+            Self::Stopped => "stopped",
+            Self::Blocked => "blocked",
+            Self::Unknown => "unknown",
+        }
+    }
 }
 
 /// How a thread spent a span of time. The spans of a thread follow each other without a gap from the moment it was

@@ -2,7 +2,11 @@
 
 use rustc_hash::FxHashMap;
 
-use super::{Selection, frame, weight::Weight};
+use super::{
+    Selection, frame,
+    owner::{Key, Owner},
+    weight::Weight,
+};
 use crate::profile::{Profile, Sample};
 
 /// By what samples are put together.
@@ -71,13 +75,6 @@ pub struct GroupRow {
     pub incomplete: u64,
 }
 
-#[derive(PartialEq, Eq, Hash)]
-struct Key<'a> {
-    label: &'a str,
-    pid: Option<u32>,
-    tid: Option<u32>,
-}
-
 /// Who the selected samples belong to: by value, largest first, then by name and id. Every sample is in one group.
 pub fn groups(profile: &Profile, selection: &Selection, by: GroupBy) -> Vec<GroupRow> {
     let mut groups: FxHashMap<Key<'_>, (Weight, u64)> = FxHashMap::default();
@@ -109,29 +106,15 @@ pub fn groups(profile: &Profile, selection: &Selection, by: GroupBy) -> Vec<Grou
 }
 
 fn key<'a>(profile: &'a Profile, selection: &Selection, by: GroupBy, sample: &Sample) -> Key<'a> {
-    let thread = &profile.threads[sample.thread];
-    let process = &profile.processes[thread.process];
-    let plain = |label: &'a str, otherwise: &'static str| Key {
-        label: if label.is_empty() { otherwise } else { label },
-        pid: None,
-        tid: None,
-    };
     match by {
-        GroupBy::Process => Key {
-            pid: Some(process.pid),
-            ..plain(&process.name, "[no name]")
-        },
-        GroupBy::Thread => Key {
-            pid: Some(process.pid),
-            tid: Some(thread.tid),
-            ..plain(&thread.name, "[no name]")
-        },
-        GroupBy::Module => plain(innermost_module(profile, selection, sample), "[unknown]"),
-        GroupBy::Cgroup => plain(&process.cgroup, "[no cgroup]"),
-        GroupBy::Unit => plain(&process.unit, "[no unit]"),
-        GroupBy::Container => plain(&process.container, "[no container]"),
-        GroupBy::Comm => plain(&thread.name, "[no name]"),
-        GroupBy::Outcome => plain(sample.outcome.describe(), ""),
+        GroupBy::Module => Key::plain(innermost_module(profile, selection, sample), "[unknown]"),
+        GroupBy::Outcome => Key::plain(sample.outcome.describe(), ""),
+        GroupBy::Process => Owner::Process.of(profile, sample.thread),
+        GroupBy::Thread => Owner::Thread.of(profile, sample.thread),
+        GroupBy::Cgroup => Owner::Cgroup.of(profile, sample.thread),
+        GroupBy::Unit => Owner::Unit.of(profile, sample.thread),
+        GroupBy::Container => Owner::Container.of(profile, sample.thread),
+        GroupBy::Comm => Owner::Comm.of(profile, sample.thread),
     }
 }
 

@@ -1,7 +1,8 @@
 //! Questions asked of a profile. Pure: no I/O, no clock.
 //!
 //! A [`Selection`] says which samples and frames are meant; every question takes one:
-//! [`functions()`] (which functions), [`Tree`] (which paths), [`groups`] (who), [`Summary`] (how much, and how sure).
+//! [`functions()`] (which functions), [`Tree`] (which paths), [`groups`] (who), [`states()`] (what threads
+//! did all the time), [`Summary`] (how much, and how sure).
 //! Answers are sorted by what matters and then by name, so that equal profiles give equal answers.
 //!
 //! Labels are raw: they come from the profiled world, and a view passes them through [`clean`] before a terminal.
@@ -12,8 +13,11 @@ pub mod functions;
 mod glob;
 pub mod group;
 pub mod names;
+mod owner;
+mod sampled;
 mod selection;
 pub mod share;
+pub mod states;
 pub mod summary;
 pub mod tree;
 mod weight;
@@ -24,7 +28,10 @@ pub use functions::{FunctionRow, Functions, functions};
 pub use glob::Glob;
 pub use group::{GroupBy, GroupRow, groups};
 pub use names::{Name, Names};
+pub use owner::Owner;
+pub use sampled::Sampled;
 pub use selection::{Matcher, Selection};
 pub use share::{Share, percent};
+pub use states::{StateRow, StateTimes, States, states};
 pub use summary::Summary;
 pub use tree::{Direction, Node, Tree};

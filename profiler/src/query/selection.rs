@@ -7,7 +7,8 @@ use crate::profile::{Id, Location, Process, Profile, Sample, Thread};
 
 /// Which samples and which frames a question is about. [`Default`] is everything, of the first sample type.
 ///
-/// Conditions are all to hold; an empty list is no condition. In a list, one match is enough.
+/// Conditions are all to hold; an empty list is no condition (but without a sample type, nothing is counted). In a
+/// list, one match is enough.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Selection {
     /// Begin and end, in nanoseconds since the recording began.
@@ -28,8 +29,8 @@ pub struct Selection {
     pub modules: Vec<String>,
     /// Text that must be in the label of a frame on the stack. Without capitals, case does not matter.
     pub pattern: Option<String>,
-    /// What is counted: an index into `Profile::sample_types`.
-    pub sample_type: u8,
+    /// What is counted: indices into `Profile::sample_types`, all of one unit. See [`super::Sampled`].
+    pub sample_types: Vec<u8>,
     /// Show kernel frames. Without them their samples still count: for the user frame that called the kernel.
     pub kernel: bool,
     /// Show user frames.
@@ -48,7 +49,7 @@ impl Default for Selection {
             container: None,
             modules: Vec::new(),
             pattern: None,
-            sample_type: 0,
+            sample_types: vec![0],
             kernel: true,
             user: true,
         }
@@ -73,14 +74,18 @@ impl Selection {
     pub fn matcher<'a>(&'a self, profile: &'a Profile) -> Matcher<'a> {
         Matcher {
             selection: self,
-            threads: profile
-                .threads
-                .iter()
-                .map(|(_, thread)| self.matches_thread(profile, thread))
-                .collect(),
+            threads: self.threads(profile),
             stacks: self.asks_for_frames().then(|| self.matching_stacks(profile)),
             profile,
         }
+    }
+
+    /// For each thread whether it is meant, whatever it did and when.
+    pub(super) fn threads(&self, profile: &Profile) -> Vec<bool> {
+        let threads = profile.threads.iter();
+        threads
+            .map(|(_, thread)| self.matches_thread(profile, thread))
+            .collect()
     }
 
     /// Whether frames at `location` are shown.
@@ -102,7 +107,7 @@ impl Selection {
     }
 
     fn matches_itself(&self, sample: &Sample) -> bool {
-        sample.sample_type == self.sample_type
+        self.sample_types.contains(&sample.sample_type)
             && self
                 .time
                 .as_ref()
@@ -315,7 +320,7 @@ mod tests {
             ),
             (
                 Selection {
-                    sample_type: 1,
+                    sample_types: vec![1],
                     ..everything
                 },
                 0,

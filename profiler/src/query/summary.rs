@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use rustc_hash::FxHashMap;
 
 use super::{
-    Selection, frame,
+    Sampled, Selection, frame,
     share::percent,
     weight::{Ended, Weight, weigh},
 };
@@ -20,13 +20,15 @@ const CPU_CLOCK: &str = "cpu-clock";
 /// process: they are of the whole recording within the selected time, over the quality windows that touch it.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Summary {
+    /// What the selected samples stand for.
+    pub sampled: Sampled,
     /// How much of the recording was selected, in nanoseconds.
     pub duration_ns: u64,
     /// How many samples were selected.
     pub samples: u64,
-    /// Their value, in the sample type's unit.
+    /// Their value, in the sample types' unit.
     pub value: u64,
-    /// How many samples the recording holds, of this type.
+    /// How many samples the recording holds, of these types.
     pub recorded_samples: u64,
     /// Samples whose user stack was walked to a known root.
     pub complete: u64,
@@ -67,6 +69,7 @@ impl Summary {
     /// Reads it off a profile.
     pub fn of(profile: &Profile, selection: &Selection) -> Self {
         let mut summary = Self {
+            sampled: Sampled::of(profile, selection),
             duration_ns: selected_duration(profile, selection),
             cpus: profile.metadata.cpus,
             clock: profile.metadata.clock.clone(),
@@ -98,7 +101,11 @@ impl Summary {
 
     /// Periods of busy CPUs that passed without the sampler running (the host took the virtual CPU away, interrupts were
     /// off, or the kernel throttled it). On some idle CPUs the clock does not fire at all: those periods do not count.
+    /// Waits are sampled without a clock, so none of its periods matters to them.
     pub fn never_ran(&self) -> u64 {
+        if self.sampled == Sampled::OffCpu {
+            return 0;
+        }
         self.quality
             .expected
             .saturating_sub(self.ran())
@@ -189,7 +196,7 @@ impl Summary {
     }
 
     fn add_samples(&mut self, profile: &Profile, selection: &Selection) {
-        let of_type = |sample: &&Sample| sample.sample_type == selection.sample_type;
+        let of_type = |sample: &&Sample| selection.sample_types.contains(&sample.sample_type);
         self.recorded_samples = profile.samples.iter().filter(of_type).count() as u64;
         let mut cut_in: FxHashMap<&str, u64> = FxHashMap::default();
         let weights = weigh(profile, selection);

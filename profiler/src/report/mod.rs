@@ -8,7 +8,7 @@ pub mod text;
 
 use crate::{
     profile::Profile,
-    query::{Direction, FunctionRow, GroupBy, Selection, percent},
+    query::{Direction, FunctionRow, GroupBy, Owner, Selection, StateRow, States, percent},
 };
 
 /// What to report on.
@@ -52,6 +52,19 @@ impl Report<'_> {
             .collect()
     }
 
+    /// The rows of a table of states, in order. Idle threads are small, however long they were idle.
+    fn select_states<'r>(&self, states: &'r States) -> Vec<&'r StateRow> {
+        let whole = states.total.active_ns();
+        states
+            .rows
+            .iter()
+            .enumerate()
+            .filter(|&(place, row)| self.shows(place, row.times.active_ns(), whole))
+            .map(|(_, row)| row)
+            .take(self.limit.unwrap_or(usize::MAX))
+            .collect()
+    }
+
     /// What the user would type to see what a view that shows `shown` rows leaves out.
     fn remedy(&self, shown: usize) -> &'static str {
         if self.limit.is_some_and(|limit| limit <= shown) {
@@ -71,6 +84,8 @@ pub enum View {
     Tree(Direction),
     /// A table of processes, modules, units, ….
     Groups(GroupBy),
+    /// A table of what threads did all the time, by whose they are.
+    States(Owner),
 }
 
 /// What a table of functions is sorted by.

@@ -3,7 +3,7 @@
 
 use crate::profile::{
     Function, Id, Line, Location, Mapping, MappingKind, Metadata, Process, Profile, QualityWindow, Sample,
-    SampleType, Stack, Thread, Unit,
+    SampleType, Stack, Thread, ThreadTime, Unit,
 };
 
 use super::{
@@ -72,6 +72,7 @@ pub(super) struct Assembler {
     depths: Vec<u16>,
     value_sum: u64,
     counter_sum: u64,
+    span_sum: u64,
     /// What the profile takes, roughly and rather too much, in bytes.
     memory: u64,
     memory_max: u64,
@@ -161,6 +162,10 @@ impl Assembler {
             Kind::Samples => {
                 let (_, rows) = self.fresh(kind, &columns, header)?;
                 self.samples(rows)?;
+            }
+            Kind::ThreadTimes => {
+                let (_, rows) = self.fresh(kind, &columns, header)?;
+                self.thread_times(rows)?;
             }
             Kind::Functions => {
                 let (first, rows) = self.fresh(kind, &columns, header)?;
@@ -293,6 +298,33 @@ impl Assembler {
         })
     }
 
+    fn thread_of(&mut self, row: Id<Thread>) -> Id<Thread> {
+        self.threads.get(row).unwrap_or_else(|| {
+            self.oddities.dangling += 1;
+            lost_thread(&mut self.profile)
+        })
+    }
+
+    fn thread_times(&mut self, rows: Vec<ThreadTime>) -> Result<(), Malformed> {
+        let counts = |row: &ThreadTime| {
+            [
+                row.end_ns - row.start_ns,
+                row.waits.into(),
+                row.preemptions.into(),
+            ]
+        };
+        let sum = rows
+            .iter()
+            .flat_map(counts)
+            .try_fold(self.span_sum, u64::checked_add);
+        self.span_sum = bounded(sum)?;
+        for row in rows {
+            let thread = self.thread_of(row.thread);
+            self.profile.thread_times.push(ThreadTime { thread, ..row });
+        }
+        Ok(())
+    }
+
     fn samples(&mut self, rows: Vec<Sample>) -> Result<(), Malformed> {
         let sum = rows
             .iter()
@@ -302,10 +334,7 @@ impl Assembler {
         for row in rows {
             let before = self.oddities.dangling;
             let stack = row.stack.map(|stack| self.stack_of(stack));
-            let thread = self.threads.get(row.thread).unwrap_or_else(|| {
-                self.oddities.dangling += 1;
-                lost_thread(&mut self.profile)
-            });
+            let thread = self.thread_of(row.thread);
             let sample_type = match self.sample_types.get(Id::new(row.sample_type.into())) {
                 Some(id) => u8::try_from(id.raw()).expect("made from a u8"),
                 None => {

@@ -5,7 +5,7 @@ pub(super) const MAGIC: [u8; 8] = *b"\x89PRF\r\n\x1a\n";
 /// A reader refuses a newer major version.
 pub(super) const MAJOR: u16 = 1;
 /// A reader reads a newer minor version, and leaves out what it does not know.
-pub(super) const MINOR: u16 = 0;
+pub(super) const MINOR: u16 = 1;
 /// Length of the file's header.
 pub(super) const FILE_HEADER_LEN: usize = 40;
 /// The longest header a newer minor version may have.
@@ -160,7 +160,7 @@ macro_rules! kinds {
         }
 
         impl Kind {
-            /// Every kind, in the order in which a flush writes them: what is referred to comes first.
+            /// Every kind, in the order of their numbers.
             pub(super) const ALL: &[Self] = &[$(Self::$name),*];
 
             /// The kind of a number in a chunk's header.
@@ -194,6 +194,7 @@ kinds! {
     Lines = 10, "symbolised locations";
     Quality = 11, "quality windows";
     End = 12, "end";
+    ThreadTimes = 13, "spans of threads";
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use std::io;
 
-use crate::profile::{Delta, QualityWindow, Sample};
+use crate::profile::{Delta, QualityWindow, Sample, ThreadTime};
 
 use super::{
     columns::ColumnsWriter,
@@ -49,7 +49,7 @@ impl Encoder {
         self.last_ns
     }
 
-    /// The chunks of a delta; no bytes for an empty one. That the recording ended is not among them.
+    /// The chunks of a delta, what is referred to first; no bytes for an empty one. That the recording ended is not among them.
     pub(super) fn delta(&mut self, delta: &Delta) -> io::Result<Chunks> {
         let Delta {
             metadata,
@@ -60,6 +60,7 @@ impl Encoder {
             processes,
             threads,
             samples,
+            thread_times,
             functions,
             lines,
             quality,
@@ -75,6 +76,7 @@ impl Encoder {
         self.rows(out, Kind::Stacks, stacks, no_time)?;
         self.rows(out, Kind::Threads, threads, no_time)?;
         self.rows(out, Kind::Samples, samples, times_of_samples)?;
+        self.rows(out, Kind::ThreadTimes, thread_times, times_of_spans)?;
         self.rows(out, Kind::Functions, functions, no_time)?;
         self.rows(out, Kind::Lines, lines, no_time)?;
         self.rows(out, Kind::Quality, quality, times_of_quality)?;
@@ -179,6 +181,11 @@ fn no_time<R>(_: &[R]) -> Option<(u64, u64)> {
 fn times_of_samples(rows: &[Sample]) -> Option<(u64, u64)> {
     let times = || rows.iter().map(|row| row.time_ns);
     times().min().zip(times().max())
+}
+
+fn times_of_spans(rows: &[ThreadTime]) -> Option<(u64, u64)> {
+    let first = rows.iter().map(|row| row.start_ns).min();
+    first.zip(rows.iter().map(|row| row.end_ns).max())
 }
 
 fn times_of_quality(rows: &[QualityWindow]) -> Option<(u64, u64)> {

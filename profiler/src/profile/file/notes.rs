@@ -77,7 +77,7 @@ pub(super) fn lost(kind: Kind, header: &ChunkHeader, name: &str, why: &str) -> S
         (_, rows) => format!("{rows} {} are missing", kind.words()),
     };
     let when = match kind {
-        Kind::Samples | Kind::Quality => {
+        Kind::Samples | Kind::ThreadTimes | Kind::Quality => {
             let (first, last) = (seconds(header.first_ns), seconds(header.last_ns));
             format!(" between {first} and {last}")
         }

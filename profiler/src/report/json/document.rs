@@ -9,8 +9,8 @@ use super::{
     VERSION,
 };
 use crate::{
-    profile::Metadata,
-    query::{self, Direction, GroupBy, Selection, Share, Summary, Tree},
+    profile::{Metadata, State},
+    query::{self, Direction, GroupBy, Owner, Selection, Share, StateTimes, Summary, Tree},
 };
 
 #[derive(Serialize)]
@@ -102,6 +102,7 @@ enum Answer {
     Functions(Vec<Function>),
     Tree(Paths),
     Groups(Groups),
+    States(States),
 }
 
 /// A part of the selected samples.
@@ -158,6 +159,36 @@ struct Group {
     incomplete: u64,
 }
 
+#[derive(Serialize)]
+struct States {
+    by: &'static str,
+    threads: u64,
+    recorded_threads: u64,
+    total: Times,
+    rows: Vec<Spent>,
+}
+
+#[derive(Serialize)]
+struct Spent {
+    name: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pid: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tid: Option<u32>,
+    threads: u64,
+    #[serde(flatten)]
+    times: Times,
+}
+
+#[derive(Serialize)]
+struct Times {
+    total_ns: u64,
+    active_ns: u64,
+    ns: BTreeMap<&'static str, u64>,
+    waits: u64,
+    preemptions: u64,
+}
+
 impl<'a> Document<'a> {
     pub(super) fn of(report: &Report<'a>) -> Self {
         let (profile, selection) = (report.profile, report.selection);
@@ -166,8 +197,12 @@ impl<'a> Document<'a> {
             View::Functions(sort) => Answer::Functions(functions(report, sort)),
             View::Tree(direction) => Answer::Tree(tree(report, direction)),
             View::Groups(by) => Answer::Groups(groups(report, by, &summary)),
+            View::States(by) => Answer::States(states(report, by)),
         };
-        let sample_type = profile.sample_types.get(usize::from(selection.sample_type));
+        let mut kinds = selection
+            .sample_types
+            .iter()
+            .filter_map(|&index| profile.sample_types.get(usize::from(index)));
         Self {
             schema: "profiler.report",
             version: VERSION,
@@ -175,8 +210,8 @@ impl<'a> Document<'a> {
             notes: report.notes,
             recording: &profile.metadata,
             ended: profile.ended,
-            sample_type: sample_type.map(|kind| SampleType {
-                name: &kind.name,
+            sample_type: kinds.next().map(|kind| SampleType {
+                name: summary.sampled.name().unwrap_or(&kind.name),
                 unit: kind.unit.name(),
             }),
             selection: Selected::of(selection),
@@ -362,4 +397,34 @@ fn groups(report: &Report<'_>, by: GroupBy, summary: &Summary) -> Groups {
         })
         .collect();
     Groups { by: by.name(), rows }
+}
+
+fn states(report: &Report<'_>, by: Owner) -> States {
+    let states = query::states(report.profile, report.selection, by);
+    let rows = report.select_states(&states).into_iter().map(|row| Spent {
+        name: row.label.clone(),
+        pid: row.pid,
+        tid: row.tid,
+        threads: row.threads,
+        times: Times::of(&row.times),
+    });
+    States {
+        by: by.name(),
+        threads: states.threads,
+        recorded_threads: states.recorded_threads,
+        total: Times::of(&states.total),
+        rows: rows.collect(),
+    }
+}
+
+impl Times {
+    fn of(times: &StateTimes) -> Self {
+        Self {
+            total_ns: times.total_ns(),
+            active_ns: times.active_ns(),
+            ns: State::ALL.map(|state| (state.name(), times.of(state))).into(),
+            waits: times.waits,
+            preemptions: times.preemptions,
+        }
+    }
 }

@@ -3,11 +3,12 @@
 use super::{Report, Sort, View, json, text};
 use crate::{
     profile::{Outcome, Profile, QualityWindow, folded::from_folded},
-    query::{Direction, GroupBy, Selection},
+    query::{Direction, GroupBy, Owner, Selection},
 };
 
 mod schema;
 mod snapshots;
+mod states;
 
 const FUNCTIONS: View = View::Functions(Sort::SelfValue);
 
@@ -67,7 +68,7 @@ fn bad() -> Profile {
     }
     let window = &mut profile.quality[0];
     window.lost = [("ring full".to_owned(), 10), ("side band lost".to_owned(), 2)].into();
-    window.expected = 1_100;
+    window.expected = 2_090;
     window.own_cpu_ns = 40_000_000;
     window.bpf_ns = 1_000_000;
     window.bpf_measured_ns = 1_000_000_000;

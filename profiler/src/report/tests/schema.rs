@@ -100,7 +100,7 @@ fn conforms(report: &Report<'_>) -> Value {
     assert_eq!(json.lines().count(), 1);
     let value: Value = serde_json::from_str(&json).expect("the report is JSON");
     check(&schema, &schema, &value, "").unwrap();
-    let answers = ["functions", "tree", "groups"]
+    let answers = ["functions", "tree", "groups", "states"]
         .iter()
         .filter(|answer| value.get(**answer).is_some());
     assert_eq!(answers.count(), 1);
@@ -124,8 +124,16 @@ fn every_view_of_every_recording_conforms() {
     };
     let views = GroupBy::ALL.map(View::Groups).into_iter();
     let trees = [Direction::TopDown, Direction::BottomUp].map(View::Tree);
-    for view in views.chain(trees).chain([FUNCTIONS]) {
-        for profile in [Profile::default(), busy(), bad(), without_samples(idle.clone())] {
+    let states = Owner::ALL.map(View::States);
+    for view in views.chain(trees).chain(states).chain([FUNCTIONS]) {
+        let profiles = [
+            Profile::default(),
+            busy(),
+            bad(),
+            without_samples(idle.clone()),
+            states::waiting(),
+        ];
+        for profile in profiles {
             conforms(&report(&profile, &Selection::default(), view));
             conforms(&report(&profile, &filtered, view));
         }

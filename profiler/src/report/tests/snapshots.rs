@@ -163,7 +163,7 @@ fn a_bad_recording_says_so_first() {
 host CPU 50.3 % busy, 49.7 % idle (1 CPU) · cpu-clock 99 Hz · example · Linux 6.1.0 · whole system
 ! a chunk at 4096 is damaged�[2J: 1 second is missing
 ! 12 records lost (1.2 %): ring full 10, side band lost 2
-! the sampler did not run in 88 of 1,100 periods (8.0 %) though the CPU was busy: the hypervisor held it, interrupts were off, or the kernel throttled it
+! the sampler did not run in 88 of 2,090 periods (4.2 %) though the CPU was busy: the hypervisor held it, interrupts were off, or the kernel throttled it
 ! 20 stacks cut short (2.2 %): no unwind information 20; in app 20
 100 % = 900 busy samples (of 1,000: pid 7), 9.0 s of CPU time; ± is the 95 % interval"
     );

@@ -8,14 +8,16 @@ use super::{
     number::{count, duration, percent},
 };
 use crate::{
-    profile::Unit,
-    query::{Selection, Summary, clean},
+    profile::{State, Unit},
+    query::{Sampled, Selection, States, Summary, clean},
 };
 
 /// Periods without a run up to this share are start, stop and rounding, in percent.
 const NEVER_RAN_IS_NORMAL: f64 = 0.5;
 /// Frames without a name from this share on are worth a line of their own, in percent.
 const UNNAMED_IS_MUCH: f64 = 1.0;
+/// Time in no known state from this share on is worth a line of its own, in percent.
+const UNKNOWN_IS_MUCH: f64 = 1.0;
 
 pub(super) fn write(
     report: &Report<'_>,
@@ -23,19 +25,57 @@ pub(super) fn write(
     layout: &Layout,
     out: &mut dyn Write,
 ) -> io::Result<()> {
+    let warnings = warnings(report, summary);
+    lines(report, summary, &warnings, &base(report, summary), layout, out)
+}
+
+/// The header above what threads did all the time, which is measured and not sampled.
+pub(super) fn write_states(
+    report: &Report<'_>,
+    summary: &Summary,
+    states: &States,
+    layout: &Layout,
+    out: &mut dyn Write,
+) -> io::Result<()> {
+    let mut warnings = warnings(report, summary);
+    warnings.extend(unknown(states));
+    lines(
+        report,
+        summary,
+        &warnings,
+        &base_of_states(report, states),
+        layout,
+        out,
+    )
+}
+
+fn lines(
+    report: &Report<'_>,
+    summary: &Summary,
+    warnings: &[String],
+    base: &str,
+    layout: &Layout,
+    out: &mut dyn Write,
+) -> io::Result<()> {
     writeln!(out, "{}", layout.paint(Ink::Strong, &quality(summary)))?;
     writeln!(out, "{}", host(report, summary))?;
-    for warning in warnings(report, summary) {
+    for warning in warnings {
         writeln!(out, "{}", layout.paint(Ink::Warning, &format!("! {warning}")))?;
     }
-    writeln!(out, "{}", base(report, summary))
+    writeln!(out, "{base}")
 }
 
 /// The line everything else is read by.
 fn quality(summary: &Summary) -> String {
     let mut parts = vec![
         duration(summary.duration_ns),
-        plural(summary.samples, "sample"),
+        plural(
+            summary.samples,
+            match summary.sampled {
+                Sampled::OffCpu => "waiting sample",
+                _ => "sample",
+            },
+        ),
         format!("lost {}", percent(summary.lost_percent())),
     ];
     parts.push(match summary.complete_percent() {
@@ -153,13 +193,14 @@ fn warnings(report: &Report<'_>, summary: &Summary) -> Vec<String> {
 fn base(report: &Report<'_>, summary: &Summary) -> String {
     let filters = describe(report.selection);
     if summary.samples > 0 {
-        let unit = report
-            .profile
-            .sample_types
-            .get(usize::from(report.selection.sample_type))
-            .map(|kind| kind.unit);
-        let value = match unit {
-            Some(Unit::Nanoseconds) => format!(", {} of CPU time", duration(summary.value)),
+        let types = &report.selection.sample_types;
+        let mut kinds = types
+            .iter()
+            .filter_map(|&index| report.profile.sample_types.get(usize::from(index)));
+        let value = match kinds.next().map(|kind| kind.unit) {
+            Some(Unit::Nanoseconds) => {
+                format!(", {} of {}", duration(summary.value), summary.sampled.time())
+            }
             Some(Unit::Bytes) => format!(", {} bytes", count(summary.value)),
             Some(Unit::Count) | None => String::new(),
         };
@@ -170,7 +211,7 @@ fn base(report: &Report<'_>, summary: &Summary) -> String {
         };
         return format!(
             "100 % = {}{of}{value}; ± is the 95 % interval",
-            plural(summary.samples, "busy sample")
+            plural(summary.samples, summary.sampled.sample())
         );
     }
     if summary.recorded_samples > 0 {
@@ -180,6 +221,9 @@ fn base(report: &Report<'_>, summary: &Summary) -> String {
         );
     }
     let quality = &summary.quality;
+    if summary.sampled == Sampled::OffCpu {
+        return "No samples: no wait was sampled.".to_owned();
+    }
     if summary.lost() > 0 {
         return format!("No samples: {} lost.", plural(summary.lost(), "record"));
     }
@@ -198,6 +242,49 @@ fn base(report: &Report<'_>, summary: &Summary) -> String {
     }
 }
 
+/// What the shares of states are of, and of how much time; where there is none, why.
+fn base_of_states(report: &Report<'_>, states: &States) -> String {
+    let filters = describe(report.selection);
+    if states.recorded_threads == 0 {
+        return "No states: how threads spent their time was not recorded.".to_owned();
+    }
+    if states.rows.is_empty() {
+        let recorded = plural(states.recorded_threads, "thread");
+        return format!("No thread matches: {filters}. {recorded} recorded.");
+    }
+    let of = if filters.is_empty() {
+        String::new()
+    } else {
+        format!(" (of {}: {filters})", count(states.recorded_threads))
+    };
+    format!(
+        "100 % = a row's own time, {} over {}{of}; measured at every switch, not sampled",
+        duration(states.total.total_ns()),
+        plural(states.threads, "thread")
+    )
+}
+
+/// Whose state is not known for too long a time: nothing of it is guessed, so it is no part of the other columns.
+fn unknown(states: &States) -> Option<String> {
+    let mut rows: Vec<_> = states
+        .rows
+        .iter()
+        .filter(|row| row.times.percent(State::Unknown) > UNKNOWN_IS_MUCH)
+        .collect();
+    rows.sort_by_key(|row| std::cmp::Reverse(row.times.of(State::Unknown)));
+    let rows = rows.into_iter().map(|row| {
+        let share = percent(row.times.percent(State::Unknown));
+        format!("{} {share}", clean(&row.label))
+    });
+    (rows.len() > 0).then(|| {
+        format!(
+            "{} of the time is in no known state, since switches were missed; it is among other: {}",
+            percent(states.total.percent(State::Unknown)),
+            list(rows)
+        )
+    })
+}
+
 /// The selection in the words of the command line; empty for everything.
 fn describe(selection: &Selection) -> String {
     let Selection {
@@ -210,7 +297,7 @@ fn describe(selection: &Selection) -> String {
         container,
         modules,
         pattern,
-        sample_type: _,
+        sample_types: _,
         kernel: _,
         user: _,
     } = selection;

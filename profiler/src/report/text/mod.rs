@@ -5,6 +5,7 @@ mod groups;
 mod header;
 mod layout;
 mod number;
+mod states;
 mod tree;
 
 use std::io::{self, Write};
@@ -13,7 +14,7 @@ pub use layout::Layout;
 pub use number::{count, duration, percent};
 
 use super::{Report, View};
-use crate::query::Summary;
+use crate::query::{self, Summary};
 
 /// Writes the whole report.
 ///
@@ -21,6 +22,11 @@ use crate::query::Summary;
 /// What `out` says.
 pub fn write(report: &Report<'_>, layout: &Layout, out: &mut dyn Write) -> io::Result<()> {
     let summary = Summary::of(report.profile, report.selection);
+    if let View::States(by) = report.view {
+        let all = query::states(report.profile, report.selection, by);
+        header::write_states(report, &summary, &all, layout, out)?;
+        return states::write(report, by, &all, summary.duration_ns, layout, out);
+    }
     header::write(report, &summary, layout, out)?;
     if summary.samples == 0 {
         return Ok(());
@@ -30,5 +36,6 @@ pub fn write(report: &Report<'_>, layout: &Layout, out: &mut dyn Write) -> io::R
         View::Functions(sort) => functions::write(report, sort, layout, out),
         View::Tree(direction) => tree::write(report, direction, layout, out),
         View::Groups(by) => groups::write(report, by, layout, out),
+        View::States(_) => Ok(()),
     }
 }

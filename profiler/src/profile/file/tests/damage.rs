@@ -56,6 +56,11 @@ fn a_trace_cut_anywhere_keeps_every_whole_chunk_and_says_so() {
         let profile = &loaded.profile;
         assert_eq!(profile.samples.len(), rows(Kind::Samples), "cut at {cut}");
         assert_eq!(profile.stacks.len(), rows(Kind::Stacks), "cut at {cut}");
+        assert_eq!(
+            profile.thread_times.len(),
+            rows(Kind::ThreadTimes),
+            "cut at {cut}"
+        );
         assert_eq!(profile.lines.len(), rows(Kind::Lines), "cut at {cut}");
         assert_eq!(profile.processes.len(), rows(Kind::Processes), "cut at {cut}");
     }
@@ -149,6 +154,24 @@ fn a_damaged_table_leaves_later_rows_at_their_place_and_every_sample_counted() {
         "copy"
     );
     assert_eq!(profile.processes[profile.threads[last.thread].process].name, "sh");
+}
+
+#[test]
+fn damaged_spans_of_threads_cost_themselves_only_and_say_when() {
+    let deltas = small();
+    let mut bytes = trace(&deltas, true);
+    damage(&mut bytes, Kind::ThreadTimes, 1);
+    let loaded = read_from(&bytes[..]).unwrap();
+    let [note] = &loaded.notes[..] else {
+        panic!("{:?}", loaded.notes)
+    };
+    assert!(
+        note.ends_with("1 of its spans of threads is missing between 0.1 s and 0.1 s"),
+        "{note}"
+    );
+    let mut whole = together(&deltas, true);
+    whole.thread_times.remove(1);
+    assert_eq!(everything(&loaded.profile), everything(&whole));
 }
 
 #[test]
@@ -257,7 +280,7 @@ fn a_trace_whose_checksums_are_right_and_whose_contents_are_nonsense_never_panic
                 match random.below(8) {
                     0 => header.first_row = random.next() >> random.below(64),
                     1 => header.rows = (random.next() >> random.below(64)) as u32,
-                    2 => header.kind = random.below(14) as u16,
+                    2 => header.kind = random.below(15) as u16,
                     3 => header.sequence = random.next(),
                     _ if payload.is_empty() => {}
                     4 => payload.truncate(random.below(payload.len() as u64) as usize),
@@ -322,13 +345,22 @@ fn sums_over_a_forged_trace_do_not_overflow() {
         .iter_mut()
         .for_each(|sample| sample.value = u64::MAX / 2);
     profile.quality[0].own_cpu_ns = u64::MAX;
+    profile.thread_times = vec![span(30_000_000); 5];
+    for span in &mut profile.thread_times {
+        span.ns[0] = 1 << 61;
+        span.end_ns = span.start_ns + span.ns.iter().sum::<u64>();
+    }
     let loaded = read_from(&trace(&deltas(profile), true)[..]).unwrap();
     walk(&loaded.profile);
     assert_eq!(
-        (loaded.profile.samples.len(), loaded.profile.quality.len()),
-        (0, 0)
+        (
+            loaded.profile.samples.len(),
+            loaded.profile.quality.len(),
+            loaded.profile.thread_times.len()
+        ),
+        (0, 0, 0)
     );
-    assert_eq!(loaded.notes.len(), 2);
+    assert_eq!(loaded.notes.len(), 3);
 }
 
 #[test]

@@ -6,7 +6,7 @@ mod versions;
 mod write;
 
 use super::{container::FILE_HEADER_LEN, *};
-use crate::profile::{Delta, Mark, Profile, QualityWindow, folded::from_folded};
+use crate::profile::{Delta, Id, Mark, Profile, QualityWindow, State, ThreadTime, folded::from_folded};
 use random::Random;
 
 /// A profile as one value that can be compared and printed.
@@ -14,7 +14,7 @@ fn everything(profile: &Profile) -> String {
     let mut lines: Vec<_> = profile.lines.iter().collect();
     lines.sort_by_key(|(location, _)| **location);
     format!(
-        "{:?}\n{:?}\n{:?}\n{:?}\n{:?}\n{:?}\n{:?}\n{:?}\n{:?}\n{lines:?}\n{:?}\n{}",
+        "{:?}\n{:?}\n{:?}\n{:?}\n{:?}\n{:?}\n{:?}\n{:?}\n{:?}\n{:?}\n{lines:?}\n{:?}\n{}",
         profile.metadata,
         profile.sample_types,
         profile.samples,
@@ -24,6 +24,7 @@ fn everything(profile: &Profile) -> String {
         profile.functions,
         profile.processes,
         profile.threads,
+        profile.thread_times,
         profile.quality,
         profile.ended,
     )
@@ -51,6 +52,14 @@ fn walk(profile: &Profile) {
             .for_each(|line| assert!(line.function.index() < profile.functions.len()));
     }
     let _: u64 = profile.samples.iter().map(|sample| sample.value).sum();
+    let mut spans = 0;
+    for span in &profile.thread_times {
+        let _ = &profile.threads[span.thread];
+        let length: u64 = span.ns.iter().sum();
+        assert_eq!(span.end_ns - span.start_ns, length);
+        spans += length + u64::from(span.waits) + u64::from(span.preemptions);
+    }
+    assert!(i64::try_from(spans).is_ok());
     let total = profile.quality_total();
     let _ = (
         total.end_ns - total.start_ns,
@@ -74,6 +83,21 @@ fn deltas(mut profile: Profile) -> Vec<Delta> {
     delta.lines = profile.lines.drain().collect();
     delta.lines.sort_by_key(|(location, _)| *location);
     vec![delta]
+}
+
+/// How the first thread spent the 30 ms before `end_ns`.
+fn span(end_ns: u64) -> ThreadTime {
+    let mut ns = [0; State::COUNT];
+    ns[State::Running as usize] = 10_000_000;
+    ns[State::Lock as usize] = 20_000_000;
+    ThreadTime {
+        thread: Id::new(0),
+        start_ns: end_ns - 30_000_000,
+        end_ns,
+        ns,
+        waits: 12,
+        preemptions: 3,
+    }
 }
 
 /// Three flushes of a small recording: new stacks in each, names at the end of each.
@@ -102,6 +126,7 @@ fn small() -> Vec<Delta> {
             lost: [("ring full".to_owned(), 3)].into(),
             ..delta.quality[0].clone()
         };
+        delta.thread_times = vec![span(delta.quality[0].end_ns)];
         delta.ended = false;
         whole.extend(delta.clone()).unwrap();
         deltas.push(delta);

@@ -2,7 +2,7 @@
 
 use crate::profile::{
     CodeAddress, Delta, Function, Id, Line, Location, Mapping, MappingKind, Mark, Metadata, Outcome, Process,
-    Profile, QualityWindow, Sample, SampleType, Thread, Unit,
+    Profile, QualityWindow, Sample, SampleType, State, Thread, ThreadTime, Unit,
 };
 
 /// A generator of numbers (splitmix64), the same for the same seed on every machine.
@@ -130,6 +130,22 @@ impl Random {
         }
     }
 
+    fn span(&mut self, threads: usize) -> ThreadTime {
+        let mut ns = [0; State::COUNT];
+        for _ in 0..self.below(4) {
+            ns[self.below(State::COUNT as u64) as usize] = self.number() >> 14;
+        }
+        let start_ns = self.time() >> 1;
+        ThreadTime {
+            thread: self.id(threads),
+            start_ns,
+            end_ns: start_ns + ns.iter().sum::<u64>(),
+            ns,
+            waits: self.number() as u32,
+            preemptions: self.number() as u32,
+        }
+    }
+
     /// Adds some rows of everything, and samples that use them.
     fn grow(&mut self, profile: &mut Profile) {
         if profile.sample_types.len() < 200 {
@@ -175,6 +191,10 @@ impl Random {
                 value: self.next() >> 13 >> self.below(50),
             };
             profile.samples.push(sample);
+        }
+        for _ in 0..self.below(9) {
+            let span = self.span(profile.threads.len());
+            profile.thread_times.push(span);
         }
         for _ in 0..self.below(3) {
             let window = self.quality();

@@ -130,6 +130,7 @@ fn the_first_version_of_the_format_stays_readable() {
         ]
     );
     assert_eq!((profile.samples.len(), profile.ended), (11, true));
+    assert!(profile.thread_times.is_empty());
     assert_eq!(profile.samples[7].value, 10_101_010);
     let total = profile.quality_total();
     assert_eq!((total.lost_total(), total.end_ns), (9, 110_000_000));

@@ -1,0 +1,140 @@
+//! What the selected samples stand for: time on a CPU, time off it, or both.
+
+use super::Selection;
+use crate::profile::Profile;
+
+/// The sample type of threads on a CPU.
+const CPU: &str = "cpu";
+/// The sample type of threads that wait.
+const OFF_CPU: &str = "off_cpu";
+
+/// What samples stand for. Samples on and off a CPU have one unit, so together they are the time of threads by the
+/// clock on the wall.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Sampled {
+    /// Time on a CPU.
+    #[default]
+    Cpu,
+    /// Time off the CPU: blocked, or waiting for a CPU.
+    OffCpu,
+    /// Both.
+    Wall,
+    /// Something that only a newer version knows, or that was lost with a damaged trace.
+    Other,
+}
+
+impl Sampled {
+    /// What the samples of a selection stand for.
+    pub fn of(profile: &Profile, selection: &Selection) -> Self {
+        let (mut cpu, mut off_cpu) = (false, false);
+        for &index in &selection.sample_types {
+            match profile.sample_types.get(usize::from(index)) {
+                // An empty profile has no sample types yet.
+                None => cpu = true,
+                Some(kind) if kind.name == CPU => cpu = true,
+                Some(kind) if kind.name == OFF_CPU => off_cpu = true,
+                Some(_) => return Self::Other,
+            }
+        }
+        match (cpu, off_cpu) {
+            (true, true) => Self::Wall,
+            (false, true) => Self::OffCpu,
+            (_, false) => Self::Cpu,
+        }
+    }
+
+    /// For [`Selection::sample_types`]; `None` if the profile has no samples of waiting threads and they are asked for.
+    pub fn sample_types(self, profile: &Profile) -> Option<Vec<u8>> {
+        let find = |name: &str| {
+            let place = profile.sample_types.iter().position(|kind| kind.name == name)?;
+            u8::try_from(place).ok()
+        };
+        let cpu = find(CPU).unwrap_or(0);
+        if matches!(self, Self::Cpu | Self::Other) {
+            return Some(vec![cpu]);
+        }
+        let off_cpu = find(OFF_CPU)?;
+        let waited = profile.samples.iter().any(|sample| sample.sample_type == off_cpu);
+        let types = match self {
+            Self::Wall => vec![cpu, off_cpu],
+            _ => vec![off_cpu],
+        };
+        waited.then_some(types)
+    }
+
+    /// The name of what values measure, as pprof and OTLP spell it; `None` where the sample type has its own.
+    pub fn name(self) -> Option<&'static str> {
+        match self {
+            Self::Cpu => Some(CPU),
+            Self::OffCpu => Some(OFF_CPU),
+            Self::Wall => Some("wall"),
+            Self::Other => None,
+        }
+    }
+
+    /// What a person calls one of the samples.
+    pub fn sample(self) -> &'static str {
+        match self {
+            Self::Cpu => "busy sample",
+            Self::OffCpu => "waiting sample",
+            Self::Wall => "busy or waiting sample",
+            Self::Other => "sample",
+        }
+    }
+
+    /// What a person calls the time that they stand for.
+    pub fn time(self) -> &'static str {
+        match self {
+            Self::Cpu => "CPU time",
+            Self::OffCpu => "waiting time",
+            Self::Wall => "wall-clock time",
+            Self::Other => "time",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::profile::folded::{from_folded, with_waits};
+
+    fn selection(sample_types: &[u8]) -> Selection {
+        Selection {
+            sample_types: sample_types.to_vec(),
+            ..Selection::default()
+        }
+    }
+
+    #[test]
+    fn samples_on_and_off_a_cpu_are_the_wall_clock_together() {
+        let profile = with_waits(from_folded("a;main 1"), "a;main;read 5");
+        for sampled in [Sampled::Cpu, Sampled::OffCpu, Sampled::Wall] {
+            let types = sampled.sample_types(&profile).unwrap();
+            assert_eq!(Sampled::of(&profile, &selection(&types)), sampled, "{types:?}");
+        }
+        assert_eq!(
+            Sampled::of(&Profile::default(), &Selection::default()),
+            Sampled::Cpu
+        );
+    }
+
+    #[test]
+    fn a_profile_without_waits_has_none_to_offer() {
+        let mut profile = from_folded("a;main 1");
+        assert_eq!(Sampled::Cpu.sample_types(&profile), Some(vec![0]));
+        for sampled in [Sampled::OffCpu, Sampled::Wall] {
+            assert_eq!(sampled.sample_types(&profile), None);
+        }
+        // The recorder knew of the type, and had no sample of it.
+        profile = with_waits(profile, "");
+        assert_eq!(profile.sample_types.len(), 2);
+        assert_eq!(Sampled::Wall.sample_types(&profile), None);
+    }
+
+    #[test]
+    fn a_type_that_nobody_knows_is_not_called_busy() {
+        let mut profile = from_folded("a;main 1");
+        profile.sample_types[0].name = "page_faults".into();
+        assert_eq!(Sampled::of(&profile, &Selection::default()), Sampled::Other);
+    }
+}

@@ -1,0 +1,334 @@
+//! What threads did all the time: measured at every switch, not sampled.
+
+use std::ops::Range;
+
+use rustc_hash::{FxHashMap, FxHashSet};
+
+use super::{Owner, Selection, owner::Key, percent};
+use crate::profile::{Profile, State, ThreadTime};
+
+/// Time in each state, added up. Sums saturate: spans come from a file that anybody may have written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct StateTimes {
+    /// Nanoseconds in each [`State`], by its discriminant.
+    pub ns: [u64; State::COUNT],
+    /// How often threads left the CPU to wait.
+    pub waits: u64,
+    /// How often threads were taken off the CPU though they could have gone on.
+    pub preemptions: u64,
+}
+
+impl StateTimes {
+    /// Nanoseconds in one state.
+    pub fn of(&self, state: State) -> u64 {
+        self.ns[state as usize]
+    }
+
+    /// Nanoseconds in all states: wall-clock time times threads.
+    pub fn total_ns(&self) -> u64 {
+        self.ns.iter().fold(0, |sum, ns| sum.saturating_add(*ns))
+    }
+
+    /// Nanoseconds in which threads waited for events or slept, which nobody has to mend.
+    pub fn idle_ns(&self) -> u64 {
+        self.of(State::Events).saturating_add(self.of(State::Sleep))
+    }
+
+    /// Nanoseconds in all other states: what there was to do, done or held up.
+    pub fn active_ns(&self) -> u64 {
+        let active = State::ALL
+            .into_iter()
+            .filter(|state| !matches!(state, State::Events | State::Sleep));
+        active.fold(0, |sum, state| sum.saturating_add(self.of(state)))
+    }
+
+    /// Time in one state in percent of the time in all; 0 of nothing is 0.
+    pub fn percent(&self, state: State) -> f64 {
+        percent(self.of(state), self.total_ns())
+    }
+
+    fn add(&mut self, other: &Self) {
+        let add = |sum: &mut u64, more: u64| *sum = sum.saturating_add(more);
+        self.ns
+            .iter_mut()
+            .zip(other.ns)
+            .for_each(|(sum, more)| add(sum, more));
+        add(&mut self.waits, other.waits);
+        add(&mut self.preemptions, other.preemptions);
+    }
+}
+
+/// Whose time, and how it was spent.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StateRow {
+    /// The owner's name; raw. In brackets for what has none.
+    pub label: String,
+    /// The process id, for processes and threads.
+    pub pid: Option<u32>,
+    /// The thread id, for threads.
+    pub tid: Option<u32>,
+    /// How many threads it had, by their ids.
+    pub threads: u64,
+    /// How they spent their time.
+    pub times: StateTimes,
+}
+
+/// How the selected threads spent their time.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct States {
+    /// By the time that was not idle, largest first, then by name and id.
+    pub rows: Vec<StateRow>,
+    /// All of them together.
+    pub total: StateTimes,
+    /// How many threads there were, by their ids.
+    pub threads: u64,
+    /// How many threads the recording holds the time of.
+    pub recorded_threads: u64,
+}
+
+/// How the selected threads spent their time, by whose they are.
+///
+/// Conditions on stacks (modules, functions) do not apply: a thread's time is not tied to its stack. Of a span that
+/// crosses an end of the selected time, as much of each state counts as lies within if the span was the same all
+/// through; a span is about as long as the recorder's second, or as long as the thread did nothing else. All other
+/// figures are exact.
+pub fn states(profile: &Profile, selection: &Selection, by: Owner) -> States {
+    let selected = selection.threads(profile);
+    let mut groups: FxHashMap<Key<'_>, (StateTimes, FxHashSet<u32>)> = FxHashMap::default();
+    let mut states = States::default();
+    let (mut threads, mut recorded) = (FxHashSet::default(), FxHashSet::default());
+    for span in &profile.thread_times {
+        let tid = profile.threads[span.thread].tid;
+        recorded.insert(tid);
+        let within = selected[span.thread.index()].then(|| clip(span, selection.time.as_ref()));
+        let Some(times) = within.flatten() else {
+            continue;
+        };
+        threads.insert(tid);
+        states.total.add(&times);
+        let (sum, tids) = groups.entry(by.of(profile, span.thread)).or_default();
+        sum.add(&times);
+        tids.insert(tid);
+    }
+    states.threads = threads.len() as u64;
+    states.recorded_threads = recorded.len() as u64;
+    states.rows = groups
+        .into_iter()
+        .map(|(Key { label, pid, tid }, (times, tids))| StateRow {
+            label: label.to_owned(),
+            pid,
+            tid,
+            threads: tids.len() as u64,
+            times,
+        })
+        .collect();
+    states.rows.sort_by(|a, b| {
+        let by_size = b.times.active_ns().cmp(&a.times.active_ns());
+        by_size.then_with(|| (&a.label, a.pid, a.tid).cmp(&(&b.label, b.pid, b.tid)))
+    });
+    states
+}
+
+/// What of a span lies within `time`; `None` if nothing does.
+fn clip(span: &ThreadTime, time: Option<&Range<u64>>) -> Option<StateTimes> {
+    let (start, end) = (span.start_ns, span.end_ns.max(span.start_ns));
+    let length = end - start;
+    let (from, to) = time.map_or((start, end), |time| (time.start.max(start), time.end.min(end)));
+    let inside = match to.checked_sub(from)? {
+        // A span without length is a moment.
+        0 if length == 0 => time.is_none_or(|time| time.contains(&start)),
+        inside => inside > 0,
+    };
+    if !inside {
+        return None;
+    }
+    let part = |number: u64| match to - from {
+        whole if whole == length => number,
+        some => (u128::from(number) * u128::from(some) / u128::from(length)) as u64,
+    };
+    // Shares of running sums, so that what is rounded away in one state is in the next, and no nanosecond is lost.
+    let (mut sum, mut before) = (0u64, 0);
+    let ns = span.ns.map(|ns| {
+        sum = sum.saturating_add(ns);
+        let until = part(sum);
+        let share = until - before;
+        before = until;
+        share
+    });
+    Some(StateTimes {
+        ns,
+        waits: part(span.waits.into()),
+        preemptions: part(span.preemptions.into()),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        profile::{Id, folded::from_folded},
+        query::Glob,
+    };
+
+    fn span(thread: u32, range: Range<u64>, times: &[(State, u64)]) -> ThreadTime {
+        let mut ns = [0; State::COUNT];
+        times.iter().for_each(|&(state, time)| ns[state as usize] = time);
+        ThreadTime {
+            thread: Id::new(thread),
+            start_ns: range.start,
+            end_ns: range.end,
+            ns,
+            waits: 10,
+            preemptions: 4,
+        }
+    }
+
+    /// `app` (pid 7) runs half of its 200 ns and waits for a lock, `idle` (pid 9) waits for events.
+    fn profile() -> Profile {
+        let mut profile = from_folded("app/7;main 1\nidle/9;main 1");
+        profile.thread_times = vec![
+            span(0, 0..100, &[(State::Running, 100)]),
+            span(1, 0..200, &[(State::Running, 1), (State::Events, 199)]),
+            span(0, 100..200, &[(State::Running, 1), (State::Lock, 99)]),
+        ];
+        profile
+    }
+
+    fn of(selection: &Selection) -> States {
+        states(&profile(), selection, Owner::Process)
+    }
+
+    #[test]
+    fn rows_are_sorted_by_what_is_not_idle_and_sum_to_the_total() {
+        let states = of(&Selection::default());
+        let rows: Vec<_> = states
+            .rows
+            .iter()
+            .map(|row| {
+                (
+                    row.label.as_str(),
+                    row.pid,
+                    row.times.active_ns(),
+                    row.times.idle_ns(),
+                )
+            })
+            .collect();
+        assert_eq!(rows, [("app", Some(7), 200, 0), ("idle", Some(9), 1, 199)]);
+        assert_eq!((states.total.total_ns(), states.total.waits), (400, 30));
+        assert_eq!((states.threads, states.recorded_threads), (2, 2));
+        assert!((states.rows[0].times.percent(State::Lock) - 49.5).abs() < 1e-9);
+    }
+
+    #[test]
+    fn a_span_across_the_border_counts_in_proportion_and_no_other() {
+        let selection = |time| Selection {
+            time: Some(time),
+            ..Selection::default()
+        };
+        let states = of(&selection(0..150));
+        let app = states.rows[0].times;
+        // Half of the second span: 50 of its 100 ns, the odd one in the later state.
+        assert_eq!((app.of(State::Running), app.of(State::Lock)), (100, 50));
+        assert_eq!((app.waits, app.preemptions, app.total_ns()), (15, 6, 150));
+        assert_eq!(of(&selection(100..200)).rows[0].times.of(State::Lock), 99);
+        assert_eq!(
+            of(&selection(200..300)),
+            States {
+                recorded_threads: 2,
+                ..States::default()
+            }
+        );
+        assert_eq!(of(&selection(0..u64::MAX)), of(&Selection::default()));
+    }
+
+    #[test]
+    fn filters_of_threads_apply_and_those_of_stacks_do_not() {
+        let everything = Selection::default();
+        let count = |selection: Selection| of(&selection).rows.len();
+        assert_eq!(
+            count(Selection {
+                pids: vec![7],
+                ..everything.clone()
+            }),
+            1
+        );
+        assert_eq!(
+            count(Selection {
+                tids: vec![8],
+                ..everything.clone()
+            }),
+            0
+        );
+        assert_eq!(
+            count(Selection {
+                comm: Some(Glob::new("id*")),
+                ..everything.clone()
+            }),
+            1
+        );
+        assert_eq!(
+            count(Selection {
+                cgroup: Some("/a".into()),
+                ..everything.clone()
+            }),
+            0
+        );
+        assert_eq!(
+            count(Selection {
+                pattern: Some("nowhere".into()),
+                ..everything
+            }),
+            2
+        );
+    }
+
+    #[test]
+    fn threads_that_have_no_owner_of_a_kind_are_together() {
+        for (by, expected) in [
+            (Owner::Thread, vec!["app", "idle"]),
+            (Owner::Comm, vec!["app", "idle"]),
+            (Owner::Cgroup, vec!["[no cgroup]"]),
+            (Owner::Unit, vec!["[no unit]"]),
+            (Owner::Container, vec!["[no container]"]),
+        ] {
+            let states = states(&profile(), &Selection::default(), by);
+            let labels: Vec<_> = states.rows.iter().map(|row| row.label.as_str()).collect();
+            assert_eq!(labels, expected, "{by:?}");
+            assert_eq!(states.rows.iter().map(|row| row.threads).sum::<u64>(), 2);
+        }
+    }
+
+    #[test]
+    fn a_moment_has_no_time_and_keeps_its_counts() {
+        let mut profile = profile();
+        profile.thread_times = vec![span(0, 50..50, &[])];
+        let waits = |time| {
+            let selection = Selection {
+                time,
+                ..Selection::default()
+            };
+            states(&profile, &selection, Owner::Process).total.waits
+        };
+        assert_eq!(
+            (waits(None), waits(Some(50..60)), waits(Some(40..50))),
+            (10, 10, 0)
+        );
+    }
+
+    #[test]
+    fn spans_that_a_file_made_up_saturate() {
+        let mut profile = profile();
+        for span in &mut profile.thread_times {
+            span.ns = [u64::MAX; State::COUNT];
+            (span.start_ns, span.end_ns) = (u64::MAX, 0);
+        }
+        for time in [None, Some(5..9), Some(0..u64::MAX)] {
+            let selection = Selection {
+                time,
+                ..Selection::default()
+            };
+            let states = states(&profile, &selection, Owner::Process);
+            assert!(states.total.active_ns() >= states.total.of(State::Running));
+        }
+    }
+}

@@ -1,0 +1,232 @@
+//! The table of what threads did all the time.
+
+use std::io::{self, Write};
+
+use super::{
+    super::Report,
+    layout::{Ink, Layout, cut},
+    number::{count, percent},
+};
+use crate::{
+    profile::State,
+    query::{self, Owner, StateRow, StateTimes, States, clean},
+};
+
+/// A column: its name where there is room and where there is little, the states in it, and whether it is idle time.
+struct Column(&'static str, &'static str, &'static [State], bool);
+
+const COLUMNS: [Column; 10] = [
+    Column("running", "run", &[State::Running], false),
+    Column("runnable", "runq", &[State::Runnable], false),
+    Column("disk", "disk", &[State::Disk], false),
+    Column("network", "net", &[State::Network], false),
+    Column("ipc", "ipc", &[State::Ipc], false),
+    Column("lock", "lock", &[State::Lock], false),
+    Column("fault", "flt", &[State::PageFault], false),
+    Column("sleep", "slp", &[State::Sleep], true),
+    Column("events", "evnt", &[State::Events], true),
+    Column(
+        "other",
+        "othr",
+        &[State::Stopped, State::Blocked, State::Unknown],
+        false,
+    ),
+];
+
+/// Below this width columns have their short names.
+const ROOM: usize = 110;
+/// At least this much of a name is shown, however narrow the terminal.
+const NAME_MIN: usize = 8;
+/// What stands for nothing: the eye shall find what is there.
+const NOTHING: &str = "·";
+
+/// `duration_ns` is how much of the recording was selected: what rates are over.
+pub(super) fn write(
+    report: &Report<'_>,
+    by: Owner,
+    states: &States,
+    duration_ns: u64,
+    layout: &Layout,
+    out: &mut dyn Write,
+) -> io::Result<()> {
+    if states.rows.is_empty() {
+        return Ok(());
+    }
+    writeln!(out)?;
+    let shown = report.select_states(states);
+    let table = Table::of(by, &shown, duration_ns, layout);
+    writeln!(out, "{}", layout.paint(Ink::Faint, &table.header()))?;
+    for row in &shown {
+        table.write(&row.times, &table.ids(row), &clean(&row.label), out)?;
+    }
+    table.write(&states.total, &table.no_ids(), "[all]", out)?;
+    let hidden = states.rows.len() - shown.len();
+    if hidden > 0 {
+        let active = states.total.active_ns();
+        let rest = shown
+            .iter()
+            .fold(active, |rest, row| rest.saturating_sub(row.times.active_ns()));
+        let rest = format!(
+            "… {} more, {} of the time that was not idle; {} shows them",
+            count(hidden as u64),
+            percent(query::percent(rest, active)),
+            report.remedy(shown.len())
+        );
+        writeln!(out, "{}", layout.paint(Ink::Faint, &rest))?;
+    }
+    Ok(())
+}
+
+/// What all lines have in common.
+struct Table<'a> {
+    layout: &'a Layout,
+    by: Owner,
+    short: bool,
+    seconds: f64,
+    /// How wide the columns of ids are; none where rows have no ids.
+    ids: Vec<(&'static str, usize)>,
+}
+
+impl<'a> Table<'a> {
+    fn of(by: Owner, rows: &[&StateRow], duration_ns: u64, layout: &'a Layout) -> Self {
+        let width = |ids: fn(&StateRow) -> Option<u32>| {
+            let ids = rows.iter().filter_map(|row| ids(row));
+            ids.map(|id| id.to_string().len()).max().unwrap_or(0).max(3)
+        };
+        let pid = || ("pid", width(|row| row.pid));
+        let ids = match by {
+            Owner::Process => vec![pid()],
+            Owner::Thread => vec![pid(), ("tid", width(|row| row.tid))],
+            _ => Vec::new(),
+        };
+        Self {
+            layout,
+            by,
+            short: layout.width.is_some_and(|width| width < ROOM),
+            seconds: duration_ns as f64 / 1e9,
+            ids,
+        }
+    }
+
+    fn name(&self, column: &Column) -> &'static str {
+        if self.short { column.1 } else { column.0 }
+    }
+
+    /// Shares have four characters at most.
+    fn width(&self, column: &Column) -> usize {
+        self.name(column).len().max(4)
+    }
+
+    fn gap(&self) -> &'static str {
+        if self.short { " " } else { "  " }
+    }
+
+    fn header(&self) -> String {
+        let mut line = String::new();
+        for column in &COLUMNS {
+            let width = self.width(column);
+            line.push_str(&format!("{:>width$}{}", self.name(column), self.gap()));
+        }
+        line.push_str(&format!("{:>7}", "waits/s"));
+        for &(name, width) in &self.ids {
+            line.push_str(&format!("{}{name:>width$}", self.gap()));
+        }
+        format!("{line}{}{}", self.gap(), self.by.name())
+    }
+
+    fn ids(&self, row: &StateRow) -> String {
+        let ids = [row.pid, row.tid].into_iter().flatten();
+        ids.zip(&self.ids)
+            .map(|(id, &(_, width))| format!("{}{id:>width$}", self.gap()))
+            .collect()
+    }
+
+    fn no_ids(&self) -> String {
+        let widths = self.ids.iter().map(|(_, width)| width + self.gap().len());
+        " ".repeat(widths.sum())
+    }
+
+    fn write(&self, times: &StateTimes, ids: &str, label: &str, out: &mut dyn Write) -> io::Result<()> {
+        let whole = times.total_ns();
+        let mut used = 0;
+        for column in &COLUMNS {
+            let ns = column
+                .2
+                .iter()
+                .fold(0u64, |sum, &state| sum.saturating_add(times.of(state)));
+            let width = self.width(column);
+            let text = format!("{:>width$}{}", share(ns, whole), self.gap());
+            used += text.chars().count();
+            let faint = ns == 0 || column.3;
+            let text = if faint {
+                self.layout.paint(Ink::Faint, &text)
+            } else {
+                text
+            };
+            write!(out, "{text}")?;
+        }
+        let rest = format!("{:>7}{ids}{}", rate(times.waits, self.seconds), self.gap());
+        used += rest.chars().count();
+        let label = match self.layout.width {
+            Some(width) => cut(label.into(), width.saturating_sub(used).max(NAME_MIN)),
+            None => label.into(),
+        };
+        writeln!(out, "{rest}{label}")
+    }
+}
+
+/// A share in percent in at most four characters. Rounding never turns some into none or all.
+fn share(part: u64, whole: u64) -> String {
+    match query::percent(part, whole) {
+        0.0 => NOTHING.to_owned(),
+        small if small < 0.05 => "<0.1".to_owned(),
+        percent if percent >= 100.0 => "100".to_owned(),
+        percent => format!("{:.1}", percent.min(99.9)),
+    }
+}
+
+/// How often a second, in at most seven characters for whatever a host can do.
+fn rate(number: u64, seconds: f64) -> String {
+    if number == 0 || seconds == 0.0 {
+        return NOTHING.to_owned();
+    }
+    match number as f64 / seconds {
+        rate if rate < 0.1 => "<0.1".to_owned(),
+        rate if rate < 10.0 => format!("{rate:.1}"),
+        rate if rate < 999_999.5 => count(rate.round() as u64),
+        rate => format!("{:.1} M", rate / 1e6),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn shares_fit_into_four_characters_and_never_round_to_none_or_all() {
+        let text = [0, 1, 499, 1_000, 123_456, 999_999, 1_000_000].map(|part| share(part, 1_000_000));
+        assert_eq!(text, ["·", "<0.1", "<0.1", "0.1", "12.3", "99.9", "100"]);
+        assert_eq!(share(0, 0), "·");
+    }
+
+    #[test]
+    fn rates_fit_into_seven_characters() {
+        let text = [0, 1, 55, 1_234, 999_999_999, 12_345_678_900].map(|number| rate(number, 100.0));
+        assert_eq!(text, ["·", "<0.1", "0.6", "12", "10.0 M", "123.5 M"]);
+        assert_eq!(rate(5, 0.0), "·");
+    }
+
+    #[test]
+    fn every_state_is_in_one_column() {
+        let mut states: Vec<State> = COLUMNS.iter().flat_map(|column| column.2).copied().collect();
+        states.sort();
+        assert_eq!(states, State::ALL);
+        let idle = COLUMNS
+            .iter()
+            .filter(|column| column.3)
+            .flat_map(|column| column.2);
+        let mut times = StateTimes::default();
+        idle.for_each(|&state| times.ns[state as usize] = 1);
+        assert_eq!((times.active_ns(), times.idle_ns()), (0, 2));
+    }
+}
