@@ -1,6 +1,9 @@
 //! The processes that live, as events and `/proc` tell of them.
 
-use std::{collections::HashMap, rc::Rc};
+use std::{
+    collections::{HashMap, VecDeque},
+    rc::Rc,
+};
 
 use rustc_hash::FxHashMap;
 
@@ -19,6 +22,19 @@ pub struct LiveThread {
     pub name: String,
     /// Its row in the profile, once it was sampled under this name.
     pub row: Option<Id<Thread>>,
+    /// When it ended; it is kept for a while, because what it did in its last moments is told after its end.
+    pub ended: Option<u64>,
+}
+
+impl LiveThread {
+    /// A thread of this name that lives.
+    pub fn new(name: String) -> Self {
+        Self {
+            name,
+            row: None,
+            ended: None,
+        }
+    }
 }
 
 /// A process.
@@ -96,12 +112,14 @@ pub fn text(bytes: &[u8]) -> String {
 pub struct Processes {
     live: HashMap<u32, Live, rustc_hash::FxBuildHasher>,
     /// Ended processes, in the order of their end.
-    ended: std::collections::VecDeque<(u64, u32)>,
+    ended: VecDeque<(u64, u32)>,
+    /// Ended threads of processes that go on, likewise: process and thread.
+    ended_threads: VecDeque<(u64, u32, u32)>,
 }
 
 /// How long the mappings of a process are taken for right after they were read again.
 const REREAD_NS: u64 = 500_000_000;
-/// How long an ended process is remembered.
+/// How long ended processes and threads are remembered.
 const LINGER_NS: u64 = 2_000_000_000;
 
 impl Processes {
@@ -143,13 +161,7 @@ impl Processes {
             .get(&parent_tid)
             .map_or_else(|| parent.name.clone(), |t| t.name.clone());
         if pid == parent_pid {
-            parent.threads.insert(
-                tid,
-                LiveThread {
-                    name: inherited,
-                    row: None,
-                },
-            );
+            parent.threads.insert(tid, LiveThread::new(inherited));
             return;
         }
         let child = Live {
@@ -207,7 +219,7 @@ impl Processes {
             live.name.clone_from(&name);
             // The process keeps its row: it is the same program. The thread starts a new one.
         }
-        live.threads.insert(tid, LiveThread { name, row: None });
+        live.threads.insert(tid, LiveThread::new(name));
     }
 
     /// A process mapped executable memory.
@@ -252,13 +264,27 @@ impl Processes {
             // The last thread of a process may outlive its first by far; that case only costs a look-up later.
             live.ended = Some(time);
             self.ended.push_back((time, pid));
-        } else {
-            live.threads.remove(&tid);
+        } else if let Some(thread) = live.threads.get_mut(&tid) {
+            thread.ended = Some(time);
+            self.ended_threads.push_back((time, pid, tid));
         }
     }
 
     /// Forgets processes that ended long before `now`; says which.
     pub fn reap(&mut self, now: u64) -> Vec<Live> {
+        while let Some(&(time, pid, tid)) = self.ended_threads.front()
+            && time + LINGER_NS < now
+        {
+            self.ended_threads.pop_front();
+            if let Some(live) = self.live.get_mut(&pid)
+                && live
+                    .threads
+                    .get(&tid)
+                    .is_some_and(|thread| thread.ended == Some(time))
+            {
+                live.threads.remove(&tid);
+            }
+        }
         let mut reaped = Vec::new();
         while let Some(&(time, pid)) = self.ended.front()
             && time + LINGER_NS < now

@@ -493,10 +493,7 @@ impl<H: Host, C: Chunks, K: KernelSide> Recorder<H, C, K> {
             } else {
                 host.thread_name(pid, tid)
             };
-            LiveThread {
-                name: named.map_or_else(|| name.clone(), |name| text(&name)),
-                row: None,
-            }
+            LiveThread::new(named.map_or_else(|| name.clone(), |name| text(&name)))
         });
         if let Some(row) = thread.row {
             return row;

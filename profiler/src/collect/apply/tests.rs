@@ -443,3 +443,47 @@ fn mappings_that_the_side_band_missed_are_read_again() {
     // Not again for every sample.
     assert!(!recorder.processes.reread(7, 2, &Fake::default()));
 }
+
+#[test]
+fn what_a_thread_did_until_its_end_is_told_under_its_name() {
+    let mut recorder = recorder(Fake {
+        stats: [(7, named("app"))].into(),
+        ..Fake::default()
+    });
+    let thread = |ended| RawThread {
+        pid: 7,
+        tid: 8,
+        begun: 1,
+        ns: [0; profiler_common::state::State::COUNT],
+        waits: 0,
+        preemptions: 0,
+        ended,
+    };
+    recorder.apply(at(
+        1,
+        What::Comm {
+            pid: 7,
+            tid: 8,
+            name: b"worker".to_vec(),
+            exec: false,
+        },
+    ));
+    recorder.thread_time(5, &thread(false));
+    recorder.apply(at(8, What::Exit { pid: 7, tid: 8 }));
+    recorder.apply(at(9, What::Thread(thread(true))));
+    let profile = &recorder.profile;
+    let spans: Vec<(&str, u64, u64)> = profile
+        .thread_times
+        .iter()
+        .map(|span| {
+            (
+                profile.threads[span.thread].name.as_str(),
+                span.start_ns,
+                span.end_ns,
+            )
+        })
+        .collect();
+    assert_eq!(spans, [("worker", 1, 5), ("worker", 5, 9)]);
+    recorder.reap(10_000_000_000);
+    assert!(recorder.processes.get(7).unwrap().threads.is_empty());
+}
