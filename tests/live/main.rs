@@ -10,6 +10,7 @@ mod hostile;
 mod processes;
 mod servers;
 mod short;
+mod states;
 mod trace;
 
 use tests::{Lab, Missing, Recording};

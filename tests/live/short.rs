@@ -27,6 +27,11 @@ fn twelve_calls_deep_without_frame_pointers() {
 }
 
 #[test]
+fn a_known_schedule_of_running_and_waiting() {
+    crate::states::known_schedule(&Lab::new(), 3);
+}
+
+#[test]
 fn the_c_library_calls_back() {
     let lab = Lab::new();
     let recording = require!(record_workload(&lab, "qsort", 2));

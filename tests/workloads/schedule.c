@@ -1,6 +1,6 @@
 /* A thread with a known schedule: schedule SECONDS [THREADS]. Each period spins 100 ms, sleeps 50 ms, reads a pipe for
  * 30 ms and waits for a mutex for 20 ms, in functions that say so. At the end: a line `period_ms STATE MILLISECONDS` for
- * each state and `periods N` of the first thread. The other ends of pipe and mutex are threads `partner`. */
+ * each state, `periods N` and `thread_cpu SECONDS` of the first such thread, `cpu SECONDS` of all. The other ends of pipe and mutex are threads `partner`. */
 #include "workload.h"
 
 #include <pthread.h>
@@ -14,7 +14,9 @@ struct pair {
     /* What the partner shall do next: a byte through here. */
     int orders[2];
     uint64_t end, periods;
-    uint64_t spin_ns, sleep_ns, pipe_ns, lock_ns;
+    uint64_t spin_ns;
+    /* The CPU time of the scheduled thread. */
+    double cpu;
 };
 
 static void pause_ms(long ms)
@@ -101,6 +103,9 @@ static void *scheduled(void *argument)
         pair->periods++;
     }
     order(pair, 'q');
+    struct timespec cpu;
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &cpu);
+    pair->cpu = (double)cpu.tv_sec + (double)cpu.tv_nsec / 1e9;
     return NULL;
 }
 
@@ -122,5 +127,7 @@ int main(int argc, char **argv)
         pthread_join(all[i], NULL);
     printf("period_ms running 100\nperiod_ms sleep 50\nperiod_ms ipc 30\nperiod_ms lock 20\n");
     printf("periods %lu\n", (unsigned long)pairs[0].periods);
+    printf("thread_cpu %.6f\n", pairs[0].cpu);
+    cpu_seconds();
     return 0;
 }

@@ -1,0 +1,128 @@
+//! What threads do, exactly: against a program that knows its own schedule.
+
+use profiler::profile::{Profile, State, ThreadTime};
+use tests::{Lab, Missing, Recording, not_run, require};
+
+/// Records `schedule` with `threads` pairs of threads on CPU 0 for `seconds`. On one CPU, because the time that a thread
+/// waits for a CPU is then no matter of chance.
+fn record_schedule(lab: &Lab, seconds: u32, threads: u32) -> Result<Recording, Missing> {
+    let program = lab.workload("schedule")?;
+    let (seconds, threads) = (seconds.to_string(), threads.to_string());
+    let recording = lab
+        .record()
+        .command([
+            "taskset".as_ref(),
+            "-c".as_ref(),
+            "0".as_ref(),
+            program.as_os_str(),
+            seconds.as_ref(),
+            threads.as_ref(),
+        ])
+        .run();
+    assert!(recording.status.success(), "{}", recording.stderr);
+    Ok(recording)
+}
+
+/// The spans of the thread or threads called `name`.
+fn spans<'a>(profile: &'a Profile, name: &'a str) -> impl Iterator<Item = &'a ThreadTime> {
+    let named = move |span: &&ThreadTime| profile.threads[span.thread].name == name;
+    profile.thread_times.iter().filter(named)
+}
+
+/// Seconds in a state.
+fn seconds<'a>(spans: impl Iterator<Item = &'a ThreadTime>, state: State) -> f64 {
+    spans.map(|span| span.ns[state as usize]).sum::<u64>() as f64 / 1e9
+}
+
+/// What the program says of itself, as in `periods 20`.
+fn said(recording: &Recording, what: &str) -> f64 {
+    let line = recording.stdout.lines().find_map(|line| line.strip_prefix(what));
+    line.and_then(|number| number.trim().parse().ok())
+        .unwrap_or_else(|| panic!("the program does not say {what:?}:\n{}", recording.stdout))
+}
+
+/// Seconds that the hypervisor has taken from CPU 0 (`proc_stat(5)`, hundredths of a second). A thread is on the CPU all
+/// that time, but the kernel does not count it as the thread's.
+fn stolen() -> f64 {
+    let stat = std::fs::read_to_string("/proc/stat").unwrap_or_default();
+    let line = stat.lines().find_map(|line| line.strip_prefix("cpu0 "));
+    let ticks = line.and_then(|line| line.split(' ').nth(7)?.parse::<f64>().ok());
+    ticks.unwrap_or(0.0) / 100.0
+}
+
+/// Each wait within 2 % or 1 ms a period, and the time on the CPU as the kernel has it.
+pub(crate) fn known_schedule(lab: &Lab, seconds_long: u32) {
+    let stolen_before = stolen();
+    let recording = require!(record_schedule(lab, seconds_long, 1));
+    let stolen = stolen() - stolen_before;
+    let profile = &recording.profile;
+    let periods = said(&recording, "periods ");
+    let waited = seconds(spans(profile, "scheduled"), State::Runnable);
+    if waited > 0.1 * f64::from(seconds_long) {
+        not_run!("the machine is too busy: the thread waited {waited} s for a CPU");
+    }
+    let (running, cpu) = (
+        seconds(spans(profile, "scheduled"), State::Running),
+        said(&recording, "thread_cpu "),
+    );
+    assert!(
+        (cpu * 0.99..cpu * 1.01 + 0.005 + stolen).contains(&running),
+        "{running} s on the CPU; the thread got {cpu} s, and {stolen} s were stolen"
+    );
+    for (state, ms) in [(State::Sleep, 50.0), (State::Ipc, 30.0), (State::Lock, 20.0)] {
+        let measured = seconds(spans(profile, "scheduled"), state) * 1e3 / periods;
+        // A partner that waits for a CPU makes its waits longer by as much.
+        let late = (waited + stolen) * 1e3 / periods;
+        let tolerance = f64::max(0.02 * ms, 1.0);
+        assert!(
+            (ms - tolerance..ms + tolerance + late).contains(&measured),
+            "{state:?}: {measured:.2} ms a period, not {ms}"
+        );
+    }
+    assert_whole(profile);
+}
+
+/// The states of every span sum to its length, and nothing is missing between spans.
+fn assert_whole(profile: &Profile) {
+    let mut ends = std::collections::BTreeMap::new();
+    for span in &profile.thread_times {
+        let (length, sum) = (span.end_ns - span.start_ns, span.ns.iter().sum::<u64>());
+        assert!(
+            length.abs_diff(sum) * 100 <= length,
+            "{span:?}: its states sum to {sum} ns, not {length}"
+        );
+        let thread = &profile.threads[span.thread];
+        if let Some(end) = ends.insert(thread.tid, span.end_ns) {
+            assert_eq!(end, span.start_ns, "a gap in the time of thread {}", thread.tid);
+        }
+    }
+}
+
+#[test]
+fn a_known_schedule_for_ten_seconds() {
+    known_schedule(&Lab::new(), 10);
+}
+
+/// 200 threads on one CPU: what they got and what they waited for is all there is.
+#[test]
+fn two_hundred_threads_share_a_cpu() {
+    let lab = Lab::new();
+    let stolen_before = stolen();
+    let recording = require!(record_schedule(&lab, 6, 100));
+    let stolen = stolen() - stolen_before;
+    let profile = &recording.profile;
+    assert_whole(profile);
+    let running = seconds(profile.thread_times.iter(), State::Running);
+    let cpu = said(&recording, "cpu ");
+    assert!(
+        (cpu * 0.98..cpu * 1.02 + 0.05 + stolen).contains(&running),
+        "{running} s on the CPU; the program got {cpu}, and {stolen} s were stolen"
+    );
+    let unknown = seconds(profile.thread_times.iter(), State::Unknown);
+    let all: f64 = profile
+        .thread_times
+        .iter()
+        .map(|span| (span.end_ns - span.start_ns) as f64 / 1e9)
+        .sum();
+    assert!(unknown < 0.01 * all, "{unknown} s of {all} s are unknown");
+}
