@@ -4,7 +4,10 @@ use std::{path::Path, process::Command};
 
 use profiler::{
     export::{FORMATS, Format, Options},
-    profile::{Id, Outcome, Profile, folded::from_folded},
+    profile::{
+        Id, Outcome, Profile,
+        folded::{from_folded, with_waits},
+    },
     query::Selection,
 };
 
@@ -77,6 +80,66 @@ sample _start;main;read;vfs_read 3 30303030 [process=app thread=app pid=7 tid=7]
 sample main;0x1020 1 10101010 [process=app thread=app incomplete=no unwind information pid=7 tid=7]
 sums 11 111111110
 "
+    );
+}
+
+/// Busy and waiting threads in one.
+fn wall(format: &str) -> Vec<u8> {
+    let profile = with_waits(
+        from_folded("app/7;main;compute 3"),
+        "app/7;main;read;vfs_read_[k] 30",
+    );
+    let selection = Selection {
+        sample_types: vec![0, 1],
+        ..Selection::default()
+    };
+    let mut out = Vec::new();
+    let format = Format::named(format).expect("a format");
+    (format.write)(&profile, &selection, &Options::default(), &mut out).expect("memory takes everything");
+    out
+}
+
+#[test]
+fn an_independent_reader_tells_waits_from_cpu_time() {
+    let reader = Path::new(env!("CARGO_MANIFEST_DIR")).join("golden/pprof_reader.py");
+    let read = python(&[reader.to_str().expect("UTF-8")], &wall("pprof"));
+    for line in [
+        "types samples/count cpu/nanoseconds off_cpu/nanoseconds wall/nanoseconds\n",
+        "default wall\n",
+        "comment example: whole system, 0.0 s, 4 busy or waiting samples, 60.3 ms of wall-clock time\n",
+        "sample main;compute 3 30303030 0 30303030 [",
+        "sample main;read;vfs_read 1 0 30000000 30000000 [",
+        "sums 4 30303030 30000000 60303030\n",
+    ] {
+        assert!(read.contains(line), "{line} is not in {read}");
+    }
+    let program = "\
+import sys, xml.etree.ElementTree as xml
+svg = '{http://www.w3.org/2000/svg}'
+for group in xml.parse(sys.argv[1]).getroot().iter(svg + 'g'):
+    title, rect = group.find(svg + 'title'), group.find(svg + 'rect')
+    if title is not None and rect is not None:
+        red, green, blue = eval(rect.get('fill')[3:])
+        print('blue' if blue > red + 50 else 'not blue', title.text)
+";
+    let frames = python(&["-c", program], &wall("svg"));
+    let mut frames: Vec<_> = frames.lines().collect();
+    frames.sort_unstable();
+    assert_eq!(
+        frames,
+        [
+            "blue [waiting] (30,000 µs, 49.75%)",
+            "not blue all (60,303 µs, 100%)",
+            "not blue app (60,303 µs, 100.00%)",
+            "not blue compute (30,303 µs, 50.25%)",
+            "not blue main (60,303 µs, 100.00%)",
+            "not blue read (30,000 µs, 49.75%)",
+            "not blue vfs_read (30,000 µs, 49.75%)",
+        ]
+    );
+    assert_eq!(
+        String::from_utf8(wall("folded")).expect("UTF-8"),
+        "app;main;compute 30303\napp;main;read;vfs_read_[k];[waiting] 30000\n"
     );
 }
 

@@ -13,8 +13,8 @@ threads, unless --profile says otherwise; idle CPUs are not among them. ± is th
 than that may be chance.
 
 --view states shows what threads did all the time, in percent of it, measured at every switch and not sampled. Sleeping \
-and waiting for events is idle: rows are sorted, and left out, by the rest. What was not recorded from its begin to its \
-end is counted in proportion where --time cuts it.
+and waiting for events is idle: rows are sorted, and left out, by the rest. A span of time that \
+--time cuts counts in proportion.
 
 Exit status: 0, or 5 for a recording below --min-quality; 1 error, 2 usage.")]
 pub struct ReportOptions {

@@ -307,11 +307,8 @@ impl Assembler {
 
     fn thread_times(&mut self, rows: Vec<ThreadTime>) -> Result<(), Malformed> {
         let counts = |row: &ThreadTime| {
-            [
-                row.end_ns - row.start_ns,
-                row.waits.into(),
-                row.preemptions.into(),
-            ]
+            let counts = [row.waits.into(), row.preemptions.into()];
+            row.ns.into_iter().chain(counts)
         };
         let sum = rows
             .iter()

@@ -72,7 +72,7 @@
 //! | 10 | [lines](super::Line) of locations; a later row for a location counts | 1d location, 2n lines of it; of all lines: 3d function, 4d line number |
 //! | 11 | [quality windows](super::QualityWindow) | 1d start, 2d end, 3n samples, 4n idle, 5n filtered, 6n expected, 7n+8t reasons of loss, 9n their counts, 10n own CPU time, 11n BPF run time, 12n time over which it was measured, 13n host busy, 14n host idle |
 //! | 12 | no row, no payload: the recording ended in good order | |
-//! | 13 | [spans of threads](super::ThreadTime); since 1.1 | 1d thread, 2d start, 3n which states it was in: bit n is set if it was in state n (0 running, 1 runnable, 2 disk, 3 network, 4 IPC, 5 lock, 6 page fault, 7 sleep, 8 events, 9 stopped, 10 blocked, 11 unknown); 4n of all spans, nanoseconds for each bit that is set, lowest bit first; 5n waits, 6n preemptions. A span is as long as its states together. Time in a state that is not known is in state 11 |
+//! | 13 | [spans of threads](super::ThreadTime); since 1.1 | 1d thread, 2d start, 3n which states it was in: bit n is set if it was in state n (0 running, 1 runnable, 2 disk, 3 network, 4 IPC, 5 lock, 6 page fault, 7 sleep, 8 events, 9 stopped, 10 blocked, 11 unknown); 4n of all spans, nanoseconds for each bit that is set, lowest bit first; 5n waits, 6n preemptions, 7d how much longer the span is than its states together, modulo 2^64: most often 0. Time in a state that is not known is in state 11 |
 //!
 //! Times are below 2^62. Neither all values nor all counters nor all spans add up to 2^63 or more.
 //!

@@ -1,4 +1,5 @@
 //! How spans of threads are written as columns. Most of them are in two or three states, so only those are written.
+//! Their times add up to the span's length, unless the recorder thought better of what it had told before.
 
 use crate::profile::{Id, State, ThreadTime};
 
@@ -39,8 +40,13 @@ fn times(row: &ThreadTime) -> impl Iterator<Item = u64> {
         .filter(|&ns| ns > 0)
 }
 
+/// How long it was.
+fn length(row: &ThreadTime) -> u64 {
+    row.end_ns.saturating_sub(row.start_ns)
+}
+
 impl Row for ThreadTime {
-    const LAST_COLUMN: u8 = 6;
+    const LAST_COLUMN: u8 = 7;
 
     fn encode(rows: &[Self], _: u64, columns: &mut ColumnsWriter) {
         columns.deltas(1, rows.iter().map(|row| row.thread.raw().into()));
@@ -49,16 +55,22 @@ impl Row for ThreadTime {
         columns.varints(4, rows.iter().flat_map(times));
         columns.varints(5, rows.iter().map(|row| row.waits.into()));
         columns.varints(6, rows.iter().map(|row| row.preemptions.into()));
+        columns.deltas(
+            7,
+            rows.iter()
+                .map(|row| times(row).fold(length(row), u64::wrapping_sub)),
+        );
     }
 
     fn decode(columns: &Columns<'_>, _: u64, rows: usize) -> Result<Vec<Self>, Malformed> {
         let (mut thread, mut start_ns) = (columns.deltas(1)?, columns.deltas(2)?);
         let (mut mask, mut times) = (columns.varints(3)?, columns.varints(4)?);
         let (mut waits, mut preemptions) = (columns.varints(5)?, columns.varints(6)?);
+        let mut longer = columns.deltas(7)?;
         let mut row = || {
             let thread = thread.next_as().map(Id::new)?;
             let start_ns = time(start_ns.next()?)?;
-            let mut end_ns = start_ns;
+            let mut sum = 0;
             let mut ns = [0; State::COUNT];
             let mut states = mask.next()?;
             while states != 0 {
@@ -69,13 +81,14 @@ impl Row for ThreadTime {
                 }
                 // Both are below the largest time, so the sum is a number, if a time beyond all bounds.
                 let spent = time(times.next()?)?;
-                end_ns = time(end_ns + spent)?;
+                sum = time(sum + spent)?;
                 ns[state.unwrap_or(State::Unknown) as usize] += spent;
             }
+            let length = time(sum.wrapping_add(longer.next()?))?;
             Ok(Self {
                 thread,
                 start_ns,
-                end_ns,
+                end_ns: time(start_ns + length)?,
                 ns,
                 waits: waits.next_as()?,
                 preemptions: preemptions.next_as()?,
@@ -116,10 +129,14 @@ mod tests {
             assert!(STATES.contains(&state), "{state:?}");
         }
         let all: Vec<_> = State::ALL.into_iter().zip(1..).collect();
-        let rows = [span(&all), span(&[(State::Events, 1_000_000_000)]), span(&[])];
+        let mut rows = [span(&all); 4];
+        rows[1] = span(&[(State::Events, 1_000_000_000)]);
+        rows[2] = span(&[]);
+        // Longer and shorter than what it was in.
+        (rows[2].end_ns, rows[3].end_ns) = (109, 100);
         let payload = encoded(&rows);
         let columns = Columns::parse(&payload).unwrap();
-        assert_eq!(ThreadTime::decode(&columns, 0, 3).unwrap(), rows);
+        assert_eq!(ThreadTime::decode(&columns, 0, 4).unwrap(), rows);
         assert_eq!(columns.strange_values(), 0);
     }
 
@@ -127,7 +144,7 @@ mod tests {
     fn a_thread_that_only_waited_costs_few_bytes() {
         let rows = vec![span(&[(State::Events, 1_000_000_000)]); 1000];
         let bytes = encoded(&rows).len() / rows.len();
-        assert!(bytes <= 11, "{bytes}");
+        assert!(bytes <= 12, "{bytes}");
     }
 
     #[test]
@@ -150,14 +167,22 @@ mod tests {
 
     #[test]
     fn a_span_that_ends_beyond_all_bounds_is_malformed() {
-        for times in [[1 << 62, 0], [(1 << 62) - 1, 1], [u64::MAX, 1]] {
+        let most = (1 << 62) - 1;
+        for (times, longer) in [
+            ([1 << 62, 0], 0),
+            ([most, 1], 0),
+            ([u64::MAX, 1], 0),
+            ([most, 0], 1),
+            ([5, 5], 11_u64.wrapping_neg()),
+        ] {
             let mut writer = ColumnsWriter::default();
             writer.deltas(1, [0]);
             writer.varints(3, [3]);
             writer.varints(4, times);
+            writer.deltas(7, [longer]);
             let payload = writer.finish();
             let columns = Columns::parse(&payload).unwrap();
-            assert!(ThreadTime::decode(&columns, 0, 1).is_err(), "{times:?}");
+            assert!(ThreadTime::decode(&columns, 0, 1).is_err(), "{times:?} {longer}");
         }
     }
 }

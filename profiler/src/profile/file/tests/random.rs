@@ -139,7 +139,7 @@ impl Random {
         ThreadTime {
             thread: self.id(threads),
             start_ns,
-            end_ns: start_ns + ns.iter().sum::<u64>(),
+            end_ns: start_ns + ns.iter().sum::<u64>() / (1 + self.below(2)),
             ns,
             waits: self.number() as u32,
             preemptions: self.number() as u32,
