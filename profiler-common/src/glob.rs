@@ -71,18 +71,23 @@ impl Glob {
 #[inline(always)]
 pub unsafe fn matches(glob: *const Glob, name: &[u8; COMM_LEN]) -> bool {
     use core::ptr::{addr_of, read_volatile};
-    // SAFETY: the caller's promise; a byte is always inside the table.
-    unsafe {
-        let stays = read_volatile(addr_of!((*glob).stays));
-        let mut reached = read_volatile(addr_of!((*glob).start));
-        let mut at = 0;
-        while at < COMM_LEN {
-            let steps = read_volatile(addr_of!((*glob).steps[name[at] as usize]));
-            reached = ((reached & steps) << 1) | (reached & stays);
-            at += 1;
-        }
-        reached & read_volatile(addr_of!((*glob).accept)) != 0
+    macro_rules! read {
+        ($($field:tt)+) => {{
+            // SAFETY: the caller's promise; a byte is always inside the table.
+            let place = unsafe { addr_of!((*glob).$($field)+) };
+            // SAFETY: as above.
+            unsafe { read_volatile(place) }
+        }};
     }
+    let stays = read!(stays);
+    let mut reached = read!(start);
+    let mut at = 0;
+    while at < COMM_LEN {
+        let steps = read!(steps[name[at] as usize]);
+        reached = ((reached & steps) << 1) | (reached & stays);
+        at += 1;
+    }
+    reached & read!(accept) != 0
 }
 
 #[cfg(test)]

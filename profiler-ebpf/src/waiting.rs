@@ -1,5 +1,7 @@
 //! What a thread that leaves the CPU will wait for: see `profiler_common::state` for the rules.
 
+use core::mem::offset_of;
+
 use aya_ebpf::{
     bindings::{pt_regs, task_struct},
     helpers::{bpf_probe_read_kernel, generated::bpf_task_pt_regs},
@@ -45,23 +47,18 @@ pub(crate) unsafe fn reason(task: *mut task_struct, kernel_state: u64) -> State 
         };
     }
     // SAFETY: the caller's promise.
-    let registers = unsafe { bpf_task_pt_regs(task) } as *const pt_regs;
-    // SAFETY: the helper's result may be read with this helper, whatever it is.
-    let Ok(call) = (unsafe { bpf_probe_read_kernel(&raw const (*registers).orig_rax) }) else {
+    let registers = unsafe { bpf_task_pt_regs(task) } as u64;
+    let Some(call) = read::<i64>(registers + offset_of!(pt_regs, orig_rax) as u64) else {
         return State::Blocked;
     };
-    let call = call as i64;
     if call < 0 {
         return State::PageFault;
     }
     match calls::waits(call as u64) {
         Waits::For(state) => state,
         Waits::ForDescriptor => {
-            // SAFETY: as above.
-            let descriptor =
-                unsafe { bpf_probe_read_kernel(&raw const (*registers).rdi) }.unwrap_or(u64::MAX);
-            // SAFETY: the caller's promise.
-            unsafe { file_state(task, descriptor as u32) }.unwrap_or(State::Blocked)
+            let descriptor = read::<u64>(registers + offset_of!(pt_regs, rdi) as u64).unwrap_or(u64::MAX);
+            file_state(task as u64, descriptor as u32).unwrap_or(State::Blocked)
         }
         Waits::Unknown if in_iowait => State::Disk,
         Waits::Unknown => State::Blocked,
@@ -89,8 +86,8 @@ const AF_UNIX: u16 = 1;
 
 /// What waiting for descriptor number `descriptor` of `task` is; `None` if its file cannot be found.
 #[inline(always)]
-unsafe fn file_state(task: *const task_struct, descriptor: u32) -> Option<State> {
-    let files: u64 = read(task as u64 + u64::from(config::offset!(task_files)))?;
+fn file_state(task: u64, descriptor: u32) -> Option<State> {
+    let files: u64 = read(task + u64::from(config::offset!(task_files)))?;
     let table: u64 = read(files + u64::from(config::offset!(files_table)))?;
     let size: u32 = read(table + u64::from(config::offset!(table_size)))?;
     if descriptor >= size {

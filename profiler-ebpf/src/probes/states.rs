@@ -30,8 +30,7 @@ pub(crate) fn states_switch(ctx: BtfTracePointContext) -> i32 {
     let previous: *mut task_struct = ctx.arg(1);
     let next: *mut task_struct = ctx.arg(2);
     let kernel_state: u64 = ctx.arg(3);
-    // SAFETY: the helper has no preconditions.
-    let now = unsafe { bpf_ktime_get_ns() };
+    let now = now();
     // SAFETY: the tracepoint's arguments are valid tasks.
     if let Some(account) = unsafe { thread::account(previous) } {
         let kernel_state = kernel_state & 0xffff_ffff;
@@ -63,8 +62,7 @@ pub(crate) fn states_waking(ctx: BtfTracePointContext) -> i32 {
     let woken: *mut task_struct = ctx.arg(0);
     // SAFETY: the tracepoint's argument is a valid task.
     if let Some(account) = unsafe { thread::account(woken) } {
-        // SAFETY: the helper has no preconditions.
-        account.wakes(unsafe { bpf_ktime_get_ns() });
+        account.wakes(now());
     }
     0
 }
@@ -75,8 +73,8 @@ pub(crate) fn states_new(ctx: BtfTracePointContext) -> i32 {
     let new: *mut task_struct = ctx.arg(0);
     // SAFETY: the tracepoint's argument is a valid task.
     if unsafe { task::is_target(new) } {
-        // SAFETY: as above; the helper has no preconditions.
-        unsafe { thread::open_account(new, bpf_ktime_get_ns(), State::Runnable) };
+        // SAFETY: as above.
+        unsafe { thread::open_account(new, now(), State::Runnable) };
     }
     0
 }
@@ -88,8 +86,8 @@ pub(crate) fn states_exec(_: BtfTracePointContext) -> i32 {
     let current = task::current_task();
     // SAFETY: `current` is a valid task.
     if unsafe { task::is_target(current) } {
-        // SAFETY: as above; the helper has no preconditions.
-        unsafe { thread::open_account(current, bpf_ktime_get_ns(), State::Running) };
+        // SAFETY: as above.
+        unsafe { thread::open_account(current, now(), State::Running) };
     }
     0
 }
@@ -112,15 +110,21 @@ struct IteratorMeta {
 #[unsafe(link_section = "iter/task")]
 #[unsafe(no_mangle)]
 pub(crate) extern "C" fn states_read(ctx: *mut TaskIterator) -> i32 {
-    // SAFETY: the context of this type of program. Volatile: each field must be loaded as a whole.
-    let task = unsafe { core::ptr::read_volatile(&raw const (*ctx).task) };
+    /// Volatile: each field must be loaded as a whole.
+    macro_rules! read {
+        ($from:ident.$field:ident) => {{
+            // SAFETY: the context of this type of program, or the kernel's own structure in it.
+            let place = unsafe { &raw const (*$from).$field };
+            // SAFETY: as above.
+            unsafe { core::ptr::read_volatile(place) }
+        }};
+    }
+    let task = read!(ctx.task);
     if task.is_null() {
         return 0;
     }
-    // SAFETY: as above.
-    let meta = unsafe { core::ptr::read_volatile(&raw const (*ctx).meta) };
-    // SAFETY: the kernel's own structure.
-    let seq = unsafe { core::ptr::read_volatile(&raw const (*meta).seq) };
+    let meta = read!(ctx.meta);
+    let seq = read!(meta.seq);
     // SAFETY: the iterator's task is valid.
     let Some(account) = (unsafe { account_of(task) }) else {
         return 0;
@@ -132,8 +136,7 @@ pub(crate) extern "C" fn states_read(ctx: *mut TaskIterator) -> i32 {
     if account.is_told() && !all {
         return 0;
     }
-    // SAFETY: the helper has no preconditions.
-    let header = header(unsafe { bpf_ktime_get_ns() });
+    let header = header(now());
     // SAFETY: the iterator's task is valid.
     let record = unsafe { thread::record(task, account, header, false) };
     let bytes = size_of_val(&record) as u32;
@@ -167,8 +170,15 @@ unsafe fn account_of(task: *mut task_struct) -> Option<&'static mut profiler_com
         // SAFETY: the caller's promise.
         _ => unsafe { waiting::reason(task, kernel_state) },
     };
-    // SAFETY: the caller's promise; the helper has no preconditions.
-    unsafe { thread::open_account(task, bpf_ktime_get_ns(), state) }
+    // SAFETY: the caller's promise.
+    unsafe { thread::open_account(task, now(), state) }
+}
+
+/// `CLOCK_MONOTONIC`, in nanoseconds.
+#[inline(always)]
+fn now() -> u64 {
+    // SAFETY: the helper has no preconditions.
+    unsafe { bpf_ktime_get_ns() }
 }
 
 #[inline(always)]

@@ -77,6 +77,10 @@ impl Accounts {
             // The state it is in may turn out to be another: a wait whose end nobody saw is unknown in hindsight.
             *ns = ns.saturating_sub(told);
         }
+        // Then what was told before is not told again.
+        let twice = ns.iter().sum::<u64>().saturating_sub(time - told.until);
+        let unknown = &mut ns[State::Unknown as usize];
+        *unknown = unknown.saturating_sub(twice);
         Some(Span {
             start: told.until,
             ns,
@@ -137,9 +141,13 @@ mod tests {
     }
 
     #[test]
-    fn a_state_that_was_told_and_taken_back_is_not_negative() {
+    fn a_wait_that_was_told_and_turns_out_to_be_unknown_counts_once() {
         let mut accounts = Accounts::default();
         accounts.span(200, &raw(100, 0, 100));
-        assert_eq!(spent(accounts.span(300, &raw(100, 200, 0))), Some((200, 200, 0)));
+        let mut unknown = raw(100, 30, 0);
+        unknown.ns[State::Unknown as usize] = 170;
+        let span = accounts.span(300, &unknown).unwrap();
+        assert_eq!(span.ns[State::Running as usize], 30);
+        assert_eq!(span.ns[State::Unknown as usize], 70);
     }
 }
