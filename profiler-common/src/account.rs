@@ -5,7 +5,7 @@
 //! not matter that a wake-up may be seen before the switch that it answers: the waker's CPU does not wait for the
 //! sleeper's.
 
-use crate::state::State;
+use crate::{state::State, waits::Points};
 
 /// The account of a thread.
 #[repr(C)]
@@ -27,6 +27,20 @@ pub struct Account {
     preemptions: u32,
     /// `waits + preemptions` when user space was last told.
     told: u32,
+    /// Which of its waits are sampled.
+    points: Points,
+    /// A wait that is sampled when the thread leaves its system call.
+    pub pending: Pending,
+}
+
+/// A wait that was chosen for a sample, whose user stack is not known yet.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Pending {
+    /// What it weighs, in nanoseconds; 0: there is none.
+    pub weight: u64,
+    /// Hash of the kernel stack that waited.
+    pub kernel_stack: u64,
 }
 
 /// What an account says at some moment.
@@ -80,10 +94,16 @@ impl Account {
         self.woken_at = now;
     }
 
-    /// The thread gets a CPU at `now`. Returns how long it waited for one; `None` if that is not known.
+    /// The thread gets a CPU at `now`. Returns how long it was off, and how long of that it waited for one; `None` if
+    /// that is not known.
     #[inline(always)]
-    pub fn arrives(&mut self, now: u64) -> Option<u64> {
+    pub fn arrives(&mut self, now: u64) -> (u64, Option<u64>) {
         let all = now.wrapping_sub(self.since);
+        let off = if self.state == State::Running as u32 {
+            0
+        } else {
+            all
+        };
         let waited = if self.state == State::Runnable as u32 {
             self.add(State::Runnable as u32, all);
             Some(all)
@@ -99,7 +119,13 @@ impl Account {
         self.since = now;
         self.ran_at = now;
         self.state = State::Running as u32;
-        waited
+        (off, waited)
+    }
+
+    /// What the wait of `off` nanoseconds that just ended weighs as a sample; mostly nothing.
+    #[inline(always)]
+    pub fn weigh(&mut self, off: u64, random: u32) -> u64 {
+        self.points.weigh(off, random)
     }
 
     /// When a blocked thread was woken from this wait.
@@ -169,6 +195,8 @@ mod tests {
             waits: 0,
             preemptions: 0,
             told: 0,
+            points: Points::default(),
+            pending: Pending::default(),
         };
         account.begin(now, state);
         account
@@ -193,7 +221,7 @@ mod tests {
         account.wakes(200);
         let halfway = [(State::Running, 50), (State::Runnable, 5), (State::Disk, 50)];
         assert_eq!(spent(&mut account, 205), halfway);
-        assert_eq!(account.arrives(210), Some(10));
+        assert_eq!(account.arrives(210), (60, Some(10)));
         let after = [(State::Running, 60), (State::Runnable, 10), (State::Disk, 50)];
         assert_eq!(spent(&mut account, 220), after);
     }
@@ -204,7 +232,7 @@ mod tests {
         account.leaves(150, State::Runnable);
         // Woken while it runs or waits for a CPU: nothing changes.
         account.wakes(160);
-        assert_eq!(account.arrives(190), Some(40));
+        assert_eq!(account.arrives(190), (40, Some(40)));
         assert_eq!(
             spent(&mut account, 190),
             [(State::Running, 50), (State::Runnable, 40)]
@@ -217,7 +245,7 @@ mod tests {
         let mut account = account(100, State::Running);
         account.wakes(148);
         account.leaves(150, State::Lock);
-        assert_eq!(account.arrives(160), Some(10));
+        assert_eq!(account.arrives(160), (10, Some(10)));
         assert_eq!(
             spent(&mut account, 160),
             [(State::Running, 50), (State::Runnable, 10)]
@@ -239,7 +267,7 @@ mod tests {
         ];
         assert_eq!(spent(&mut account, 200), blocked);
         // The edge was missed: unknown, and no guess.
-        assert_eq!(account.arrives(200), None);
+        assert_eq!(account.arrives(200).1, None);
         let missed = [
             (State::Running, 20),
             (State::Runnable, 10),

@@ -6,6 +6,7 @@
 //! * [`state`]: what a thread is doing; [`account`]: how its time is divided among its states.
 //! * [`calls`]: what system calls wait for.
 //! * [`histogram`]: which bucket a duration belongs to.
+//! * [`waits`]: which waits are sampled.
 //! * [`unwind`]: the layout of mappings, rows and rules in BPF maps, and one unwinding step as a pure function. The
 //!   kernel and the host run the same code.
 //! * [`stats`]: why a sample was lost or cut short.
@@ -23,3 +24,4 @@ pub mod histogram;
 pub mod state;
 pub mod stats;
 pub mod unwind;
+pub mod waits;

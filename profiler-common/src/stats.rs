@@ -28,6 +28,9 @@ pub enum Outcome {
     Nested = 9,
     /// The 32-bit compatibility mode.
     Compat = 10,
+    /// A wait outside of system calls (preemption, page faults), or one that the thread did not live to see the end of:
+    /// its user stack was not to be had.
+    NotInCall = 11,
 }
 
 impl Outcome {
@@ -45,6 +48,7 @@ impl Outcome {
             8 => Self::NotOutward,
             9 => Self::Nested,
             10 => Self::Compat,
+            11 => Self::NotInCall,
             _ => return None,
         })
     }
@@ -78,6 +82,8 @@ pub enum Counter {
     ProcessTableFull = 10,
     /// Last records of threads that did not fit into the ring buffer.
     ThreadRingFull = 13,
+    /// Samples of waits that did not fit into the ring buffer.
+    OffCpuRingFull = 14,
     /// User frames unwound by rows.
     FramesByRows = 11,
     /// User frames unwound by frame pointer.
@@ -86,10 +92,10 @@ pub enum Counter {
 
 impl Counter {
     /// How many counters there are.
-    pub const COUNT: usize = 14;
+    pub const COUNT: usize = 15;
 
     /// Counters that mean loss of a record, with what a person reads.
-    pub const LOSSES: [(Self, &str); 7] = [
+    pub const LOSSES: [(Self, &str); 8] = [
         (Self::SampleRingFull, "ring full"),
         (Self::StackRingFull, "ring full (stack)"),
         (Self::CopyRingFull, "ring full (stack copy)"),
@@ -97,6 +103,7 @@ impl Counter {
         (Self::ProcessRingFull, "ring full (process)"),
         (Self::ProcessTableFull, "process table full"),
         (Self::ThreadRingFull, "ring full (thread)"),
+        (Self::OffCpuRingFull, "ring full (wait)"),
     ];
 }
 
@@ -110,7 +117,7 @@ mod tests {
             if let Some(outcome) = Outcome::from_u8(value) {
                 assert_eq!(outcome as u8, value);
             } else {
-                assert!(value > Outcome::Compat as u8);
+                assert!(value > Outcome::NotInCall as u8);
             }
         }
     }

@@ -38,6 +38,18 @@ pub(crate) fn header(kind: u32) -> Header {
     Header { kind, cpu, time }
 }
 
+/// Adds to a counter that all CPUs share.
+///
+/// # Safety
+/// `place` is valid for writes and aligned.
+#[inline(always)]
+pub(crate) unsafe fn add_atomically(place: *mut u64, more: u64) {
+    // SAFETY: the caller's promise; the instruction touches nothing else.
+    unsafe {
+        core::arch::asm!("lock *(u64 *)({place} + 0) += {more}", place = in(reg) place, more = in(reg) more);
+    }
+}
+
 /// How to submit: silently, unless the reader falls behind.
 #[inline(always)]
 pub(crate) fn wake_flags() -> u64 {
@@ -54,9 +66,19 @@ pub(crate) fn wake_flags() -> u64 {
 /// `record` is valid for reads of `bytes` bytes.
 #[inline(always)]
 pub(crate) unsafe fn output<T>(record: *const T, bytes: u64, lost: Counter) -> bool {
+    // SAFETY: the caller's promise.
+    unsafe { output_with(record, bytes, lost, wake_flags()) }
+}
+
+/// Like [`output`], with the flags that say whether to wake the reader.
+///
+/// # Safety
+/// `record` is valid for reads of `bytes` bytes.
+#[inline(always)]
+pub(crate) unsafe fn output_with<T>(record: *const T, bytes: u64, lost: Counter, flags: u64) -> bool {
     let ring = core::ptr::addr_of!(EVENTS).cast_mut().cast();
     // SAFETY: the address of a ring buffer, and the caller's promise.
-    let error = unsafe { bpf_ringbuf_output(ring, record.cast_mut().cast(), bytes, wake_flags()) };
+    let error = unsafe { bpf_ringbuf_output(ring, record.cast_mut().cast(), bytes, flags) };
     if error != 0 {
         count(lost, 1);
     }
@@ -67,15 +89,12 @@ pub(crate) unsafe fn output<T>(record: *const T, bytes: u64, lost: Counter) -> b
 /// as `lost`.
 #[inline(always)]
 pub(crate) fn record_quietly<T>(record: &T, lost: Counter) {
-    let ring = core::ptr::addr_of!(EVENTS).cast_mut().cast();
-    let place = core::ptr::from_ref(record).cast_mut().cast();
-    // SAFETY: the address of a ring buffer, and a reference is valid for reads of its size.
-    let error =
-        unsafe { bpf_ringbuf_output(ring, place, size_of::<T>() as u64, u64::from(BPF_RB_NO_WAKEUP)) };
-    if error != 0 {
-        count(lost, 1);
-    }
+    // SAFETY: a reference is valid for reads of its size.
+    unsafe { output_with(record, size_of::<T>() as u64, lost, QUIETLY) };
 }
+
+/// Flags that do not wake the reader.
+pub(crate) const QUIETLY: u64 = BPF_RB_NO_WAKEUP as u64;
 
 /// Writes a record of fixed size; if it does not fit, counts it as `lost`.
 #[inline(always)]

@@ -9,6 +9,7 @@
 //! | `window` | a piece of the user stack, read ahead |
 //! | `thread` | the account of every thread's time |
 //! | `waiting` | what a thread that leaves the CPU will wait for |
+//! | `off_cpu` | stacks of waits |
 //! | `copy` | registers and stack memory of a sample that user space has to finish |
 //! | `emit` | what goes into the ring buffer, and what did not fit |
 //! | `config` | what user space fixed before loading |
@@ -20,6 +21,7 @@
 mod config;
 mod copy;
 mod emit;
+mod off_cpu;
 mod probes;
 mod stack;
 mod task;

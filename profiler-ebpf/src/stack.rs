@@ -4,8 +4,8 @@ use core::{ffi::c_void, mem::offset_of};
 
 use aya_ebpf::{
     EbpfContext,
-    bindings::pt_regs,
-    helpers::generated::{bpf_get_stack, bpf_loop, bpf_task_pt_regs},
+    bindings::{pt_regs, task_struct},
+    helpers::generated::{bpf_get_stack, bpf_get_task_stack, bpf_loop, bpf_task_pt_regs},
     macros::map,
     maps::PerCpuArray,
     programs::PerfEventContext,
@@ -136,10 +136,9 @@ pub(crate) struct Stacks {
     pub(crate) registers: Registers,
 }
 
-/// Captures both stacks of the thread that a perf event interrupted.
-#[inline(always)]
-pub(crate) fn capture(ctx: &PerfEventContext, slot: u32, pid: u32) -> Stacks {
-    let mut stacks = Stacks {
+impl Stacks {
+    /// No stack at all.
+    const NONE: Self = Self {
         user: 0,
         kernel: 0,
         outcome: Outcome::NoUserStack as u32,
@@ -148,6 +147,12 @@ pub(crate) fn capture(ctx: &PerfEventContext, slot: u32, pid: u32) -> Stacks {
         kernel_thread: false,
         registers: Registers { ip: 0, sp: 0, bp: 0 },
     };
+}
+
+/// Captures both stacks of the thread that a perf event interrupted.
+#[inline(always)]
+pub(crate) fn capture(ctx: &PerfEventContext, slot: u32, pid: u32) -> Stacks {
+    let mut stacks = Stacks::NONE;
     let regs = ctx.as_ptr().cast::<pt_regs>();
     // SAFETY: a perf event's context begins with the interrupted registers.
     let code_segment = unsafe { (*regs).cs };
@@ -244,7 +249,17 @@ fn user_stack(regs: *const pt_regs, from_user: bool, slot: u32, pid: u32, stacks
     // 0 is "no stack".
     let hash = scratch.hash | 1;
     stacks.user = hash;
-    send(&mut scratch.user, hash, stacks.user_frames, 0);
+    send(&mut scratch.user, hash, stacks.user_frames, 0, emit::wake_flags());
+}
+
+/// Captures the user stack of the thread on the CPU, which is in a system call.
+#[inline(always)]
+pub(crate) fn capture_in_call(slot: u32, pid: u32) -> Stacks {
+    let mut stacks = Stacks::NONE;
+    if config::has(FLAG_USER) {
+        user_stack(core::ptr::null(), false, slot, pid, &mut stacks);
+    }
+    stacks
 }
 
 /// A register of `entry`. The verifier lets one instruction load from one kind of pointer only, so the compiler must not
@@ -270,6 +285,36 @@ fn kernel_stack(ctx: &PerfEventContext, slot: u32) -> u64 {
     let frames = (&raw mut scratch.kernel.frames).cast::<c_void>();
     // SAFETY: the scratch space has room for that many bytes.
     let got = unsafe { bpf_get_stack(ctx.as_ptr(), frames, bytes, 0) };
+    send_kernel(slot, got, emit::wake_flags())
+}
+
+/// Captures the kernel stack of `task`, which is not on a CPU, for use in the scheduler's hooks. Returns its hash.
+///
+/// # Safety
+/// `task` is a task pointer that the verifier trusts.
+#[inline(always)]
+pub(crate) unsafe fn kernel_stack_of(task: *mut task_struct) -> u64 {
+    if !config::has(FLAG_KERNEL) {
+        return 0;
+    }
+    let Some(slot) = claim() else { return 0 };
+    let hash = match scratch(slot) {
+        None => 0,
+        Some(scratch) => {
+            let bytes = (MAX_KERNEL_FRAMES * 8) as u32;
+            let frames = (&raw mut scratch.kernel.frames).cast::<c_void>();
+            // SAFETY: the caller's promise, and the scratch space has room for that many bytes.
+            let got = unsafe { bpf_get_task_stack(task, frames, bytes, 0) };
+            send_kernel(slot, got, emit::QUIETLY)
+        }
+    };
+    release(slot);
+    hash
+}
+
+/// Sends the kernel stack of `got` bytes in a scratch space, if there is one. Returns its hash.
+#[inline(always)]
+fn send_kernel(slot: u32, got: i64, flags: u64) -> u64 {
     if got <= 0 {
         return 0;
     }
@@ -284,12 +329,12 @@ fn kernel_stack(ctx: &PerfEventContext, slot: u32) -> u64 {
             0,
         )
     };
-    let Some(scratch) = self::scratch(slot) else {
+    let Some(scratch) = scratch(slot) else {
         return 0;
     };
     let hash = hashing.hash;
     let hash = hash | 1;
-    send(&mut scratch.kernel, hash, count, 1);
+    send(&mut scratch.kernel, hash, count, 1, flags);
     hash
 }
 
@@ -316,7 +361,7 @@ unsafe extern "C" fn hash_kernel_frame(at: u64, hashing: *mut c_void) -> i64 {
 
 /// Sends a stack, unless this CPU did before. A stack that did not fit is sent again with the next sample.
 #[inline(always)]
-fn send<const N: usize>(stack: &mut Frames<N>, hash: u64, frames: u32, kernel: u32) {
+fn send<const N: usize>(stack: &mut Frames<N>, hash: u64, frames: u32, kernel: u32, flags: u64) {
     let row = (hash >> 32) as u32 % (SEEN_SLOTS / SEEN_ROW as u32);
     let Some(seen) = SEEN.get_ptr_mut(row) else { return };
     let at = (hash >> 40) as usize & (SEEN_ROW - 1);
@@ -337,7 +382,7 @@ fn send<const N: usize>(stack: &mut Frames<N>, hash: u64, frames: u32, kernel: u
     let frames = ((frames.wrapping_sub(1)) as usize & (N - 1)) + 1;
     let bytes = size_of::<StackHeader>() + frames * 8;
     // SAFETY: the record lies in scratch space of at least that size.
-    if unsafe { emit::output(stack, bytes as u64, Counter::StackRingFull) } {
+    if unsafe { emit::output_with(stack, bytes as u64, Counter::StackRingFull, flags) } {
         *seen = hash;
     }
 }

@@ -65,6 +65,21 @@ pub(crate) unsafe fn reason(task: *mut task_struct, kernel_state: u64) -> State 
     }
 }
 
+/// Whether `task`, which is not on a CPU, is in a system call.
+///
+/// # Safety
+/// `task` is a task pointer that the verifier trusts.
+#[inline(always)]
+pub(crate) unsafe fn is_in_call(task: *mut task_struct) -> bool {
+    // SAFETY: the caller's promise.
+    if unsafe { task::has_no_user_space(task) } {
+        return false;
+    }
+    // SAFETY: the caller's promise.
+    let registers = unsafe { bpf_task_pt_regs(task) } as u64;
+    read::<i64>(registers + offset_of!(pt_regs, orig_rax) as u64).is_some_and(|call| call >= 0)
+}
+
 /// Whether the kernel counts `task` as waiting for I/O.
 #[inline(always)]
 unsafe fn in_iowait(task: *const task_struct) -> bool {

@@ -39,9 +39,15 @@ pub struct View<'a> {
 }
 
 impl<'a> View<'a> {
-    /// All samples of the first sample type.
+    /// All samples of time on a CPU.
     pub fn of(profile: &'a Profile) -> Self {
-        let samples = profile.samples.iter().filter(|sample| sample.sample_type == 0);
+        Self::of_type(profile, 0)
+    }
+
+    /// All samples of the sample type at position `sample_type`.
+    pub fn of_type(profile: &'a Profile, sample_type: u8) -> Self {
+        let of_type = |sample: &&Sample| sample.sample_type == sample_type;
+        let samples = profile.samples.iter().filter(of_type);
         Self {
             profile,
             samples: samples.collect(),

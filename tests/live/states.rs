@@ -1,7 +1,7 @@
 //! What threads do, exactly: against a program that knows its own schedule.
 
-use profiler::profile::{Profile, State, ThreadTime};
-use tests::{Lab, Missing, Recording, not_run, require};
+use profiler::profile::{Outcome, Profile, State, ThreadTime};
+use tests::{Lab, Missing, Recording, View, not_run, require};
 
 /// Records `schedule` with `threads` pairs of threads on CPU 0 for `seconds`. On one CPU, because the time that a thread
 /// waits for a CPU is then no matter of chance.
@@ -89,6 +89,38 @@ pub(crate) fn known_schedule(lab: &Lab, seconds_long: u32) {
         );
     }
     assert_whole(profile);
+    assert_stacks(profile, periods, (waited + stolen) * 1e3);
+}
+
+/// The waits are sampled with the stacks that waited, complete through the C library, and weigh what they last.
+/// `late_ms` is by how much the waits may be longer.
+fn assert_stacks(profile: &Profile, periods: f64, late_ms: f64) {
+    const OFF_CPU: u8 = 1;
+    /// `profiler_common::waits::PERIOD`.
+    const PERIOD_MS: f64 = (1 << 23) as f64 / 1e6;
+    let waits = View::of_type(profile, OFF_CPU).command("schedule");
+    // Where the machine is busy, threads are taken off the CPU: their user stacks are not to be had.
+    let in_calls = waits.filter(|_, sample| sample.outcome != Outcome::NotInCall);
+    in_calls.assert_complete(0.99);
+    for (function, ms) in [("sleep_50", 50.0), ("read_pipe_30", 30.0), ("wait_lock_20", 20.0)] {
+        let view = waits.through(function);
+        for caller in ["start_thread", "scheduled"] {
+            assert!(
+                view.total_share_of(caller) > 0.99,
+                "{function}: {}",
+                view.describe()
+            );
+        }
+        let weight = view.samples().iter().map(|sample| sample.value).sum::<u64>() as f64 / 1e6;
+        // Each wait weighs a whole number of sampling periods, so it is wrong by half of one at most (one standard
+        // deviation); four of them for the sum.
+        let tolerance = 0.05 * ms * periods + 2.0 * PERIOD_MS * periods.sqrt() + late_ms;
+        assert!(
+            (weight - ms * periods).abs() < tolerance,
+            "{function} weighs {weight:.1} ms, not {:.1} ± {tolerance:.1}",
+            ms * periods
+        );
+    }
 }
 
 /// The states of every span sum to its length, and nothing is missing between spans.

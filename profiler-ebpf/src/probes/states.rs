@@ -9,7 +9,7 @@ use aya_ebpf::{
     bindings::{seq_file, task_struct},
     helpers::{
         bpf_ktime_get_ns,
-        generated::{bpf_get_smp_processor_id, bpf_seq_write},
+        generated::{bpf_get_prandom_u32, bpf_get_smp_processor_id, bpf_seq_write},
     },
     macros::{btf_tracepoint, map},
     maps::Array,
@@ -17,7 +17,7 @@ use aya_ebpf::{
 };
 use profiler_common::{event::Header, state::State, stats::Counter};
 
-use crate::{config, emit, task, thread, waiting};
+use crate::{config, emit, off_cpu, task, thread, waiting};
 
 /// 1: the iterator tells of all threads. 0: of those that switched since it told last.
 #[map]
@@ -39,6 +39,8 @@ pub(crate) fn states_switch(ctx: BtfTracePointContext) -> i32 {
             // SAFETY: as above.
             let record = unsafe { thread::record(previous, account, header, true) };
             emit::record_quietly(&record, Counter::ThreadRingFull);
+            // SAFETY: as above.
+            unsafe { off_cpu::ended(previous, account, now) };
         } else {
             let goes_on = preempted & 1 != 0 || kernel_state == 0;
             let state = match goes_on {
@@ -51,8 +53,24 @@ pub(crate) fn states_switch(ctx: BtfTracePointContext) -> i32 {
     }
     // SAFETY: as above.
     if let Some(account) = unsafe { thread::account(next) } {
-        account.arrives(now);
+        let (off, _) = account.arrives(now);
+        if off > 0 {
+            // SAFETY: the helper has no preconditions.
+            let weight = account.weigh(off, unsafe { bpf_get_prandom_u32() });
+            if weight > 0 {
+                // SAFETY: as above.
+                unsafe { off_cpu::chosen(next, account, weight, now) };
+            }
+        }
     }
+    0
+}
+
+/// `sys_exit(struct pt_regs *regs, long ret)`: a thread whose wait was chosen is back in its own context, with the user
+/// stack that it waited with.
+#[btf_tracepoint(function = "sys_exit")]
+pub(crate) fn states_sys_exit(_: BtfTracePointContext) -> i32 {
+    off_cpu::leaves_call();
     0
 }
 

@@ -165,6 +165,7 @@ fn sample(header: Header, fields: &mut Fields<'_>) -> Result<Event, DecodeError>
         tid: sample.tid,
         user_stack: sample.user_stack,
         kernel_stack: sample.kernel_stack,
+        sample_type: sample.probe,
         value: sample.value,
         outcome: Outcome::from_u8(sample.outcome).unwrap_or(Outcome::NoUserStack),
         kernel_thread: sample.flags & SAMPLE_KERNEL_THREAD != 0,

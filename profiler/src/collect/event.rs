@@ -72,6 +72,8 @@ pub struct RawSample {
     pub user_stack: u64,
     /// Hash of the kernel stack; 0: none.
     pub kernel_stack: u64,
+    /// What was measured: the sample type's position.
+    pub sample_type: u8,
     /// How much.
     pub value: u64,
     /// How the walk ended.

@@ -14,10 +14,11 @@ use super::{decode, event::RawThread};
 /// The iterator over all threads.
 const READER: &str = "states_read";
 /// The hooks, and where they are attached.
-const HOOKS: [(&str, &str); 4] = [
+const HOOKS: [(&str, &str); 5] = [
     ("states_new", "sched_wakeup_new"),
     ("states_exec", "sched_process_exec"),
     ("states_waking", "sched_waking"),
+    ("states_sys_exit", "sys_exit"),
     ("states_switch", "sched_switch"),
 ];
 

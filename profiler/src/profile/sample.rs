@@ -60,11 +60,14 @@ pub enum Outcome {
     Nested,
     /// The 32-bit compatibility mode, which is not unwound.
     Compat,
+    /// A wait outside of system calls (preemption, page faults), or one that the thread did not live to see the end of: its
+    /// user stack was not to be had.
+    NotInCall,
 }
 
 impl Outcome {
     /// Every outcome, in the order of their discriminants.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::Complete,
         Self::NoUserStack,
         Self::TooDeep,
@@ -76,6 +79,7 @@ impl Outcome {
         Self::NotOutward,
         Self::Nested,
         Self::Compat,
+        Self::NotInCall,
     ];
 
     /// What a person reads.
@@ -92,6 +96,7 @@ impl Outcome {
             Self::NotOutward => "stack pointer did not move outward",
             Self::Nested => "nested programs",
             Self::Compat => "32-bit process",
+            Self::NotInCall => "wait outside a system call",
         }
     }
 

@@ -292,7 +292,7 @@ impl<H: Host, C: Chunks, K: KernelSide> Recorder<H, C, K> {
             time_ns: time.saturating_sub(self.start),
             thread,
             stack,
-            sample_type: 0,
+            sample_type: raw.sample_type,
             outcome,
             cpu: raw.cpu as u16,
             value: raw.value,

@@ -101,6 +101,7 @@ fn sample(pid: u32, user_stack: u64) -> What {
         tid: pid,
         user_stack,
         kernel_stack: 0,
+        sample_type: 0,
         value: 1,
         outcome: stats::Outcome::Complete,
         kernel_thread: false,

@@ -67,7 +67,7 @@
 //! | 5 | [locations](super::Location) | 1n mapping, 2d address |
 //! | 6 | [stacks](super::Stack) | 1n how many rows before this one the caller is, 0: no caller; 2d location |
 //! | 7 | [threads](super::Thread) | 1d process, 2d tid, 3t name |
-//! | 8 | [samples](super::Sample) | 1d time, 2n thread, 3n 0: no stack, else stack + 1; 4n sample type, 5n [outcome](super::Outcome) (0 complete, 1 no user stack, 2 too deep, 3 no mappings, 4 unmapped code, 5 no unwind information, 6 unsupported rule, 7 unreadable stack, 8 not outward, 9 nested, 10 compat), 6n CPU, 7d value |
+//! | 8 | [samples](super::Sample) | 1d time, 2n thread, 3n 0: no stack, else stack + 1; 4n sample type, 5n [outcome](super::Outcome) (0 complete, 1 no user stack, 2 too deep, 3 no mappings, 4 unmapped code, 5 no unwind information, 6 unsupported rule, 7 unreadable stack, 8 not outward, 9 nested, 10 compat, 11 wait outside a system call), 6n CPU, 7d value |
 //! | 9 | [functions](super::Function) | 1t name, 2t file |
 //! | 10 | [lines](super::Line) of locations; a later row for a location counts | 1d location, 2n lines of it; of all lines: 3d function, 4d line number |
 //! | 11 | [quality windows](super::QualityWindow) | 1d start, 2d end, 3n samples, 4n idle, 5n filtered, 6n expected, 7n+8t reasons of loss, 9n their counts, 10n own CPU time, 11n BPF run time, 12n time over which it was measured, 13n host busy, 14n host idle |

@@ -233,7 +233,7 @@ impl Row for Thread {
 }
 
 /// The number of each outcome in the file.
-const OUTCOMES: [Outcome; 11] = [
+const OUTCOMES: [Outcome; 12] = [
     Outcome::Complete,
     Outcome::NoUserStack,
     Outcome::TooDeep,
@@ -245,6 +245,7 @@ const OUTCOMES: [Outcome; 11] = [
     Outcome::NotOutward,
     Outcome::Nested,
     Outcome::Compat,
+    Outcome::NotInCall,
 ];
 
 fn outcome_number(outcome: Outcome) -> u64 {

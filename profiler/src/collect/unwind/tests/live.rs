@@ -415,8 +415,12 @@ fn a_rust_program() {
         .arg(&program)
         .status();
     assert!(status.unwrap().success());
-    let walks = compare_while_running(&program, "", 20, 100);
-    assert!(walks.iter().any(|walked| walked.frames.len() > 12));
+    // Where it is stopped is chance; somewhere in ten times twenty it is deep.
+    let deep = (0..10).any(|_| {
+        let walks = compare_while_running(&program, "", 20, 100);
+        walks.iter().any(|walked| walked.frames.len() > 12)
+    });
+    assert!(deep);
 }
 
 #[test]
