@@ -4,11 +4,16 @@ use std::{collections::HashSet, path::Path};
 
 use crate::profile::{Delta, Outcome, QualityWindow};
 
+/// The sample type of time on a CPU.
+const CPU: u8 = 0;
+
 /// What a recording came to.
 #[derive(Debug, Default)]
 pub(super) struct Closing {
-    /// Samples.
+    /// Samples of all types.
     pub(super) samples: u64,
+    /// Those of threads that waited.
+    waits: u64,
     /// Bytes of the trace.
     pub(super) bytes: u64,
     /// What else is to be said.
@@ -26,6 +31,7 @@ impl Closing {
         self.pids
             .extend(delta.processes.iter().map(|process| process.pid));
         for sample in &delta.samples {
+            self.waits += u64::from(sample.sample_type != CPU);
             self.with_user_stack += u64::from(sample.outcome != Outcome::NoUserStack);
             self.incomplete += u64::from(!sample.outcome.is_whole());
         }
@@ -43,10 +49,14 @@ impl Closing {
         let lost = percent(self.lost(), self.lost() + self.samples);
         let incomplete = percent(self.incomplete, self.with_user_stack);
         let own_cpu = percent(self.quality.own_cpu_ns, self.quality.end_ns);
+        let waits = match self.waits {
+            0 => String::new(),
+            waits => format!(" and {waits} waits"),
+        };
         format!(
-            "recorded {} samples of {} processes in {seconds:.1} s (lost {lost}, incomplete stacks {incomplete}, own CPU \
+            "recorded {} samples{waits} of {} processes in {seconds:.1} s (lost {lost}, incomplete stacks {incomplete}, own CPU \
              {own_cpu} of one) → {} ({})\n",
-            self.samples,
+            self.samples - self.waits,
             self.pids.len(),
             trace.display(),
             size(self.bytes)
