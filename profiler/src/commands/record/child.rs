@@ -2,7 +2,7 @@
 //! child.
 
 use std::{
-    ffi::{CStr, CString},
+    ffi::CString,
     fs::File,
     io::{self, Read as _, Write as _},
     os::fd::{FromRawFd as _, OwnedFd},
@@ -10,6 +10,8 @@ use std::{
 
 use anyhow::{Context as _, Result, bail};
 use tokio::sync::mpsc;
+
+use super::user::{User, user_for};
 
 /// A command at the gate.
 #[derive(Debug)]
@@ -38,15 +40,6 @@ pub(super) enum Ended {
     Status(u8),
     /// It has not.
     StillRuns(i32),
-}
-
-/// The user to run a command as.
-#[derive(Debug, PartialEq, Eq)]
-struct User {
-    name: CString,
-    uid: u32,
-    gid: u32,
-    home: CString,
 }
 
 impl Child {
@@ -199,8 +192,8 @@ fn become_user(user: &User) -> io::Result<()> {
         }
     };
     // Groups first: afterwards the right to change them is gone.
-    // SAFETY: the name is a string.
-    check(unsafe { libc::initgroups(user.name.as_ptr(), user.gid) })?;
+    // SAFETY: a list of that many numbers.
+    check(unsafe { libc::setgroups(user.groups.len(), user.groups.as_ptr()) })?;
     // SAFETY: takes a number.
     check(unsafe { libc::setgid(user.gid) })?;
     // SAFETY: takes a number.
@@ -214,55 +207,6 @@ fn become_user(user: &User) -> io::Result<()> {
         check(unsafe { libc::setenv(name.as_ptr(), value.as_ptr(), 1) })?;
     }
     Ok(())
-}
-
-/// `--user`, else who called sudo, else nobody in particular: ourselves.
-fn user_for(name: Option<&str>) -> Result<Option<User>> {
-    // SAFETY: no preconditions.
-    let root = unsafe { libc::geteuid() } == 0;
-    if let Some(name) = name {
-        let c_name = CString::new(name)?;
-        // SAFETY: the name is a string; this process has one thread.
-        let entry = unsafe { libc::getpwnam(c_name.as_ptr()) };
-        // SAFETY: an entry of the password database, or null.
-        return match unsafe { user(entry) } {
-            Some(user) => Ok(Some(user)),
-            None => bail!("there is no user {name}"),
-        };
-    }
-    let Some(uid) = std::env::var("SUDO_UID")
-        .ok()
-        .and_then(|uid| uid.parse().ok())
-        .filter(|_| root)
-    else {
-        return Ok(None);
-    };
-    // SAFETY: this process has one thread.
-    let entry = unsafe { libc::getpwuid(uid) };
-    // SAFETY: an entry of the password database, or null.
-    match unsafe { user(entry) } {
-        Some(user) => Ok(Some(user)),
-        None => {
-            bail!("SUDO_UID is {uid}, but there is no such user; say who shall run the command with --user")
-        }
-    }
-}
-
-/// # Safety
-/// `entry` is null or an entry of the password database.
-unsafe fn user(entry: *const libc::passwd) -> Option<User> {
-    // SAFETY: the caller's promise.
-    let entry = unsafe { entry.as_ref() }?;
-    // SAFETY: an entry's strings are valid until the next look-up.
-    let name = unsafe { CStr::from_ptr(entry.pw_name) }.to_owned();
-    // SAFETY: as above.
-    let home = unsafe { CStr::from_ptr(entry.pw_dir) }.to_owned();
-    Some(User {
-        name,
-        uid: entry.pw_uid,
-        gid: entry.pw_gid,
-        home,
-    })
 }
 
 fn pipe() -> io::Result<(OwnedFd, OwnedFd)> {

@@ -31,7 +31,10 @@ impl Closing {
         self.pids
             .extend(delta.processes.iter().map(|process| process.pid));
         for sample in &delta.samples {
-            self.waits += u64::from(sample.sample_type != CPU);
+            if sample.sample_type != CPU {
+                self.waits += 1;
+                continue;
+            }
             self.with_user_stack += u64::from(sample.outcome != Outcome::NoUserStack);
             self.incomplete += u64::from(!sample.outcome.is_whole());
         }

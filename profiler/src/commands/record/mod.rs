@@ -2,6 +2,7 @@
 
 mod child;
 mod closing;
+mod user;
 mod write;
 
 use std::{
