@@ -97,6 +97,8 @@ pub const FLAG_BY_COMM: u32 = 32;
 
 /// Log what the process hooks see (`-vv`).
 pub const FLAG_LOG: u32 = 64;
+/// Sample the stacks of waits.
+pub const FLAG_OFF_CPU: u32 = 128;
 
 #[cfg(feature = "user")]
 // SAFETY: `Config` is `repr(C)` of integers; its sizes leave no padding (checked by the test below).

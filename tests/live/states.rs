@@ -10,6 +10,7 @@ fn record_schedule(lab: &Lab, seconds: u32, threads: u32) -> Result<Recording, M
     let (seconds, threads) = (seconds.to_string(), threads.to_string());
     let recording = lab
         .record()
+        .arguments(["--probe", "cpu,states,off-cpu"])
         .command([
             "taskset".as_ref(),
             "-c".as_ref(),

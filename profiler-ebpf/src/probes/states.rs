@@ -15,7 +15,7 @@ use aya_ebpf::{
     maps::Array,
     programs::BtfTracePointContext,
 };
-use profiler_common::{event::Header, state::State, stats::Counter};
+use profiler_common::{config::FLAG_OFF_CPU, event::Header, state::State, stats::Counter};
 
 use crate::{config, emit, off_cpu, task, thread, waiting};
 
@@ -54,7 +54,7 @@ pub(crate) fn states_switch(ctx: BtfTracePointContext) -> i32 {
     // SAFETY: as above.
     if let Some(account) = unsafe { thread::account(next) } {
         let (off, _) = account.arrives(now);
-        if off > 0 {
+        if off > 0 && config::has(FLAG_OFF_CPU) {
             // SAFETY: the helper has no preconditions.
             let weight = account.weigh(off, unsafe { bpf_get_prandom_u32() });
             if weight > 0 {

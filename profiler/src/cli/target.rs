@@ -56,7 +56,7 @@ pub struct SamplingOptions {
     #[arg(short, long, value_enum, default_value_t = Event::CpuClock)]
     pub event: Event,
 
-    /// What to record (may be repeated) [default: all]
+    /// What to record (cpu,off-cpu; may be repeated) [default: cpu,states]
     #[arg(long, value_enum, value_name = "PROBE", value_delimiter = ',')]
     pub probe: Vec<ProbeName>,
 
@@ -79,8 +79,10 @@ pub struct SamplingOptions {
 pub enum ProbeName {
     /// Where threads spend their time on a CPU
     Cpu,
-    /// What every thread does and what it waits for
+    /// What every thread does and what it waits for: exact times
     States,
+    /// Where threads wait: stacks that weigh what the waits last; with states. Costs every system call some 0.1 µs
+    OffCpu,
 }
 
 /// What makes the sampler fire.

@@ -10,8 +10,8 @@ use aya::{
 };
 use profiler_common::{
     config::{
-        Config, FLAG_BY_CGROUP, FLAG_BY_COMM, FLAG_BY_PID, FLAG_BY_TID, FLAG_KERNEL, FLAG_LOG, FLAG_USER,
-        MAX_USER_FRAMES,
+        Config, FLAG_BY_CGROUP, FLAG_BY_COMM, FLAG_BY_PID, FLAG_BY_TID, FLAG_KERNEL, FLAG_LOG, FLAG_OFF_CPU,
+        FLAG_USER, MAX_USER_FRAMES,
     },
     glob::{Glob, MAX_PATTERN},
 };
@@ -240,6 +240,7 @@ fn config(options: &Options, sizes: Sizes) -> Result<Config> {
         (options.cgroup.is_some(), FLAG_BY_CGROUP),
         (options.comm.is_some(), FLAG_BY_COMM),
         (options.log_kernel_side, FLAG_LOG),
+        (options.off_cpu, FLAG_OFF_CPU),
     ];
     Ok(Config {
         flags: flags.iter().filter(|(on, _)| *on).map(|(_, flag)| flag).sum(),

@@ -22,6 +22,8 @@ pub struct Options {
     pub cpu: bool,
     /// The states of threads. Filters by cgroup and by name do not reach them.
     pub states: bool,
+    /// Stacks of waits; needs the states.
+    pub off_cpu: bool,
     /// Kernel stacks.
     pub kernel_stacks: bool,
     /// User stacks.
@@ -73,6 +75,7 @@ impl Default for Options {
             comm: None,
             cpu: true,
             states: true,
+            off_cpu: false,
             kernel_stacks: true,
             user_stacks: true,
             max_stack: profiler_common::config::MAX_USER_FRAMES as u32,

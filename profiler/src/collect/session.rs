@@ -19,6 +19,7 @@ use std::{
 
 use anyhow::{Context as _, Result};
 use aya::maps::PerCpuValues;
+use profiler_common::event::ProbeId;
 
 use super::{
     apply::Recorder,
@@ -194,7 +195,11 @@ impl Collector {
         }
         let profile = Profile {
             metadata: metadata::gather(options, online.len() as u32),
-            sample_types: PROBES.iter().map(|probe| probe.sample_type()).collect(),
+            sample_types: PROBES
+                .iter()
+                .filter(|probe| probe.id != ProbeId::OffCpu || options.off_cpu)
+                .map(|probe| probe.sample_type())
+                .collect(),
             ..Profile::default()
         };
         let start = profile.metadata.start_monotonic_ns;
@@ -239,7 +244,7 @@ impl Collector {
             }
         }
         if options.states {
-            collector.states = match thread_times::attach(&mut collector.object.ebpf, &btf) {
+            collector.states = match thread_times::attach(&mut collector.object.ebpf, &btf, options.off_cpu) {
                 Ok(()) => true,
                 Err(error) => {
                     log::warn!("the states of threads are not recorded: {error:#}");

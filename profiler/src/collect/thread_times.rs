@@ -14,19 +14,20 @@ use super::{decode, event::RawThread};
 /// The iterator over all threads.
 const READER: &str = "states_read";
 /// The hooks, and where they are attached.
-const HOOKS: [(&str, &str); 5] = [
+const HOOKS: [(&str, &str); 4] = [
     ("states_new", "sched_wakeup_new"),
     ("states_exec", "sched_process_exec"),
     ("states_waking", "sched_waking"),
-    ("states_sys_exit", "sys_exit"),
     ("states_switch", "sched_switch"),
 ];
+/// The hook that takes the user stacks of waits.
+const STACKS: (&str, &str) = ("states_sys_exit", "sys_exit");
 
-/// Attaches the hooks, and opens an account for every thread there is.
+/// Attaches the hooks (with `stacks` also that for the stacks of waits), and opens an account for every thread there is.
 ///
 /// # Errors
 /// If the kernel refuses a program; nothing is accounted then.
-pub fn attach(ebpf: &mut Ebpf, btf: &Btf) -> Result<()> {
+pub fn attach(ebpf: &mut Ebpf, btf: &Btf, stacks: bool) -> Result<()> {
     let reader: &mut Iter = ebpf
         .program_mut(READER)
         .with_context(|| format!("the kernel side has no {READER}"))?
@@ -34,7 +35,8 @@ pub fn attach(ebpf: &mut Ebpf, btf: &Btf) -> Result<()> {
     reader
         .load("task", btf)
         .context("the kernel refuses the iterator over threads")?;
-    for (name, tracepoint) in HOOKS {
+    let stacks = Some(STACKS).filter(|_| stacks);
+    for (name, tracepoint) in stacks.into_iter().chain(HOOKS) {
         let program: &mut BtfTracePoint = ebpf
             .program_mut(name)
             .with_context(|| format!("the kernel side has no {name}"))?

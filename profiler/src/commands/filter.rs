@@ -23,8 +23,8 @@ pub(super) fn selection(options: &FilterOptions, trace: &Path, profile: &Profile
     };
     let Some(sample_types) = sampled.sample_types(profile) else {
         bail!(
-            "{trace:?} holds no samples of waiting threads: the recording had no `states` probe, or nothing waited; \
-             record again with `profiler record --probe states`, or without --probe"
+            "{trace:?} holds no samples of waiting threads: the recording had no `off-cpu` probe, or nothing waited; \
+             record again with `profiler record --probe cpu,off-cpu`"
         );
     };
     Ok(Selection {
@@ -84,7 +84,7 @@ mod tests {
             };
             assert_eq!(select(&options, &both).unwrap().sample_types, types);
             let error = select(&options, &busy).unwrap_err().to_string();
-            for part in ["x.trace", "`states` probe", "record --probe states"] {
+            for part in ["x.trace", "`off-cpu` probe", "record --probe cpu,off-cpu"] {
                 assert!(error.contains(part), "{error}");
             }
         }

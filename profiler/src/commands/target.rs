@@ -25,7 +25,17 @@ pub(super) fn options(target: &TargetOptions, sampling: &SamplingOptions, verbos
             bail!("there is no thread {tid}: `ps -eLo tid,comm` lists threads");
         }
     }
-    let wanted = |probe| sampling.probe.is_empty() || sampling.probe.contains(&probe);
+    let wanted = |probe| match sampling.probe.as_slice() {
+        [] => probe != ProbeName::OffCpu,
+        probes => probes.contains(&probe),
+    };
+    // These filters can be asked of the running thread only, and states are of those that do not run.
+    let has_states = target.cgroup.is_none() && target.comm.is_none();
+    if wanted(ProbeName::OffCpu) && !has_states {
+        bail!(
+            "--probe off-cpu does not go with --cgroup or --comm: say which processes with -p, or leave out the filter"
+        );
+    }
     Ok(Options {
         frequency: sampling.frequency,
         clock: match sampling.event {
@@ -37,8 +47,8 @@ pub(super) fn options(target: &TargetOptions, sampling: &SamplingOptions, verbos
         cgroup: target.cgroup.as_deref().map(cgroup_directory).transpose()?,
         comm: target.comm.clone(),
         cpu: wanted(ProbeName::Cpu),
-        // These filters can be asked of the running thread only, and states are of those that do not run.
-        states: wanted(ProbeName::States) && target.cgroup.is_none() && target.comm.is_none(),
+        states: has_states && (wanted(ProbeName::States) || wanted(ProbeName::OffCpu)),
+        off_cpu: wanted(ProbeName::OffCpu),
         kernel_stacks: !sampling.no_kernel,
         user_stacks: !sampling.no_user,
         max_stack: sampling.max_stack,

@@ -4,16 +4,16 @@
 //! and in the kernel side's `mod.rs`. Names, sample types and help texts derive from the table.
 
 mod cpu;
-mod states;
+mod off_cpu;
 
 use profiler_common::event::ProbeId;
 
 use crate::profile::{SampleType, Unit};
 
 pub use cpu::CPU;
-pub use states::STATES;
+pub use off_cpu::OFF_CPU;
 
-/// A source of measurements.
+/// A source of samples.
 #[derive(Clone, Copy, Debug)]
 pub struct Probe {
     /// How the kernel side marks its samples; also the index of its sample type.
@@ -24,7 +24,7 @@ pub struct Probe {
     pub about: &'static str,
     /// What a sample's value measures, as pprof and OTLP spell it, and its unit.
     pub measures: (&'static str, Unit),
-    /// The kernel program that sees what it measures.
+    /// The kernel program that takes its samples.
     pub program: &'static str,
 }
 
@@ -39,7 +39,7 @@ impl Probe {
 }
 
 /// All probes, in the order of their ids.
-pub const PROBES: &[&Probe] = &[&CPU, &STATES];
+pub const PROBES: &[&Probe] = &[&CPU, &OFF_CPU];
 
 #[cfg(test)]
 mod tests {
