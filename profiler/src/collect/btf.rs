@@ -18,48 +18,59 @@ pub fn offsets() -> Result<Offsets> {
     let btf = btf.with_context(|| {
         format!("cannot read {VMLINUX}: this needs a kernel built with CONFIG_DEBUG_INFO_BTF (`profiler doctor` tells)")
     })?;
-    let task = |field| member_offset(&btf, "task_struct", field);
+    let offset = |structure, members: &[&str]| {
+        let bits = member_bits(&btf, structure, members)?;
+        anyhow::Ok(bits.into_iter().map(|bits| bits / 8))
+    };
+    let fields = ["pid", "tgid", "flags", "__state", "files", "in_iowait"];
+    let task_bits = member_bits(&btf, "task_struct", &fields)?;
+    let task_in_iowait = task_bits[fields.len() - 1];
+    let mut task = task_bits.into_iter().map(|bits| bits / 8);
+    let mut table = offset("fdtable", &["fd", "max_fds"])?;
+    let mut file = offset("file", &["f_inode", "private_data"])?;
+    let mut inode = offset("inode", &["i_mode", "i_sb"])?;
+    let next = |offsets: &mut dyn Iterator<Item = u32>| offsets.next().expect("one for each member");
     Ok(Offsets {
-        task_pid: task("pid")?,
-        task_tgid: task("tgid")?,
-        task_flags: task("flags")?,
-        task_state: task("__state")?,
-        task_in_iowait: member_bits(&btf, "task_struct", "in_iowait")?,
-        task_files: task("files")?,
-        files_table: member_offset(&btf, "files_struct", "fdt")?,
-        table_files: member_offset(&btf, "fdtable", "fd")?,
-        table_size: member_offset(&btf, "fdtable", "max_fds")?,
-        file_inode: member_offset(&btf, "file", "f_inode")?,
-        file_private: member_offset(&btf, "file", "private_data")?,
-        inode_mode: member_offset(&btf, "inode", "i_mode")?,
-        inode_super: member_offset(&btf, "inode", "i_sb")?,
-        super_magic: member_offset(&btf, "super_block", "s_magic")?,
-        socket_sock: member_offset(&btf, "socket", "sk")?,
-        sock_family: member_offset(&btf, "sock_common", "skc_family")?,
+        task_pid: next(&mut task),
+        task_tgid: next(&mut task),
+        task_flags: next(&mut task),
+        task_state: next(&mut task),
+        task_files: next(&mut task),
+        task_in_iowait,
+        files_table: next(&mut offset("files_struct", &["fdt"])?),
+        table_files: next(&mut table),
+        table_size: next(&mut table),
+        file_inode: next(&mut file),
+        file_private: next(&mut file),
+        inode_mode: next(&mut inode),
+        inode_super: next(&mut inode),
+        super_magic: next(&mut offset("super_block", &["s_magic"])?),
+        socket_sock: next(&mut offset("socket", &["sk"])?),
+        sock_family: next(&mut offset("sock_common", &["skc_family"])?),
     })
 }
 
-/// The byte offset of a direct member of a structure.
-fn member_offset(btf: &Btf, structure: &str, field: &str) -> Result<u32> {
-    Ok(member_bits(btf, structure, field)? / 8)
-}
-
-/// The offset in bits of a direct member of a structure.
-fn member_bits(btf: &Btf, structure: &str, field: &str) -> Result<u32> {
-    for candidate in btf
+/// The offsets in bits of direct members of a structure, in the order of their names. One look-up a structure: it goes
+/// through all types of the kernel, which takes milliseconds.
+fn member_bits(btf: &Btf, structure: &str, names: &[&str]) -> Result<Vec<u32>> {
+    let candidates = btf
         .resolve_types_by_name(structure)
-        .with_context(|| format!("BTF has no {structure}"))?
-    {
-        let Type::Struct(candidate) = candidate else {
-            continue;
-        };
-        for member in &candidate.members {
-            if btf.resolve_name(member).is_ok_and(|name| name == field) {
-                return Ok(member.bit_offset());
+        .with_context(|| format!("BTF has no {structure}"))?;
+    names
+        .iter()
+        .map(|wanted| {
+            let members = candidates.iter().filter_map(|candidate| match candidate {
+                Type::Struct(candidate) => Some(&candidate.members),
+                _ => None,
+            });
+            let is_wanted =
+                |member: &&btf_rs::Member| btf.resolve_name(*member).is_ok_and(|name| name == *wanted);
+            match members.flatten().find(is_wanted) {
+                Some(member) => Ok(member.bit_offset()),
+                None => bail!("BTF has no {structure}.{wanted}: this kernel is not supported"),
             }
-        }
-    }
-    bail!("BTF has no {structure}.{field}: this kernel is not supported")
+        })
+        .collect()
 }
 
 #[cfg(test)]
