@@ -7,6 +7,9 @@
 
 use crate::{state::State, waits::Points};
 
+/// The state of a thread that has ended: none.
+const ENDED: u32 = u32::MAX;
+
 /// The account of a thread.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -86,6 +89,21 @@ impl Account {
         } else {
             self.waits = self.waits.wrapping_add(1);
         }
+    }
+
+    /// The thread leaves its CPU at `now` for good. Returns its totals, the last there are: its parent may leave it a
+    /// zombie for long, and that is nobody's time.
+    #[inline(always)]
+    pub fn ends(&mut self, now: u64) -> Totals {
+        let totals = self.tell(now);
+        (self.ns, self.since, self.state) = (totals.ns, now, ENDED);
+        totals
+    }
+
+    /// Whether the thread has ended.
+    #[inline(always)]
+    pub fn has_ended(&self) -> bool {
+        self.state == ENDED
     }
 
     /// Somebody wakes the thread at `now`.
@@ -285,6 +303,19 @@ mod tests {
         account.leaves(170, State::Ipc);
         let unknown = [(State::Running, 10), (State::Unknown, 60)];
         assert_eq!(spent(&mut account, 170), unknown);
+    }
+
+    #[test]
+    fn the_account_of_a_thread_that_ended_is_closed() {
+        let mut account = account(100, State::Running);
+        assert!(!account.has_ended());
+        let last = account.ends(150);
+        assert_eq!(
+            (last.ns.iter().sum::<u64>(), last.state),
+            (50, State::Running as u32)
+        );
+        assert!(account.has_ended());
+        assert_eq!(account.tell(900).ns, last.ns);
     }
 
     #[test]

@@ -5,11 +5,16 @@
 use aya_ebpf::{bindings::task_struct, macros::map, maps::Array};
 use profiler_common::{
     account::{Account, Pending},
-    event::{Header, ProbeId, SAMPLE_HAS_COPY, SAMPLE_KERNEL_THREAD, Sample, kind},
+    event::{Header, ProbeId, SAMPLE_HAS_COPY, kind},
     stats::{Counter, Outcome},
 };
 
-use crate::{copy, emit, stack, task, thread, waiting};
+use crate::{
+    copy, emit,
+    stack::{self, Stacks},
+    task::{self, Current},
+    thread, waiting,
+};
 
 /// How many threads have a sample pending. While it is 0, leaving a system call costs a look at this.
 #[map]
@@ -55,28 +60,21 @@ pub(crate) unsafe fn ended(task: *mut task_struct, account: &mut Account, now: u
 
 #[inline(always)]
 unsafe fn send_without_user_stack(task: *mut task_struct, weight: u64, kernel_stack: u64, now: u64) {
+    let mut stacks = Stacks::NONE;
+    stacks.kernel = kernel_stack;
     // SAFETY: the caller's promise.
-    let kernel_thread = unsafe { task::has_no_user_space(task) };
-    let outcome = match kernel_thread {
-        true => Outcome::NoUserStack,
-        false => Outcome::NotInCall,
-    };
-    let Header { kind, cpu, .. } = emit::header(kind::SAMPLE);
-    let sample = Sample {
-        header: Header { kind, cpu, time: now },
+    stacks.kernel_thread = unsafe { task::has_no_user_space(task) };
+    if !stacks.kernel_thread {
+        stacks.outcome = Outcome::NotInCall as u32;
+    }
+    let thread = Current {
         // SAFETY: the caller's promise.
         pid: unsafe { task::pid_of(task) },
         // SAFETY: the caller's promise.
         tid: unsafe { task::tid_of(task) },
-        user_stack: 0,
-        kernel_stack,
-        value: weight,
-        probe: ProbeId::OffCpu as u8,
-        outcome: outcome as u8,
-        flags: if kernel_thread { SAMPLE_KERNEL_THREAD } else { 0 },
-        frames_by_fp: 0,
-        user_frames: 0,
     };
+    let Header { kind, cpu, .. } = emit::header(kind::SAMPLE);
+    let sample = stacks.sample(Header { kind, cpu, time: now }, thread, ProbeId::OffCpu, weight);
     emit::record_quietly(&sample, Counter::OffCpuRingFull);
 }
 
@@ -117,29 +115,19 @@ fn take(account: &mut Account) -> Pending {
 fn sample(slot: u32, weight: u64, kernel_stack: u64) {
     let current = task::current();
     let header = emit::header(kind::SAMPLE);
-    let stacks = stack::capture_in_call(slot, current.pid);
-    let mut flags = 0;
-    if stacks.outcome == Outcome::NoMappings as u32 && copy::send(header.time, current.pid, stacks.registers)
-    {
-        flags |= SAMPLE_HAS_COPY;
+    let mut stacks = stack::capture_in_call(slot, current.pid);
+    stacks.kernel = kernel_stack;
+    if stack::memory_may_be_gone(slot) {
+        // The stack that waited in `execve` is gone; the one here is the new program's.
+        (stacks.user, stacks.user_frames, stacks.frames_by_fp) = (0, 0, 0);
+        stacks.outcome = Outcome::NoUserStack as u32;
     }
-    let sample = Sample {
-        header,
-        pid: current.pid,
-        tid: current.tid,
-        user_stack: stacks.user,
-        kernel_stack,
-        value: weight,
-        probe: ProbeId::OffCpu as u8,
-        outcome: stacks.outcome as u8,
-        flags,
-        frames_by_fp: if stacks.frames_by_fp > 255 {
-            255
-        } else {
-            stacks.frames_by_fp as u8
-        },
-        user_frames: stacks.user_frames,
-    };
+    let has_copy = stacks.outcome == Outcome::NoMappings as u32
+        && copy::send(header.time, current.pid, stacks.registers);
+    let mut sample = stacks.sample(header, current, ProbeId::OffCpu, weight);
+    if has_copy {
+        sample.flags |= SAMPLE_HAS_COPY;
+    }
     emit::record(&sample, Counter::OffCpuRingFull);
 }
 

@@ -12,12 +12,17 @@ use aya_ebpf::{
 };
 use profiler_common::{
     config::{FLAG_KERNEL, FLAG_USER, MAX_KERNEL_FRAMES, MAX_USER_FRAMES, SCRATCH_PER_CPU, SEEN_SLOTS},
-    event::{Header, StackHeader, kind},
+    event::{Header, ProbeId, SAMPLE_KERNEL_THREAD, Sample, StackHeader, kind},
     stats::{Counter, Outcome},
     unwind::{Registers, Walk},
 };
 
-use crate::{config, emit, task, unwind, window::Window};
+use crate::{
+    config, emit,
+    task::{self, Current},
+    unwind,
+    window::Window,
+};
 
 /// A stack as it is sent.
 #[repr(C)]
@@ -137,8 +142,34 @@ pub(crate) struct Stacks {
 }
 
 impl Stacks {
+    /// The sample of a thread with these stacks, which weighs `value`.
+    #[inline(always)]
+    pub(crate) fn sample(&self, header: Header, thread: Current, probe: ProbeId, value: u64) -> Sample {
+        Sample {
+            header,
+            pid: thread.pid,
+            tid: thread.tid,
+            user_stack: self.user,
+            kernel_stack: self.kernel,
+            value,
+            probe: probe as u8,
+            outcome: self.outcome as u8,
+            flags: if self.kernel_thread {
+                SAMPLE_KERNEL_THREAD
+            } else {
+                0
+            },
+            frames_by_fp: if self.frames_by_fp > 255 {
+                255
+            } else {
+                self.frames_by_fp as u8
+            },
+            user_frames: self.user_frames,
+        }
+    }
+
     /// No stack at all.
-    const NONE: Self = Self {
+    pub(crate) const NONE: Self = Self {
         user: 0,
         kernel: 0,
         outcome: Outcome::NoUserStack as u32,

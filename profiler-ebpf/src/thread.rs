@@ -85,7 +85,10 @@ pub(crate) unsafe fn record(
     header: Header,
     ended: bool,
 ) -> ThreadRecord {
-    let totals = account.tell(header.time);
+    let totals = match ended {
+        true => account.ends(header.time),
+        false => account.tell(header.time),
+    };
     ThreadRecord {
         header: Header {
             kind: kind::THREAD,

@@ -48,13 +48,10 @@ pub(crate) unsafe fn reason(task: *mut task_struct, kernel_state: u64) -> State 
     }
     // SAFETY: the caller's promise.
     let registers = unsafe { bpf_task_pt_regs(task) } as u64;
-    let Some(call) = read::<i64>(registers + offset_of!(pt_regs, orig_rax) as u64) else {
-        return State::Blocked;
-    };
-    if call < 0 {
+    let Some(call) = call(registers) else {
         return State::PageFault;
-    }
-    match calls::waits(call as u64) {
+    };
+    match calls::waits(call) {
         Waits::For(state) => state,
         Waits::ForDescriptor => {
             let descriptor = read::<u64>(registers + offset_of!(pt_regs, rdi) as u64).unwrap_or(u64::MAX);
@@ -77,7 +74,14 @@ pub(crate) unsafe fn is_in_call(task: *mut task_struct) -> bool {
     }
     // SAFETY: the caller's promise.
     let registers = unsafe { bpf_task_pt_regs(task) } as u64;
-    read::<i64>(registers + offset_of!(pt_regs, orig_rax) as u64).is_some_and(|call| call >= 0)
+    call(registers).is_some()
+}
+
+/// The number of the system call that the registers at `registers` entered the kernel with; `None` outside of calls.
+#[inline(always)]
+fn call(registers: u64) -> Option<u64> {
+    let call: i64 = read(registers + offset_of!(pt_regs, orig_rax) as u64)?;
+    (call >= 0).then_some(call as u64)
 }
 
 /// Whether the kernel counts `task` as waiting for I/O.

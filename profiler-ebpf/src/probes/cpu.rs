@@ -2,7 +2,7 @@
 
 use aya_ebpf::{macros::perf_event, programs::PerfEventContext};
 use profiler_common::{
-    event::{ProbeId, SAMPLE_HAS_COPY, SAMPLE_KERNEL_THREAD, Sample, kind},
+    event::{ProbeId, SAMPLE_HAS_COPY, kind},
     stats::{Counter, Outcome},
 };
 
@@ -28,37 +28,18 @@ pub(crate) fn cpu(ctx: PerfEventContext) -> u32 {
 #[inline(always)]
 fn sample(ctx: &PerfEventContext, slot: u32, current: task::Current) {
     let header = emit::header(kind::SAMPLE);
-    let stacks = stack::capture(ctx, slot, current.pid);
-    let mut flags = if stacks.kernel_thread {
-        SAMPLE_KERNEL_THREAD
-    } else {
-        0
-    };
-    let mut outcome = stacks.outcome;
-    if outcome == Outcome::NoMappings as u32 {
-        if copy::send(header.time, current.pid, stacks.registers) {
-            flags |= SAMPLE_HAS_COPY;
-        } else if stack::memory_may_be_gone(slot) {
-            outcome = Outcome::NoUserStack as u32;
+    let mut stacks = stack::capture(ctx, slot, current.pid);
+    let mut has_copy = false;
+    if stacks.outcome == Outcome::NoMappings as u32 {
+        has_copy = copy::send(header.time, current.pid, stacks.registers);
+        if !has_copy && stack::memory_may_be_gone(slot) {
+            stacks.outcome = Outcome::NoUserStack as u32;
         }
     }
-    let sample = Sample {
-        header,
-        pid: current.pid,
-        tid: current.tid,
-        user_stack: stacks.user,
-        kernel_stack: stacks.kernel,
-        value: config::period(),
-        probe: ProbeId::Cpu as u8,
-        outcome: outcome as u8,
-        flags,
-        frames_by_fp: if stacks.frames_by_fp > 255 {
-            255
-        } else {
-            stacks.frames_by_fp as u8
-        },
-        user_frames: stacks.user_frames,
-    };
+    let mut sample = stacks.sample(header, current, ProbeId::Cpu, config::period());
+    if has_copy {
+        sample.flags |= SAMPLE_HAS_COPY;
+    }
     if emit::record(&sample, Counter::SampleRingFull) {
         emit::count(Counter::Samples, 1);
     }

@@ -151,7 +151,7 @@ pub(crate) extern "C" fn states_read(ctx: *mut TaskIterator) -> i32 {
         // SAFETY: a reference is valid for reads; user space writes it.
         unsafe { core::ptr::read_volatile(all) != 0 }
     });
-    if account.is_told() && !all {
+    if account.has_ended() || (account.is_told() && !all) {
         return 0;
     }
     let header = header(now());

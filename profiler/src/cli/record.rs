@@ -6,7 +6,7 @@ use clap::Args;
 
 use super::{
     filter::duration,
-    target::{SamplingOptions, TargetOptions},
+    target::{ProbeName, SamplingOptions, TargetOptions},
 };
 
 /// Record a trace file.
@@ -21,6 +21,10 @@ pub struct RecordOptions {
 
     #[command(flatten)]
     pub sampling: SamplingOptions,
+
+    /// What to record (cpu,off-cpu; may be repeated) [default: cpu,states]
+    #[arg(long, value_enum, value_name = "PROBE", value_delimiter = ',')]
+    pub probe: Vec<ProbeName>,
 
     /// How long: 30s, 2m; a bare number is seconds
     #[arg(short, long, value_name = "TIME", value_parser = duration)]

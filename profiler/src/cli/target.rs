@@ -56,10 +56,6 @@ pub struct SamplingOptions {
     #[arg(short, long, value_enum, default_value_t = Event::CpuClock)]
     pub event: Event,
 
-    /// What to record (cpu,off-cpu; may be repeated) [default: cpu,states]
-    #[arg(long, value_enum, value_name = "PROBE", value_delimiter = ',')]
-    pub probe: Vec<ProbeName>,
-
     /// Leave out kernel stacks
     #[arg(long)]
     pub no_kernel: bool,

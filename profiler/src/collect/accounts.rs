@@ -45,12 +45,13 @@ impl Accounts {
                 preemptions: 0,
             },
         };
+        if raw.ended {
+            self.0.remove(&raw.tid);
+        }
         if time <= told.until {
             return None;
         }
-        if raw.ended {
-            self.0.remove(&raw.tid);
-        } else {
+        if !raw.ended {
             let RawThread {
                 pid: _,
                 tid,
@@ -115,6 +116,19 @@ mod tests {
             span.ns[State::Running as usize],
             span.ns[State::Disk as usize],
         ))
+    }
+
+    /// Nanoseconds go from one enumeration to the other by their place.
+    #[test]
+    fn the_profile_has_the_kernel_sides_states() {
+        let names = State::ALL.map(|state| format!("{state:?}"));
+        assert_eq!(
+            names,
+            crate::profile::State::ALL.map(|state| format!("{state:?}"))
+        );
+        for (at, state) in State::ALL.into_iter().enumerate() {
+            assert_eq!(state as usize, at);
+        }
     }
 
     #[test]

@@ -188,17 +188,7 @@ impl Object {
             ("process_fork", "sched_process_fork"),
             ("process_exec", "sched_process_exec"),
         ] {
-            let program: &mut BtfTracePoint = self
-                .ebpf
-                .program_mut(name)
-                .with_context(|| format!("the kernel side has no {name}"))?
-                .try_into()?;
-            program
-                .load(tracepoint, btf)
-                .with_context(|| format!("the kernel refuses program {name}"))?;
-            program
-                .attach()
-                .with_context(|| format!("cannot attach {name} to {tracepoint}"))?;
+            attach(&mut self.ebpf, btf, name, tracepoint)?;
         }
         Ok(())
     }
@@ -223,6 +213,24 @@ impl Object {
         log::info!("sampler loaded: {} instructions verified", verified.unwrap_or(0));
         Ok(program.fd()?.as_fd().try_clone_to_owned()?)
     }
+}
+
+/// Loads the program `name` and attaches it to a tracepoint of the kernel.
+///
+/// # Errors
+/// If there is no such program, or the kernel refuses it.
+pub fn attach(ebpf: &mut Ebpf, btf: &Btf, name: &str, tracepoint: &str) -> Result<()> {
+    let program: &mut BtfTracePoint = ebpf
+        .program_mut(name)
+        .with_context(|| format!("the kernel side has no {name}"))?
+        .try_into()?;
+    program
+        .load(tracepoint, btf)
+        .with_context(|| format!("the kernel refuses program {name}"))?;
+    program
+        .attach()
+        .with_context(|| format!("cannot attach {name} to {tracepoint}"))?;
+    Ok(())
 }
 
 fn config(options: &Options, sizes: Sizes) -> Result<Config> {

@@ -6,10 +6,10 @@ use anyhow::{Context as _, Result, bail};
 use aya::{
     Btf, Ebpf,
     maps::{Array, MapData},
-    programs::{BtfTracePoint, Iter},
+    programs::Iter,
 };
 
-use super::{decode, event::RawThread};
+use super::{decode, event::RawThread, object};
 
 /// The iterator over all threads.
 const READER: &str = "states_read";
@@ -37,16 +37,7 @@ pub fn attach(ebpf: &mut Ebpf, btf: &Btf, stacks: bool) -> Result<()> {
         .context("the kernel refuses the iterator over threads")?;
     let stacks = Some(STACKS).filter(|_| stacks);
     for (name, tracepoint) in stacks.into_iter().chain(HOOKS) {
-        let program: &mut BtfTracePoint = ebpf
-            .program_mut(name)
-            .with_context(|| format!("the kernel side has no {name}"))?
-            .try_into()?;
-        program
-            .load(tracepoint, btf)
-            .with_context(|| format!("the kernel refuses program {name}"))?;
-        program
-            .attach()
-            .with_context(|| format!("cannot attach {name} to {tracepoint}"))?;
+        object::attach(ebpf, btf, name, tracepoint)?;
     }
     // What it tells now is nothing yet.
     read(ebpf, false).map(drop)

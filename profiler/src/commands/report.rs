@@ -37,7 +37,7 @@ pub(super) fn run(options: &ReportOptions) -> Result<ExitCode> {
     if matches!(view, View::States(_)) && loaded.profile.thread_times.is_empty() {
         bail!(
             "{path:?} does not hold how threads spent their time: the recording had no `states` probe; record again \
-             with `profiler record --probe states`, or without --probe"
+             with `profiler record --probe states`, or without --probe (not with --cgroup or --comm, which leave states out)"
         );
     }
     let mut out = io::BufWriter::new(io::stdout().lock());

@@ -9,11 +9,16 @@ use crate::{
     collect::{Options, perf_event::Clock},
 };
 
-/// What the flags ask for.
+/// What the flags ask for; of `probes`, or the default set if there are none.
 ///
 /// # Errors
 /// If a target is not there, or cannot be meant.
-pub(super) fn options(target: &TargetOptions, sampling: &SamplingOptions, verbose: u8) -> Result<Options> {
+pub(super) fn options(
+    target: &TargetOptions,
+    sampling: &SamplingOptions,
+    probes: &[ProbeName],
+    verbose: u8,
+) -> Result<Options> {
     if !target.pids.is_empty() || !target.tids.is_empty() {
         check_namespace()?;
     }
@@ -25,7 +30,7 @@ pub(super) fn options(target: &TargetOptions, sampling: &SamplingOptions, verbos
             bail!("there is no thread {tid}: `ps -eLo tid,comm` lists threads");
         }
     }
-    let wanted = |probe| match sampling.probe.as_slice() {
+    let wanted = |probe| match probes {
         [] => probe != ProbeName::OffCpu,
         probes => probes.contains(&probe),
     };

@@ -9,7 +9,7 @@ use anyhow::{Context as _, Result};
 
 use super::{start, target};
 use crate::{
-    cli::{TopOptions, TopSort, TopWindow},
+    cli::{TopOptions, TopSort, TopWindow, target::ProbeName},
     collect::Batch,
     symbolize::{self, Symbolizer},
     tui::{self, Ending, Feed},
@@ -20,7 +20,8 @@ const WINDOW_MS: u64 = 500;
 
 /// Shows the dashboard until the user leaves.
 pub(super) fn run(options: TopOptions, verbose: u8) -> Result<ExitCode> {
-    let mut what = target::options(&options.target, &options.sampling, verbose)?;
+    // What the dashboard does not show is not measured.
+    let mut what = target::options(&options.target, &options.sampling, &[ProbeName::Cpu], verbose)?;
     what.window_ms = WINDOW_MS;
     let display = tui::Options {
         window: match options.window {

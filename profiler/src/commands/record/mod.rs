@@ -47,7 +47,7 @@ pub(super) fn run(options: RecordOptions, verbose: u8) -> Result<ExitCode> {
 }
 
 fn record(options: RecordOptions, verbose: u8) -> Result<ExitCode> {
-    let mut what = target::options(&options.target, &options.sampling, verbose)?;
+    let mut what = target::options(&options.target, &options.sampling, &options.probe, verbose)?;
     // A command is forked before there are threads, and waits at the gate.
     let child = match options.command.is_empty() {
         true => None,
