@@ -2,7 +2,7 @@
 
 use super::{
     Function, Id, Line, Location, Mapping, MappingKind, Metadata, Outcome, Process, Profile, QualityWindow,
-    Sample, SampleType, Stack, Thread, Unit,
+    Sample, SampleType, Stack, Thread, Unit, Waker,
 };
 
 /// The period of every sample: 99 a second, in nanoseconds.
@@ -50,6 +50,7 @@ pub fn from_folded(text: &str) -> Profile {
                 outcome: Outcome::Complete,
                 cpu: 0,
                 value: PERIOD_NS,
+                waker: Waker::Unknown,
             });
         }
     }
@@ -89,6 +90,7 @@ pub fn with_waits(mut profile: Profile, text: &str) -> Profile {
             outcome: Outcome::Complete,
             cpu: 0,
             value: milliseconds * 1_000_000,
+            waker: Waker::Unknown,
         });
     }
     profile

@@ -8,21 +8,25 @@
 pub mod delta;
 pub mod file;
 pub mod folded;
+pub mod latency;
 pub mod location;
 pub mod metadata;
 pub mod process;
 pub mod quality;
 pub mod sample;
+pub mod slow;
 pub mod stack;
 pub mod table;
 pub mod thread_time;
 
 pub use delta::{Delta, ExtendError, Mark};
+pub use latency::{BlockOperation, Latency, LatencyKey, ObjectKind, Operation};
 pub use location::{CodeAddress, Function, Line, Location, Mapping, MappingKind};
 pub use metadata::Metadata;
 pub use process::{Process, Thread};
 pub use quality::QualityWindow;
-pub use sample::{Outcome, Sample, SampleType, Unit};
+pub use sample::{Outcome, Sample, SampleType, Unit, Waker};
+pub use slow::{Extent, SlowEvent, Target};
 pub use stack::{Stack, Stacks};
 pub use table::{Id, Table};
 pub use thread_time::{State, ThreadTime};
@@ -40,6 +44,12 @@ pub struct Profile {
     pub samples: Vec<Sample>,
     /// How threads spent their time: exact, where samples are an estimate.
     pub thread_times: Vec<ThreadTime>,
+    /// How long operations took, window by window: exact.
+    pub latencies: Vec<Latency>,
+    /// Single operations that took long, in the order of their ends, nearly.
+    pub slow: Vec<SlowEvent>,
+    /// What slow operations were on.
+    pub targets: Table<Target>,
     /// Every distinct stack.
     pub stacks: Stacks,
     /// Every distinct code address.

@@ -106,6 +106,20 @@ impl Outcome {
     }
 }
 
+/// Who ended a wait.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub enum Waker {
+    /// It was not seen, or it cannot be decided.
+    #[default]
+    Unknown,
+    /// Nobody: it did not wait for anything but a CPU.
+    Nobody,
+    /// An interrupt: a timer or a device. The thread that it interrupted has nothing to do with it.
+    Interrupt,
+    /// A thread that was running.
+    Thread(Id<Thread>),
+}
+
 /// One observation: when, who, where, how much.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Sample {
@@ -123,4 +137,6 @@ pub struct Sample {
     pub cpu: u16,
     /// How much, in the sample type's unit.
     pub value: u64,
+    /// Who ended the wait that was sampled; unknown for other samples.
+    pub waker: Waker,
 }

@@ -18,7 +18,7 @@ use super::{
 };
 use crate::profile::{
     CodeAddress, Id, Location, Mapping, MappingKind, Outcome, Process, Profile, Sample, Stack, Thread,
-    ThreadTime,
+    ThreadTime, Waker,
 };
 
 /// Stack memory of a sample, its pages put together.
@@ -296,6 +296,7 @@ impl<H: Host, C: Chunks, K: KernelSide> Recorder<H, C, K> {
             outcome,
             cpu: raw.cpu as u16,
             value: raw.value,
+            waker: Waker::Unknown,
         });
     }
 

@@ -2,7 +2,7 @@
 
 use crate::profile::{
     Function, Id, Line, Location, Mapping, MappingKind, Outcome, Process, Sample, SampleType, Stack, Thread,
-    Unit,
+    Unit, Waker,
 };
 
 use super::columns::{Columns, ColumnsWriter, Malformed};
@@ -297,6 +297,7 @@ impl Row for Sample {
                     }),
                 cpu: cpu.next_as()?,
                 value: value.next()?,
+                waker: Waker::Unknown,
             })
         };
         (0..rows).map(|_| row()).collect()

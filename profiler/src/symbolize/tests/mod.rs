@@ -15,7 +15,7 @@ use std::{
 use super::{Options, Reason, Symbolizer, bytes::Bytes, elf::Elf};
 use crate::profile::{
     Delta, Id, Location, Mapping, MappingKind, Mark, Outcome, Process, Profile, Sample, SampleType, Thread,
-    Unit,
+    Unit, Waker,
 };
 
 /// Compiles `source` into `dir/name`.
@@ -152,6 +152,7 @@ impl Recording {
                 outcome: Outcome::Complete,
                 cpu: 0,
                 value: 1,
+                waker: Waker::Unknown,
             };
             self.collected.samples.push(sample);
         }

@@ -2,7 +2,7 @@
 
 use crate::profile::{
     CodeAddress, Delta, Function, Id, Line, Location, Mapping, MappingKind, Mark, Metadata, Outcome, Process,
-    Profile, QualityWindow, Sample, SampleType, State, Thread, ThreadTime, Unit,
+    Profile, QualityWindow, Sample, SampleType, State, Thread, ThreadTime, Unit, Waker,
 };
 
 /// A generator of numbers (splitmix64), the same for the same seed on every machine.
@@ -189,6 +189,7 @@ impl Random {
                 outcome: Outcome::ALL[self.below(11) as usize],
                 cpu: self.number() as u16,
                 value: self.next() >> 13 >> self.below(50),
+                waker: Waker::Unknown,
             };
             profile.samples.push(sample);
         }
