@@ -5,14 +5,19 @@
 //! not matter that a wake-up may be seen before the switch that it answers: the waker's CPU does not wait for the
 //! sleeper's.
 
-use crate::{state::State, waits::Points};
+use crate::{
+    in_call::InCall,
+    state::State,
+    waits::Points,
+    waker::{Wait, Waker},
+};
 
 /// The state of a thread that has ended: none.
 const ENDED: u32 = u32::MAX;
 
 /// The account of a thread.
 #[repr(C)]
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Account {
     /// Nanoseconds in each state, by its discriminant, up to `since`.
     ns: [u64; State::COUNT],
@@ -24,6 +29,8 @@ pub struct Account {
     ran_at: u64,
     /// When somebody last woke it.
     woken_at: u64,
+    /// Who that was.
+    waker: Waker,
     /// A [`State`].
     state: u32,
     waits: u32,
@@ -34,6 +41,10 @@ pub struct Account {
     points: Points,
     /// A wait that is sampled when the thread leaves its system call.
     pub pending: Pending,
+    /// Its last wait.
+    pub wait: Wait,
+    /// The system call it is in.
+    pub call: InCall,
 }
 
 /// A wait that was chosen for a sample, whose user stack is not known yet.
@@ -100,16 +111,23 @@ impl Account {
         totals
     }
 
+    /// What the thread does: a [`State`].
+    #[inline(always)]
+    pub fn state(&self) -> u32 {
+        self.state
+    }
+
     /// Whether the thread has ended.
     #[inline(always)]
     pub fn has_ended(&self) -> bool {
         self.state == ENDED
     }
 
-    /// Somebody wakes the thread at `now`.
+    /// `waker` wakes the thread at `now`.
     #[inline(always)]
-    pub fn wakes(&mut self, now: u64) {
+    pub fn wakes(&mut self, now: u64, waker: Waker) {
         self.woken_at = now;
+        self.waker = waker;
     }
 
     /// The thread gets a CPU at `now`. Returns how long it was off, and how long of that it waited for one; `None` if
@@ -122,18 +140,26 @@ impl Account {
         } else {
             all
         };
-        let waited = if self.state == State::Runnable as u32 {
+        let (waited, waker) = if self.state == State::Runnable as u32 {
             self.add(State::Runnable as u32, all);
-            Some(all)
+            (Some(all), Waker::NOBODY)
         } else if let Some(woken) = self.woken(now) {
             self.add(self.state, woken - self.since);
             self.add(State::Runnable as u32, now - woken);
-            Some(now - woken)
+            (Some(now - woken), self.waker)
         } else {
             // It left a CPU unseen, or nobody was seen to wake it.
             self.add(State::Unknown as u32, all);
-            None
+            (None, Waker::UNKNOWN)
         };
+        if off > 0 {
+            self.wait = Wait {
+                end: now,
+                ns: off,
+                waker,
+                kernel_stack: 0,
+            };
+        }
         self.since = now;
         self.ran_at = now;
         self.state = State::Running as u32;
@@ -202,20 +228,10 @@ fn add(ns: &mut [u64; State::COUNT], state: u32, more: u64) {
 mod tests {
     use super::*;
 
+    const BOB: Waker = Waker { tid: 8, pid: 7 };
+
     fn account(now: u64, state: State) -> Account {
-        let mut account = Account {
-            ns: [0; State::COUNT],
-            begun: 0,
-            since: 0,
-            ran_at: 0,
-            woken_at: 0,
-            state: 0,
-            waits: 0,
-            preemptions: 0,
-            told: 0,
-            points: Points::default(),
-            pending: Pending::default(),
-        };
+        let mut account = Account::default();
         account.begin(now, state);
         account
     }
@@ -236,7 +252,7 @@ mod tests {
             spent(&mut account, 180),
             [(State::Running, 50), (State::Disk, 30)]
         );
-        account.wakes(200);
+        account.wakes(200, BOB);
         let halfway = [(State::Running, 50), (State::Runnable, 5), (State::Disk, 50)];
         assert_eq!(spent(&mut account, 205), halfway);
         assert_eq!(account.arrives(210), (60, Some(10)));
@@ -249,7 +265,7 @@ mod tests {
         let mut account = account(100, State::Running);
         account.leaves(150, State::Runnable);
         // Woken while it runs or waits for a CPU: nothing changes.
-        account.wakes(160);
+        account.wakes(160, BOB);
         assert_eq!(account.arrives(190), (40, Some(40)));
         assert_eq!(
             spent(&mut account, 190),
@@ -261,7 +277,7 @@ mod tests {
     #[test]
     fn a_wake_up_that_is_seen_before_the_switch_counts() {
         let mut account = account(100, State::Running);
-        account.wakes(148);
+        account.wakes(148, BOB);
         account.leaves(150, State::Lock);
         assert_eq!(account.arrives(160), (10, Some(10)));
         assert_eq!(
@@ -271,10 +287,29 @@ mod tests {
     }
 
     #[test]
+    fn a_wait_knows_who_ended_it() {
+        let mut account = account(100, State::Running);
+        let ended_by = |account: &mut Account, now| {
+            account.arrives(now);
+            (account.wait.end, account.wait.ns, account.wait.waker)
+        };
+        account.leaves(150, State::Ipc);
+        account.wakes(200, BOB);
+        assert_eq!(ended_by(&mut account, 210), (210, 60, BOB));
+        account.leaves(220, State::Runnable);
+        assert_eq!(ended_by(&mut account, 230), (230, 10, Waker::NOBODY));
+        // Nobody was seen to wake it, and Bob did so before.
+        account.leaves(240, State::Ipc);
+        assert_eq!(ended_by(&mut account, 250), (250, 10, Waker::UNKNOWN));
+        // A missed switch is no wait.
+        assert_eq!(ended_by(&mut account, 260), (250, 10, Waker::UNKNOWN));
+    }
+
+    #[test]
     fn a_wake_up_of_an_earlier_wait_does_not_count() {
         let mut account = account(100, State::Running);
         account.leaves(110, State::Lock);
-        account.wakes(120);
+        account.wakes(120, BOB);
         account.arrives(130);
         account.leaves(140, State::Sleep);
         let blocked = [

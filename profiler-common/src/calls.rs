@@ -99,6 +99,84 @@ const fn set(mut table: [u8; CALLS], calls: &[usize], entry: u8) -> [u8; CALLS] 
     table
 }
 
+/// Whether the first argument of call number `call` is a descriptor.
+#[inline(always)]
+pub fn has_descriptor(call: u64) -> bool {
+    if call >= CALLS as u64 {
+        return false;
+    }
+    // SAFETY: the mask keeps the index inside the table; volatile as above.
+    let word =
+        unsafe { core::ptr::read_volatile(&raw const DESCRIPTORS[call as usize / 64 & (CALLS / 64 - 1)]) };
+    word >> (call % 64) & 1 != 0
+}
+
+/// A bit for each call whose first argument is a descriptor that it works on. Not those of `*at` calls, which is where a
+/// path begins.
+static DESCRIPTORS: [u64; CALLS / 64] = {
+    // All that may wait for their descriptor, and fstat, lseek, dup, dup2, fcntl, flock, fsync, fdatasync, ftruncate,
+    // getdents, fchdir, fchmod, fchown, fstatfs, bind, listen, getsockname, getpeername, setsockopt, getsockopt, accept,
+    // readahead, fsetxattr, fgetxattr, flistxattr, fremovexattr, getdents64, fadvise64, epoll_wait, epoll_ctl,
+    // inotify_add_watch, inotify_rm_watch, sync_file_range, epoll_pwait, fallocate, timerfd_settime, timerfd_gettime,
+    // accept4, dup3, syncfs, io_uring_enter, epoll_pwait2
+    let more = [
+        5, 8, 32, 33, 72, 73, 74, 75, 77, 78, 81, 91, 93, 138, 49, 50, 51, 52, 54, 55, 43, 187, 190, 193,
+        196, 199, 217, 221, 232, 233, 254, 255, 277, 281, 285, 286, 287, 288, 292, 306, 426, 441,
+    ];
+    let mut words = bits(&more);
+    let mut call = 0;
+    while call < CALLS {
+        if TABLE[call] == DESCRIPTOR {
+            words[call / 64] |= 1 << (call % 64);
+        }
+        call += 1;
+    }
+    words
+};
+
+/// Which argument (0 or 1) of call number `call` is the path that it works on; `None` if none is.
+#[inline(always)]
+pub fn path_argument(call: u64) -> Option<usize> {
+    if call >= CALLS as u64 {
+        return None;
+    }
+    let word = call as usize / 64 & (CALLS / 64 - 1);
+    // SAFETY: the mask keeps the index inside the table; volatile as above.
+    let first = unsafe { core::ptr::read_volatile(&raw const FIRST_PATHS[word]) };
+    // SAFETY: as above.
+    let second = unsafe { core::ptr::read_volatile(&raw const SECOND_PATHS[word]) };
+    if first >> (call % 64) & 1 != 0 {
+        Some(0)
+    } else if second >> (call % 64) & 1 != 0 {
+        Some(1)
+    } else {
+        None
+    }
+}
+
+// open, stat, lstat, access, execve, truncate, chdir, rename, mkdir, rmdir, creat, link, unlink, symlink, readlink, chmod,
+// chown, lchown, utime, mknod, statfs, chroot, mount, umount2, swapon, setxattr, lsetxattr, getxattr, lgetxattr,
+// listxattr, llistxattr, removexattr, lremovexattr, utimes
+static FIRST_PATHS: [u64; CALLS / 64] = bits(&[
+    2, 4, 6, 21, 59, 76, 80, 82, 83, 84, 85, 86, 87, 88, 89, 90, 92, 94, 132, 133, 137, 161, 165, 166, 167,
+    188, 189, 191, 192, 194, 195, 197, 198, 235,
+]);
+// openat, mkdirat, mknodat, fchownat, futimesat, newfstatat, unlinkat, renameat, linkat, readlinkat, fchmodat,
+// faccessat, utimensat, renameat2, execveat, statx, openat2, faccessat2
+static SECOND_PATHS: [u64; CALLS / 64] = bits(&[
+    257, 258, 259, 260, 261, 262, 263, 264, 265, 267, 268, 269, 280, 316, 322, 332, 437, 439,
+]);
+
+const fn bits(calls: &[usize]) -> [u64; CALLS / 64] {
+    let mut words = [0; CALLS / 64];
+    let mut at = 0;
+    while at < calls.len() {
+        words[calls[at] / 64] |= 1 << (calls[at] % 64);
+        at += 1;
+    }
+    words
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -114,5 +192,20 @@ mod tests {
         // getpid never waits.
         assert_eq!(waits(39), Waits::Unknown);
         assert_eq!(waits(u64::MAX), Waits::Unknown);
+    }
+
+    #[test]
+    fn calls_on_descriptors() {
+        // read, close, fsync, accept4, epoll_wait
+        assert!([0, 3, 74, 288, 232].into_iter().all(has_descriptor));
+        // open, mmap, futex, openat, none
+        assert!(![2, 9, 202, 257, u64::MAX].into_iter().any(has_descriptor));
+    }
+
+    #[test]
+    fn calls_on_paths() {
+        // open, openat, read
+        let paths = [2, 257, 0, u64::MAX].map(path_argument);
+        assert_eq!(paths, [Some(0), Some(1), None, None]);
     }
 }

@@ -38,13 +38,19 @@ pub struct Config {
     pub own_pid: u32,
     /// How many entries of the mapping pool there are.
     pub mapping_pool: u32,
+    /// How many places there are to sum operations in.
+    pub places: u32,
+    /// Bytes of a kernel stack (`THREAD_SIZE`).
+    pub kernel_stack: u32,
+    /// Calls from this duration on are slow, in nanoseconds.
+    pub slow_ns: u64,
     /// `--comm`.
     pub comm: Glob,
     /// Byte offsets in kernel structures, from BTF.
     pub offsets: Offsets,
 }
 
-/// Byte offsets in `struct task_struct`, from the running kernel's BTF: Rust has no CO-RE relocations.
+/// Byte offsets in kernel structures, from the running kernel's BTF: Rust has no CO-RE relocations.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Offsets {
@@ -80,6 +86,34 @@ pub struct Offsets {
     pub socket_sock: u32,
     /// `sock_common.skc_family`; `sock` begins with it.
     pub sock_family: u32,
+    /// `thread_info.status`, in `task_struct`.
+    pub task_status: u32,
+    /// `task_struct.stack`.
+    pub task_stack: u32,
+    /// `file.f_path.dentry`.
+    pub file_dentry: u32,
+    /// `dentry.d_name.name`.
+    pub dentry_name: u32,
+    /// `inode.i_ino`.
+    pub inode_number: u32,
+    /// `inode.i_rdev`.
+    pub inode_rdev: u32,
+    /// `super_block.s_dev`.
+    pub super_dev: u32,
+    /// `sock_common.skc_daddr`, behind which is `skc_rcv_saddr`.
+    pub sock_addresses: u32,
+    /// `sock_common.skc_dport`, in network order, behind which is `skc_num`, in host order.
+    pub sock_ports: u32,
+    /// `sock_common.skc_v6_daddr`, behind which is `skc_v6_rcv_saddr`; `u32::MAX`: the kernel has no IPv6.
+    pub sock_v6_addresses: u32,
+    /// `unix_sock.addr`; `u32::MAX`: unknown.
+    pub unix_address: u32,
+    /// `unix_sock.peer`.
+    pub unix_peer: u32,
+    /// `unix_address.name`, behind whose 2 bytes of family is the path.
+    pub unix_name: u32,
+    /// `unix_address.len`, the bytes of family and path.
+    pub unix_length: u32,
 }
 
 /// Record user stacks.
@@ -99,6 +133,8 @@ pub const FLAG_BY_COMM: u32 = 32;
 pub const FLAG_LOG: u32 = 64;
 /// Sample the stacks of waits.
 pub const FLAG_OFF_CPU: u32 = 128;
+/// Count and time system calls, and tell of slow ones.
+pub const FLAG_CALLS: u32 = 256;
 
 #[cfg(feature = "user")]
 // SAFETY: `Config` is `repr(C)` of integers; its sizes leave no padding (checked by the test below).
@@ -110,7 +146,7 @@ mod tests {
 
     #[test]
     fn config_has_no_padding() {
-        let fields = 4 + 4 + 8 + 4 + 4 + 4 + 4 + size_of::<Glob>() + 16 * 4;
+        let fields = 4 + 4 + 8 + 4 + 4 + 4 + 4 + 4 + 4 + 8 + size_of::<Glob>() + size_of::<Offsets>();
         assert_eq!(size_of::<Config>(), fields);
     }
 }

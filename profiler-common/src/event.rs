@@ -1,7 +1,7 @@
 //! The records that cross the ring buffer. Every record begins with a [`Header`]; all are `repr(C)` without padding,
 //! in the host's byte order.
 
-use crate::{state::State, unwind::Registers};
+use crate::{operation::OperationKey, state::State, unwind::Registers, waker::Waker};
 
 /// What kind of record follows.
 pub mod kind {
@@ -15,6 +15,12 @@ pub mod kind {
     pub const COPY: u32 = 4;
     /// [`super::ThreadRecord`].
     pub const THREAD: u32 = 5;
+    /// [`super::OperationRecord`].
+    pub const OPERATION: u32 = 6;
+    /// [`super::PlaceRecord`].
+    pub const PLACE: u32 = 7;
+    /// [`super::SlowRecord`].
+    pub const SLOW: u32 = 8;
 }
 
 /// The begin of every record.
@@ -55,10 +61,14 @@ pub struct Sample {
     pub frames_by_fp: u8,
     /// User frames.
     pub user_frames: u32,
+    /// Who ended the wait, of samples of waits.
+    pub waker: Waker,
 }
 
 /// [`Sample::flags`]: a copy of the stack was sent, so that user space can finish the walk.
 pub const SAMPLE_HAS_COPY: u8 = 1;
+/// [`SlowRecord::flags`]: a sample with the same copy follows.
+pub const SAMPLE_COPY_SHARED: u8 = 4;
 /// [`Sample::flags`]: the thread has no user space.
 pub const SAMPLE_KERNEL_THREAD: u8 = 2;
 
@@ -125,10 +135,120 @@ pub struct ThreadRecord {
     pub state: u32,
     /// `THREAD_*`.
     pub flags: u32,
+    /// When the system call began that it is in, or when it was found in it; 0: it is in none that was seen to begin.
+    pub call_since: u64,
+    /// The call's number.
+    pub call_number: u32,
+    /// `CALL_*` of [`crate::in_call`].
+    pub call_flags: u32,
 }
 
 /// [`ThreadRecord::flags`]: the thread has ended.
 pub const THREAD_ENDED: u32 = 1;
+
+/// An operation that ended; its time is the end.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct OperationRecord {
+    /// `kind::OPERATION`.
+    pub header: Header,
+    /// What it was.
+    pub key: OperationKey,
+    /// Whose it was: user space's thread id.
+    pub tid: u32,
+    /// `errno`, if it failed; else 0.
+    pub errno: u16,
+    /// `OPERATION_*`.
+    pub flags: u16,
+    /// How long it took, in nanoseconds.
+    pub ns: u64,
+}
+
+/// [`OperationRecord::flags`]: it ran when its thread was first seen, and `ns` counts from then.
+pub const OPERATION_BEGUN_BEFORE: u16 = 1;
+/// [`OperationRecord::flags`]: it never ends; `ns` is 0.
+pub const OPERATION_ENDLESS: u16 = 2;
+
+/// From now on operations of a kind are summed in a place of their own.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PlaceRecord {
+    /// `kind::PLACE`.
+    pub header: Header,
+    /// Of what kind.
+    pub key: OperationKey,
+    /// Where: an index into the array of places.
+    pub place: u32,
+    /// 0.
+    pub reserved: u32,
+}
+
+/// What a slow call was on.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SlowTarget {
+    /// One of [`target`].
+    pub kind: u32,
+    /// The descriptor, if the call is on one.
+    pub descriptor: u32,
+    /// Of a file: its device's number as the kernel has it (`major << 20 | minor`). Of a socket: the family.
+    pub device: u32,
+    /// Of a socket: the remote port in its low, the local one in its high half, both in host order.
+    pub ports: u32,
+    /// Of files: the inode's number. Of local sockets: that of the socket's inode.
+    pub inode: u64,
+    /// A path or name, up to the first zero byte; of a network socket 16 bytes of the remote address and 16 of the
+    /// local one.
+    pub text: [u8; 128],
+}
+
+/// What [`SlowTarget`] holds.
+pub mod target {
+    /// Nothing.
+    pub const NONE: u32 = 0;
+    /// A path, as the program gave it.
+    pub const PATH: u32 = 1;
+    /// A file behind a descriptor; the text is the last part of its path.
+    pub const FILE: u32 = 2;
+    /// A network socket.
+    pub const SOCKET: u32 = 3;
+    /// A socket of the same host; the text is the path it or its peer is bound to.
+    pub const LOCAL_SOCKET: u32 = 4;
+}
+
+/// A call that took long; its time is the end.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SlowRecord {
+    /// `kind::SLOW`.
+    pub header: Header,
+    /// What it was.
+    pub key: OperationKey,
+    /// Whose it was: user space's thread id.
+    pub tid: u32,
+    /// A [`crate::stats::Outcome`].
+    pub outcome: u8,
+    /// `SAMPLE_HAS_COPY`, `SAMPLE_COPY_SHARED`.
+    pub flags: u8,
+    /// `OPERATION_*`.
+    pub operation_flags: u16,
+    /// How long it took, in nanoseconds.
+    pub ns: u64,
+    /// What it returned.
+    pub result: i64,
+    /// Its arguments.
+    pub arguments: [u64; 6],
+    /// Hash of the user stack; 0: none.
+    pub user_stack: u64,
+    /// Hash of the kernel stack of its last wait; 0: none.
+    pub kernel_stack: u64,
+    /// How long its last wait was, in nanoseconds; 0: it did not wait.
+    pub wait_ns: u64,
+    /// Who ended that wait.
+    pub waker: Waker,
+    /// What it was on.
+    pub target: SlowTarget,
+}
 
 /// Registers and one page of stack memory of a sample whose walk user space finishes. Several follow each other,
 /// upwards from `registers.sp`; a page of room follows each header.

@@ -88,14 +88,22 @@ pub enum Counter {
     FramesByRows = 11,
     /// User frames unwound by frame pointer.
     FramesByFramePointer = 12,
+    /// Ends of operations that did not fit into the ring buffer.
+    OperationRingFull = 15,
+    /// Operations that were not counted, because there was no place left to sum their kind in.
+    NoPlace = 16,
+    /// Slow calls that did not fit into the ring buffer.
+    SlowRingFull = 17,
+    /// Slow calls that were not kept because their rate is bounded.
+    SlowBudget = 18,
 }
 
 impl Counter {
     /// How many counters there are.
-    pub const COUNT: usize = 15;
+    pub const COUNT: usize = 19;
 
     /// Counters that mean loss of a record, with what a person reads.
-    pub const LOSSES: [(Self, &str); 8] = [
+    pub const LOSSES: [(Self, &str); 11] = [
         (Self::SampleRingFull, "ring full"),
         (Self::StackRingFull, "ring full (stack)"),
         (Self::CopyRingFull, "ring full (stack copy)"),
@@ -104,6 +112,9 @@ impl Counter {
         (Self::ProcessTableFull, "process table full"),
         (Self::ThreadRingFull, "ring full (thread)"),
         (Self::OffCpuRingFull, "ring full (wait)"),
+        (Self::OperationRingFull, "ring full (call)"),
+        (Self::NoPlace, "no room to count a call"),
+        (Self::SlowRingFull, "ring full (slow call)"),
     ];
 }
 

@@ -17,6 +17,9 @@ static CONFIG: Config = Config {
     wake_at: 0,
     own_pid: 0,
     mapping_pool: 0,
+    places: 0,
+    kernel_stack: 0,
+    slow_ns: 0,
     comm: Glob::NOTHING,
     offsets: Offsets {
         task_pid: 0,
@@ -35,6 +38,20 @@ static CONFIG: Config = Config {
         super_magic: 0,
         socket_sock: 0,
         sock_family: 0,
+        task_status: 0,
+        task_stack: 0,
+        file_dentry: 0,
+        dentry_name: 0,
+        inode_number: 0,
+        inode_rdev: 0,
+        super_dev: 0,
+        sock_addresses: 0,
+        sock_ports: 0,
+        sock_v6_addresses: 0,
+        unix_address: 0,
+        unix_peer: 0,
+        unix_name: 0,
+        unix_length: 0,
     },
 };
 
@@ -73,6 +90,18 @@ pub(crate) fn copies_per_second() -> u32 {
 #[inline(always)]
 pub(crate) fn wake_at() -> u32 {
     read!(wake_at)
+}
+
+/// Bytes of a kernel stack.
+#[inline(always)]
+pub(crate) fn kernel_stack() -> u32 {
+    read!(kernel_stack)
+}
+
+/// Calls from this duration on are slow, in nanoseconds.
+#[inline(always)]
+pub(crate) fn slow_ns() -> u64 {
+    read!(slow_ns)
 }
 
 /// Whether a thread's name matches `--comm`.

@@ -31,11 +31,25 @@ pub(crate) fn count(counter: Counter, more: u64) {
 /// The begin of a record written here and now.
 #[inline(always)]
 pub(crate) fn header(kind: u32) -> Header {
+    Header {
+        kind,
+        cpu: cpu(),
+        time: now(),
+    }
+}
+
+/// The number of this CPU.
+#[inline(always)]
+pub(crate) fn cpu() -> u32 {
     // SAFETY: the helper has no preconditions.
-    let cpu = unsafe { bpf_get_smp_processor_id() };
-    // SAFETY: as above.
-    let time = unsafe { bpf_ktime_get_ns() };
-    Header { kind, cpu, time }
+    unsafe { bpf_get_smp_processor_id() }
+}
+
+/// `CLOCK_MONOTONIC`, in nanoseconds.
+#[inline(always)]
+pub(crate) fn now() -> u64 {
+    // SAFETY: the helper has no preconditions.
+    unsafe { bpf_ktime_get_ns() }
 }
 
 /// Adds to a counter that all CPUs share.

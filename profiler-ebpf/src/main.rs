@@ -9,7 +9,13 @@
 //! | `window` | a piece of the user stack, read ahead |
 //! | `thread` | the account of every thread's time |
 //! | `waiting` | what a thread that leaves the CPU will wait for |
+//! | `waker` | who wakes it |
 //! | `off_cpu` | stacks of waits |
+//! | `calls` | system calls: begun, ended, counted and timed |
+//! | `places` | where operations are summed |
+//! | `slow` | system calls that take long, with all that is known of them |
+//! | `descriptor` | what a descriptor stands for |
+//! | `kernel` | reading kernel memory |
 //! | `copy` | registers and stack memory of a sample that user space has to finish |
 //! | `emit` | what goes into the ring buffer, and what did not fit |
 //! | `config` | what user space fixed before loading |
@@ -18,16 +24,22 @@
 #![no_main]
 #![feature(asm_experimental_arch)]
 
+mod calls;
 mod config;
 mod copy;
+mod descriptor;
 mod emit;
+mod kernel;
 mod off_cpu;
+mod places;
 mod probes;
+mod slow;
 mod stack;
 mod task;
 mod thread;
 mod unwind;
 mod waiting;
+mod waker;
 mod window;
 
 /// Unreachable: no code here panics, and the verifier would refuse the loop if it could be reached.

@@ -5,15 +5,16 @@
 use aya_ebpf::{bindings::task_struct, macros::map, maps::Array};
 use profiler_common::{
     account::{Account, Pending},
-    event::{Header, ProbeId, SAMPLE_HAS_COPY, kind},
+    event::{Header, ProbeId, kind},
     stats::{Counter, Outcome},
+    waker::Waker,
 };
 
 use crate::{
-    copy, emit,
+    emit,
     stack::{self, Stacks},
     task::{self, Current},
-    thread, waiting,
+    waiting,
 };
 
 /// How many threads have a sample pending. While it is 0, leaving a system call costs a look at this.
@@ -31,7 +32,7 @@ pub(crate) unsafe fn chosen(task: *mut task_struct, account: &mut Account, weigh
     // A sample that is still pending was of a wait in the same call.
     let weight = weight + account.pending.weight;
     // SAFETY: the caller's promise.
-    if unsafe { waiting::is_in_call(task) } {
+    if unsafe { waiting::call_of(task) }.is_some() {
         if account.pending.weight == 0 {
             add_pending(1);
         }
@@ -41,8 +42,9 @@ pub(crate) unsafe fn chosen(task: *mut task_struct, account: &mut Account, weigh
     if account.pending.weight > 0 {
         take(account);
     }
+    let waker = account.wait.waker;
     // SAFETY: the caller's promise.
-    unsafe { send_without_user_stack(task, weight, kernel_stack, now) };
+    unsafe { send_without_user_stack(task, weight, kernel_stack, waker, now) };
 }
 
 /// `task` has ended. A sample that is still pending keeps its weight.
@@ -53,13 +55,20 @@ pub(crate) unsafe fn chosen(task: *mut task_struct, account: &mut Account, weigh
 pub(crate) unsafe fn ended(task: *mut task_struct, account: &mut Account, now: u64) {
     if account.pending.weight > 0 {
         let Pending { weight, kernel_stack } = take(account);
+        let waker = account.wait.waker;
         // SAFETY: the caller's promise.
-        unsafe { send_without_user_stack(task, weight, kernel_stack, now) };
+        unsafe { send_without_user_stack(task, weight, kernel_stack, waker, now) };
     }
 }
 
 #[inline(always)]
-unsafe fn send_without_user_stack(task: *mut task_struct, weight: u64, kernel_stack: u64, now: u64) {
+unsafe fn send_without_user_stack(
+    task: *mut task_struct,
+    weight: u64,
+    kernel_stack: u64,
+    waker: Waker,
+    now: u64,
+) {
     let mut stacks = Stacks::NONE;
     stacks.kernel = kernel_stack;
     // SAFETY: the caller's promise.
@@ -74,60 +83,45 @@ unsafe fn send_without_user_stack(task: *mut task_struct, weight: u64, kernel_st
         tid: unsafe { task::tid_of(task) },
     };
     let Header { kind, cpu, .. } = emit::header(kind::SAMPLE);
-    let sample = stacks.sample(Header { kind, cpu, time: now }, thread, ProbeId::OffCpu, weight);
+    let mut sample = stacks.sample(Header { kind, cpu, time: now }, thread, ProbeId::OffCpu, weight);
+    sample.waker = waker;
     emit::record_quietly(&sample, Counter::OffCpuRingFull);
 }
 
-/// The thread on the CPU leaves a system call.
+/// Whether any thread has a sample pending.
 #[inline(always)]
-pub(crate) fn leaves_call() {
-    let anybody = PENDING.get(0).is_some_and(|pending| {
+pub(crate) fn anybody_is_pending() -> bool {
+    PENDING.get(0).is_some_and(|pending| {
         // SAFETY: a reference is valid for reads.
         unsafe { core::ptr::read_volatile(pending) != 0 }
-    });
-    if !anybody {
-        return;
-    }
-    // SAFETY: `current` is a valid task.
-    let Some(account) = (unsafe { thread::account(task::current_task()) }) else {
-        return;
-    };
-    if account.pending.weight == 0 {
-        return;
-    }
-    let Pending { weight, kernel_stack } = take(account);
-    let Some(slot) = stack::claim() else {
-        emit::count(Counter::NoScratch, 1);
-        return;
-    };
-    sample(slot, weight, kernel_stack);
-    stack::release(slot);
+    })
 }
 
 /// Takes the sample that is pending.
 #[inline(always)]
-fn take(account: &mut Account) -> Pending {
+pub(crate) fn take(account: &mut Account) -> Pending {
     add_pending(-1);
     core::mem::take(&mut account.pending)
 }
 
+/// Sends the sample of a wait in the call that the thread on the CPU leaves; `stacks` has its user stack.
 #[inline(always)]
-fn sample(slot: u32, weight: u64, kernel_stack: u64) {
-    let current = task::current();
-    let header = emit::header(kind::SAMPLE);
-    let mut stacks = stack::capture_in_call(slot, current.pid);
-    stacks.kernel = kernel_stack;
+pub(crate) fn send(slot: u32, pending: Pending, waker: Waker, stacks: &Stacks, time: u64, copy: u8) {
+    let Header { kind, cpu, .. } = emit::header(kind::SAMPLE);
+    let mut sample = stacks.sample(
+        Header { kind, cpu, time },
+        task::current(),
+        ProbeId::OffCpu,
+        pending.weight,
+    );
+    sample.kernel_stack = pending.kernel_stack;
+    sample.waker = waker;
     if stack::memory_may_be_gone(slot) {
         // The stack that waited in `execve` is gone; the one here is the new program's.
-        (stacks.user, stacks.user_frames, stacks.frames_by_fp) = (0, 0, 0);
-        stacks.outcome = Outcome::NoUserStack as u32;
+        (sample.user_stack, sample.user_frames, sample.frames_by_fp) = (0, 0, 0);
+        sample.outcome = Outcome::NoUserStack as u8;
     }
-    let has_copy = stacks.outcome == Outcome::NoMappings as u32
-        && copy::send(header.time, current.pid, stacks.registers);
-    let mut sample = stacks.sample(header, current, ProbeId::OffCpu, weight);
-    if has_copy {
-        sample.flags |= SAMPLE_HAS_COPY;
-    }
+    sample.flags |= copy;
     emit::record(&sample, Counter::OffCpuRingFull);
 }
 

@@ -12,9 +12,10 @@ use aya_ebpf::{
 };
 use profiler_common::{
     config::{FLAG_KERNEL, FLAG_USER, MAX_KERNEL_FRAMES, MAX_USER_FRAMES, SCRATCH_PER_CPU, SEEN_SLOTS},
-    event::{Header, ProbeId, SAMPLE_KERNEL_THREAD, Sample, StackHeader, kind},
+    event::{Header, ProbeId, SAMPLE_KERNEL_THREAD, Sample, SlowRecord, StackHeader, kind},
     stats::{Counter, Outcome},
     unwind::{Registers, Walk},
+    waker::Waker,
 };
 
 use crate::{
@@ -60,6 +61,8 @@ pub(crate) struct Scratch {
     /// Hash of the user frames so far.
     pub(crate) hash: u64,
     pub(crate) user: Frames<MAX_USER_FRAMES>,
+    /// A slow call that is being told of.
+    pub(crate) slow: SlowRecord,
     kernel: Frames<{ MAX_KERNEL_FRAMES + 1 }>,
 }
 
@@ -165,6 +168,7 @@ impl Stacks {
                 self.frames_by_fp as u8
             },
             user_frames: self.user_frames,
+            waker: Waker::UNKNOWN,
         }
     }
 

@@ -85,6 +85,7 @@ pub(crate) unsafe fn record(
     header: Header,
     ended: bool,
 ) -> ThreadRecord {
+    let call = account.call.now();
     let totals = match ended {
         true => account.ends(header.time),
         false => account.tell(header.time),
@@ -104,5 +105,8 @@ pub(crate) unsafe fn record(
         preemptions: totals.preemptions,
         state: totals.state,
         flags: if ended { THREAD_ENDED } else { 0 },
+        call_since: call.map_or(0, |call| call.since),
+        call_number: call.map_or(0, |call| u32::from(call.number)),
+        call_flags: call.map_or(0, |call| u32::from(call.flags)),
     }
 }

@@ -7,17 +7,20 @@ use core::ffi::c_void;
 
 use aya_ebpf::{
     bindings::{seq_file, task_struct},
-    helpers::{
-        bpf_ktime_get_ns,
-        generated::{bpf_get_prandom_u32, bpf_get_smp_processor_id, bpf_seq_write},
-    },
+    helpers::generated::{bpf_get_prandom_u32, bpf_seq_write},
     macros::{btf_tracepoint, map},
     maps::Array,
     programs::BtfTracePointContext,
 };
-use profiler_common::{config::FLAG_OFF_CPU, event::Header, state::State, stats::Counter};
+use profiler_common::{
+    config::{FLAG_CALLS, FLAG_OFF_CPU},
+    event::Header,
+    operation::{OperationKey, OperationKind},
+    state::State,
+    stats::Counter,
+};
 
-use crate::{config, emit, off_cpu, task, thread, waiting};
+use crate::{config, emit, off_cpu, places::Ended, slow, task, thread, waiting, waker};
 
 /// 1: the iterator tells of all threads. 0: of those that switched since it told last.
 #[map]
@@ -30,7 +33,7 @@ pub(crate) fn states_switch(ctx: BtfTracePointContext) -> i32 {
     let previous: *mut task_struct = ctx.arg(1);
     let next: *mut task_struct = ctx.arg(2);
     let kernel_state: u64 = ctx.arg(3);
-    let now = now();
+    let now = emit::now();
     // SAFETY: the tracepoint's arguments are valid tasks.
     if let Some(account) = unsafe { thread::account(previous) } {
         let kernel_state = kernel_state & 0xffff_ffff;
@@ -53,7 +56,16 @@ pub(crate) fn states_switch(ctx: BtfTracePointContext) -> i32 {
     }
     // SAFETY: as above.
     if let Some(account) = unsafe { thread::account(next) } {
-        let (off, _) = account.arrives(now);
+        let state = account.state();
+        let (off, waited) = account.arrives(now);
+        if let Some(waited) = waited {
+            // SAFETY: as above.
+            unsafe { waited_for_a_cpu(next, waited, now) };
+        }
+        if off > 0 && config::has(FLAG_CALLS) {
+            // SAFETY: as above.
+            unsafe { slow::wait_ended(next, account, state, now, off) };
+        }
         if off > 0 && config::has(FLAG_OFF_CPU) {
             // SAFETY: the helper has no preconditions.
             let weight = account.weigh(off, unsafe { bpf_get_prandom_u32() });
@@ -66,12 +78,31 @@ pub(crate) fn states_switch(ctx: BtfTracePointContext) -> i32 {
     0
 }
 
-/// `sys_exit(struct pt_regs *regs, long ret)`: a thread whose wait was chosen is back in its own context, with the user
-/// stack that it waited with.
-#[btf_tracepoint(function = "sys_exit")]
-pub(crate) fn states_sys_exit(_: BtfTracePointContext) -> i32 {
-    off_cpu::leaves_call();
-    0
+/// `task` waited `ns` nanoseconds for a CPU. User space sees to it that there is a place to sum it if it happens often: the
+/// scheduler's hooks write to no table that CPUs share.
+///
+/// # Safety
+/// `task` is a task pointer that the verifier trusts.
+#[inline(always)]
+unsafe fn waited_for_a_cpu(task: *const task_struct, ns: u64, now: u64) {
+    let ended = Ended {
+        key: OperationKey {
+            // SAFETY: the caller's promise.
+            pid: unsafe { task::pid_of(task) },
+            cpu: emit::cpu(),
+            kind: OperationKind::RunQueue as u8,
+            ..OperationKey::NOTHING
+        },
+        // SAFETY: the caller's promise.
+        tid: unsafe { task::tid_of(task) },
+        now,
+        ns,
+        errno: 0,
+        flags: 0,
+    };
+    if !ended.add() {
+        emit::record_quietly(&ended.record(), Counter::OperationRingFull);
+    }
 }
 
 /// `sched_waking(struct task_struct *p)`: in the waker's context, before anything else happens.
@@ -80,7 +111,7 @@ pub(crate) fn states_waking(ctx: BtfTracePointContext) -> i32 {
     let woken: *mut task_struct = ctx.arg(0);
     // SAFETY: the tracepoint's argument is a valid task.
     if let Some(account) = unsafe { thread::account(woken) } {
-        account.wakes(now());
+        account.wakes(emit::now(), waker::current());
     }
     0
 }
@@ -92,7 +123,9 @@ pub(crate) fn states_new(ctx: BtfTracePointContext) -> i32 {
     // SAFETY: the tracepoint's argument is a valid task.
     if unsafe { task::is_target(new) } {
         // SAFETY: as above.
-        unsafe { thread::open_account(new, now(), State::Runnable) };
+        if let Some(account) = unsafe { thread::open_account(new, emit::now(), State::Runnable) } {
+            account.call.is_child();
+        }
     }
     0
 }
@@ -105,7 +138,7 @@ pub(crate) fn states_exec(_: BtfTracePointContext) -> i32 {
     // SAFETY: `current` is a valid task.
     if unsafe { task::is_target(current) } {
         // SAFETY: as above.
-        unsafe { thread::open_account(current, now(), State::Running) };
+        unsafe { thread::open_account(current, emit::now(), State::Running) };
     }
     0
 }
@@ -154,7 +187,7 @@ pub(crate) extern "C" fn states_read(ctx: *mut TaskIterator) -> i32 {
     if account.has_ended() || (account.is_told() && !all) {
         return 0;
     }
-    let header = header(now());
+    let header = header(emit::now());
     // SAFETY: the iterator's task is valid.
     let record = unsafe { thread::record(task, account, header, false) };
     let bytes = size_of_val(&record) as u32;
@@ -188,20 +221,23 @@ unsafe fn account_of(task: *mut task_struct) -> Option<&'static mut profiler_com
         // SAFETY: the caller's promise.
         _ => unsafe { waiting::reason(task, kernel_state) },
     };
+    let now = emit::now();
     // SAFETY: the caller's promise.
-    unsafe { thread::open_account(task, now(), state) }
-}
-
-/// `CLOCK_MONOTONIC`, in nanoseconds.
-#[inline(always)]
-fn now() -> u64 {
-    // SAFETY: the helper has no preconditions.
-    unsafe { bpf_ktime_get_ns() }
+    let account = unsafe { thread::open_account(task, now, state) }?;
+    if kernel_state != 0 {
+        // SAFETY: the caller's promise.
+        if let Some(call) = unsafe { waiting::call_of(task) } {
+            account.call.found(now, call as u16);
+        }
+    }
+    Some(account)
 }
 
 #[inline(always)]
 fn header(time: u64) -> Header {
-    // SAFETY: the helper has no preconditions.
-    let cpu = unsafe { bpf_get_smp_processor_id() };
-    Header { kind: 0, cpu, time }
+    Header {
+        kind: 0,
+        cpu: emit::cpu(),
+        time,
+    }
 }

@@ -77,6 +77,8 @@ pub enum ProbeName {
     Cpu,
     /// What every thread does and what it waits for: exact times
     States,
+    /// System calls, each counted and timed, and the slow ones with their stacks; with states
+    Syscalls,
     /// Where threads wait: stacks that weigh what the waits last; with states. Costs every system call some 0.1 µs
     OffCpu,
 }

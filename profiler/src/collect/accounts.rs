@@ -60,6 +60,7 @@ impl Accounts {
                 waits,
                 preemptions,
                 ended: _,
+                call: _,
             } = *raw;
             let until = time;
             self.0.insert(
@@ -106,6 +107,7 @@ mod tests {
             waits: 0,
             preemptions: 0,
             ended: false,
+            call: None,
         }
     }
 

@@ -67,6 +67,22 @@ impl<T: Pod> MappedArray<T> {
         unsafe { std::slice::from_raw_parts(self.memory, self.len) }
     }
 
+    /// Where an element is, of an array that the kernel side writes to as well: to be read and written through volatile
+    /// accesses only. `None` past the end.
+    pub fn place(&self, at: usize) -> Option<*mut T> {
+        (at < self.len).then(|| self.memory.wrapping_add(at))
+    }
+
+    /// How many elements there are.
+    pub fn len(&self) -> usize {
+        self.len
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
     fn fd(&self) -> BorrowedFd<'_> {
         self.map.fd().as_fd()
     }

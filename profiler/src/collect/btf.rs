@@ -18,59 +18,103 @@ pub fn offsets() -> Result<Offsets> {
     let btf = btf.with_context(|| {
         format!("cannot read {VMLINUX}: this needs a kernel built with CONFIG_DEBUG_INFO_BTF (`profiler doctor` tells)")
     })?;
-    let offset = |structure, members: &[&str]| {
-        let bits = member_bits(&btf, structure, members)?;
-        anyhow::Ok(bits.into_iter().map(|bits| bits / 8))
-    };
-    let fields = ["pid", "tgid", "flags", "__state", "files", "in_iowait"];
-    let task_bits = member_bits(&btf, "task_struct", &fields)?;
-    let task_in_iowait = task_bits[fields.len() - 1];
-    let mut task = task_bits.into_iter().map(|bits| bits / 8);
-    let mut table = offset("fdtable", &["fd", "max_fds"])?;
-    let mut file = offset("file", &["f_inode", "private_data"])?;
-    let mut inode = offset("inode", &["i_mode", "i_sb"])?;
-    let next = |offsets: &mut dyn Iterator<Item = u32>| offsets.next().expect("one for each member");
+    let task = Structure::find(&btf, "task_struct")?;
+    let thread_info = Structure::find(&btf, "thread_info")?;
+    let table = Structure::find(&btf, "fdtable")?;
+    let file = Structure::find(&btf, "file")?;
+    let inode = Structure::find(&btf, "inode")?;
+    let super_block = Structure::find(&btf, "super_block")?;
+    let sock = Structure::find(&btf, "sock_common")?;
+    let one = |structure: &str, member: &str| Structure::find(&btf, structure)?.offset(member);
+    // Kernels without Unix sockets or IPv6 are fine, they only have fewer names to tell.
+    let maybe = |structure: &str, member: &str| one(structure, member).unwrap_or(u32::MAX);
     Ok(Offsets {
-        task_pid: next(&mut task),
-        task_tgid: next(&mut task),
-        task_flags: next(&mut task),
-        task_state: next(&mut task),
-        task_files: next(&mut task),
-        task_in_iowait,
-        files_table: next(&mut offset("files_struct", &["fdt"])?),
-        table_files: next(&mut table),
-        table_size: next(&mut table),
-        file_inode: next(&mut file),
-        file_private: next(&mut file),
-        inode_mode: next(&mut inode),
-        inode_super: next(&mut inode),
-        super_magic: next(&mut offset("super_block", &["s_magic"])?),
-        socket_sock: next(&mut offset("socket", &["sk"])?),
-        sock_family: next(&mut offset("sock_common", &["skc_family"])?),
+        task_pid: task.offset("pid")?,
+        task_tgid: task.offset("tgid")?,
+        task_flags: task.offset("flags")?,
+        task_state: task.offset("__state")?,
+        task_files: task.offset("files")?,
+        task_in_iowait: task.bits("in_iowait")?,
+        task_status: task.offset("thread_info")? + thread_info.offset("status")?,
+        task_stack: task.offset("stack")?,
+        files_table: one("files_struct", "fdt")?,
+        table_files: table.offset("fd")?,
+        table_size: table.offset("max_fds")?,
+        file_inode: file.offset("f_inode")?,
+        file_private: file.offset("private_data")?,
+        file_dentry: file.offset("f_path")? + one("path", "dentry")?,
+        dentry_name: one("dentry", "d_name")? + one("qstr", "name")?,
+        inode_mode: inode.offset("i_mode")?,
+        inode_super: inode.offset("i_sb")?,
+        inode_number: inode.offset("i_ino")?,
+        inode_rdev: inode.offset("i_rdev")?,
+        super_magic: super_block.offset("s_magic")?,
+        super_dev: super_block.offset("s_dev")?,
+        socket_sock: one("socket", "sk")?,
+        sock_family: sock.offset("skc_family")?,
+        sock_addresses: sock.offset("skc_daddr")?,
+        sock_ports: sock.offset("skc_dport")?,
+        sock_v6_addresses: sock.offset("skc_v6_daddr").unwrap_or(u32::MAX),
+        unix_address: maybe("unix_sock", "addr"),
+        unix_peer: maybe("unix_sock", "peer"),
+        unix_name: maybe("unix_address", "name"),
+        unix_length: maybe("unix_address", "len"),
     })
 }
 
-/// The offsets in bits of direct members of a structure, in the order of their names. One look-up a structure: it goes
-/// through all types of the kernel, which takes milliseconds.
-fn member_bits(btf: &Btf, structure: &str, names: &[&str]) -> Result<Vec<u32>> {
-    let candidates = btf
-        .resolve_types_by_name(structure)
-        .with_context(|| format!("BTF has no {structure}"))?;
-    names
-        .iter()
-        .map(|wanted| {
-            let members = candidates.iter().filter_map(|candidate| match candidate {
-                Type::Struct(candidate) => Some(&candidate.members),
-                _ => None,
-            });
-            let is_wanted =
-                |member: &&btf_rs::Member| btf.resolve_name(*member).is_ok_and(|name| name == *wanted);
-            match members.flatten().find(is_wanted) {
-                Some(member) => Ok(member.bit_offset()),
-                None => bail!("BTF has no {structure}.{wanted}: this kernel is not supported"),
+/// The types of one name: a kernel may have several, and the one with the member asked for is meant.
+struct Structure<'a> {
+    btf: &'a Btf,
+    name: &'a str,
+    types: Vec<Type>,
+}
+
+/// How deep structures without a name nest in each other at most.
+const DEPTH: u32 = 8;
+
+impl<'a> Structure<'a> {
+    /// One look-up a structure: it goes through all types of the kernel, which takes milliseconds.
+    fn find(btf: &'a Btf, name: &'a str) -> Result<Self> {
+        let types = btf
+            .resolve_types_by_name(name)
+            .with_context(|| format!("BTF has no {name}: this kernel is not supported"))?;
+        Ok(Self { btf, name, types })
+    }
+
+    /// Where a member lies, in bytes; also one of a structure or union without a name in it.
+    fn offset(&self, member: &str) -> Result<u32> {
+        Ok(self.bits(member)? / 8)
+    }
+
+    /// The same in bits.
+    fn bits(&self, member: &str) -> Result<u32> {
+        let found = self
+            .types
+            .iter()
+            .find_map(|r#type| self.search(r#type, member, DEPTH));
+        match found {
+            Some(bits) => Ok(bits),
+            None => bail!("BTF has no {}.{member}: this kernel is not supported", self.name),
+        }
+    }
+
+    fn search(&self, r#type: &Type, wanted: &str, depth: u32) -> Option<u32> {
+        let (Type::Struct(structure) | Type::Union(structure)) = r#type else {
+            return None;
+        };
+        let depth = depth.checked_sub(1)?;
+        structure.members.iter().find_map(|member| {
+            let name = self.btf.resolve_name(member).ok()?;
+            if name == wanted {
+                return Some(member.bit_offset());
             }
+            if !name.is_empty() {
+                return None;
+            }
+            let inner = self.btf.resolve_chained_type(member).ok()?;
+            Some(member.bit_offset() + self.search(&inner, wanted, depth)?)
         })
-        .collect()
+    }
 }
 
 #[cfg(test)]

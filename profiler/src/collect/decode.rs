@@ -4,15 +4,20 @@
 
 use profiler_common::{
     event::{
-        CopyHeader, Header, Image, SAMPLE_HAS_COPY, SAMPLE_KERNEL_THREAD, Sample, StackHeader, THREAD_ENDED,
-        ThreadRecord, kind,
+        CopyHeader, Header, Image, SAMPLE_COPY_SHARED, SAMPLE_HAS_COPY, SAMPLE_KERNEL_THREAD, Sample,
+        SlowTarget, StackHeader, THREAD_ENDED, ThreadRecord, kind,
     },
+    operation::OperationKey,
     state::State,
     stats::Outcome,
     unwind::Registers,
+    waker::Waker,
 };
 
-use super::event::{Event, RawCopy, RawMapping, RawSample, RawStack, RawThread, What};
+use super::event::{
+    Event, RawCall, RawCopy, RawMapping, RawOperation, RawSample, RawSlow, RawStack, RawStacks, RawThread,
+    What,
+};
 
 /// A record of the ring buffer.
 #[derive(Clone, Debug, PartialEq)]
@@ -72,6 +77,24 @@ impl<'a> Fields<'a> {
         self.0[..end].to_vec()
     }
 
+    fn waker(&mut self) -> Result<Waker, DecodeError> {
+        Ok(Waker {
+            tid: self.u32()?,
+            pid: self.u32()?,
+        })
+    }
+
+    fn key(&mut self) -> Result<OperationKey, DecodeError> {
+        Ok(OperationKey {
+            pid: self.u32()?,
+            cpu: self.u32()?,
+            device: self.u32()?,
+            number: self.u16()?,
+            kind: self.u8()?,
+            object: self.u8()?,
+        })
+    }
+
     fn header(&mut self) -> Result<Header, DecodeError> {
         Ok(Header {
             kind: self.u32()?,
@@ -109,9 +132,33 @@ pub fn record(bytes: &[u8]) -> Result<Record, DecodeError> {
             let what = What::Thread(thread);
             Record::Event(Event { time, what })
         }
+        kind::OPERATION => {
+            let what = What::Operation(operation(&mut fields)?);
+            Record::Event(Event {
+                time: header.time,
+                what,
+            })
+        }
+        kind::PLACE => Record::Event(Event {
+            time: header.time,
+            what: What::Place {
+                key: fields.key()?,
+                place: fields.u32()?,
+            },
+        }),
+        kind::SLOW => {
+            let what = What::Slow(Box::new(slow(header, &mut fields)?));
+            Record::Event(Event {
+                time: header.time,
+                what,
+            })
+        }
         unknown => return Err(DecodeError::UnknownKind(unknown)),
     })
 }
+
+/// Bytes of the text in a slow call's target.
+const TARGET_TEXT: usize = 128;
 
 /// Bytes of a [`ThreadRecord`].
 pub const THREAD_BYTES: usize = size_of::<ThreadRecord>();
@@ -133,6 +180,7 @@ pub fn thread(bytes: &[u8]) -> Result<(u64, RawThread), DecodeError> {
     }
     let (waits, preemptions) = (fields.u32()?, fields.u32()?);
     let (_state, flags) = (fields.u32()?, fields.u32()?);
+    let (since, number, call_flags) = (fields.u64()?, fields.u32()?, fields.u32()?);
     let thread = RawThread {
         pid,
         tid,
@@ -141,6 +189,11 @@ pub fn thread(bytes: &[u8]) -> Result<(u64, RawThread), DecodeError> {
         waits,
         preemptions,
         ended: flags & THREAD_ENDED != 0,
+        call: (since != 0).then_some(RawCall {
+            since,
+            number: number as u16,
+            flags: call_flags as u8,
+        }),
     };
     Ok((header.time, thread))
 }
@@ -158,22 +211,80 @@ fn sample(header: Header, fields: &mut Fields<'_>) -> Result<Event, DecodeError>
         flags: fields.u8()?,
         frames_by_fp: fields.u8()?,
         user_frames: fields.u32()?,
+        waker: fields.waker()?,
     };
     let raw = RawSample {
-        cpu: header.cpu,
-        pid: sample.pid,
         tid: sample.tid,
-        user_stack: sample.user_stack,
-        kernel_stack: sample.kernel_stack,
+        stacks: stacks(
+            header.cpu,
+            sample.pid,
+            (sample.user_stack, sample.kernel_stack),
+            sample.outcome,
+            sample.flags,
+        ),
         sample_type: sample.probe,
         value: sample.value,
-        outcome: Outcome::from_u8(sample.outcome).unwrap_or(Outcome::NoUserStack),
         kernel_thread: sample.flags & SAMPLE_KERNEL_THREAD != 0,
-        has_copy: sample.flags & SAMPLE_HAS_COPY != 0,
+        waker: sample.waker,
     };
     Ok(Event {
         time: header.time,
         what: What::Sample(raw),
+    })
+}
+
+fn stacks(cpu: u32, pid: u32, (user, kernel): (u64, u64), outcome: u8, flags: u8) -> RawStacks {
+    RawStacks {
+        cpu,
+        pid,
+        user,
+        kernel,
+        outcome: Outcome::from_u8(outcome).unwrap_or(Outcome::NoUserStack),
+        has_copy: flags & SAMPLE_HAS_COPY != 0,
+        copy_is_shared: flags & SAMPLE_COPY_SHARED != 0,
+    }
+}
+
+fn operation(fields: &mut Fields<'_>) -> Result<RawOperation, DecodeError> {
+    Ok(RawOperation {
+        key: fields.key()?,
+        tid: fields.u32()?,
+        errno: fields.u16()?,
+        flags: fields.u16()?,
+        ns: fields.u64()?,
+    })
+}
+
+fn slow(header: Header, fields: &mut Fields<'_>) -> Result<RawSlow, DecodeError> {
+    let (key, tid) = (fields.key()?, fields.u32()?);
+    let (outcome, flags, operation_flags) = (fields.u8()?, fields.u8()?, fields.u16()?);
+    let (ns, result) = (fields.u64()?, fields.u64()? as i64);
+    let mut arguments = [0; 6];
+    for argument in &mut arguments {
+        *argument = fields.u64()?;
+    }
+    let hashes = (fields.u64()?, fields.u64()?);
+    Ok(RawSlow {
+        operation: RawOperation {
+            key,
+            tid,
+            ns,
+            errno: 0,
+            flags: operation_flags,
+        },
+        result,
+        arguments,
+        stacks: stacks(header.cpu, key.pid, hashes, outcome, flags),
+        wait_ns: fields.u64()?,
+        waker: fields.waker()?,
+        target: SlowTarget {
+            kind: fields.u32()?,
+            descriptor: fields.u32()?,
+            device: fields.u32()?,
+            ports: fields.u32()?,
+            inode: fields.u64()?,
+            text: fields.take(TARGET_TEXT)?.try_into().expect("as many were taken"),
+        },
     })
 }
 

@@ -1,6 +1,8 @@
 //! What the kernel told us, as plain values. `decode` makes them, `apply` takes them.
 
-use profiler_common::{state::State, stats::Outcome, unwind::Registers};
+use profiler_common::{
+    event::SlowTarget, operation::OperationKey, state::State, stats::Outcome, unwind::Registers, waker::Waker,
+};
 
 /// One thing that happened, and when (`CLOCK_MONOTONIC`, nanoseconds).
 #[derive(Clone, Debug, PartialEq)]
@@ -38,6 +40,65 @@ pub enum What {
     Exit { pid: u32, tid: u32 },
     /// How a thread that ended spent its time.
     Thread(RawThread),
+    /// An operation ended.
+    Operation(RawOperation),
+    /// From now on operations of a kind are summed in this place.
+    Place { key: OperationKey, place: u32 },
+    /// A call that took long ended.
+    Slow(Box<RawSlow>),
+}
+
+/// An operation that ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RawOperation {
+    /// What it was, and whose.
+    pub key: OperationKey,
+    /// User space's thread id.
+    pub tid: u32,
+    /// How long it took, in nanoseconds.
+    pub ns: u64,
+    /// `errno`, if it failed; else 0.
+    pub errno: u16,
+    /// `OPERATION_*`.
+    pub flags: u16,
+}
+
+/// A call that took long, its stacks still hashes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RawSlow {
+    /// What it was, and whose.
+    pub operation: RawOperation,
+    /// What it returned.
+    pub result: i64,
+    /// Its arguments.
+    pub arguments: [u64; 6],
+    /// Its stacks.
+    pub stacks: RawStacks,
+    /// How long its last wait was, in nanoseconds; 0: it did not wait.
+    pub wait_ns: u64,
+    /// Who ended that wait.
+    pub waker: Waker,
+    /// What it was on.
+    pub target: SlowTarget,
+}
+
+/// The stacks of a thread, still hashes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RawStacks {
+    /// On which CPU they were taken.
+    pub cpu: u32,
+    /// User space's process id.
+    pub pid: u32,
+    /// Hash of the user stack; 0: none.
+    pub user: u64,
+    /// Hash of the kernel stack; 0: none.
+    pub kernel: u64,
+    /// How the walk ended.
+    pub outcome: Outcome,
+    /// Stack memory was sent along (same CPU and time).
+    pub has_copy: bool,
+    /// A sample follows that refers to the same memory.
+    pub copy_is_shared: bool,
 }
 
 /// How a thread spent its time so far: running totals.
@@ -57,31 +118,36 @@ pub struct RawThread {
     pub preemptions: u32,
     /// It has ended.
     pub ended: bool,
+    /// The system call that it is in.
+    pub call: Option<RawCall>,
+}
+
+/// A system call that runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RawCall {
+    /// When it began (`CLOCK_MONOTONIC`, nanoseconds), or when it was found running.
+    pub since: u64,
+    /// Its number.
+    pub number: u16,
+    /// `CALL_*`.
+    pub flags: u8,
 }
 
 /// A sample, its stacks still hashes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RawSample {
-    /// On which CPU.
-    pub cpu: u32,
-    /// User space's process id.
-    pub pid: u32,
     /// User space's thread id.
     pub tid: u32,
-    /// Hash of the user stack; 0: none.
-    pub user_stack: u64,
-    /// Hash of the kernel stack; 0: none.
-    pub kernel_stack: u64,
+    /// Whose it is, and its stacks.
+    pub stacks: RawStacks,
     /// What was measured: the sample type's position.
     pub sample_type: u8,
     /// How much.
     pub value: u64,
-    /// How the walk ended.
-    pub outcome: Outcome,
     /// The thread has no user space.
     pub kernel_thread: bool,
-    /// Stack memory was sent along (same CPU and time).
-    pub has_copy: bool,
+    /// Who ended the wait.
+    pub waker: Waker,
 }
 
 /// An executable mapping, as the kernel reports it.

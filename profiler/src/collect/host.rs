@@ -1,10 +1,11 @@
 //! What may be asked about a process besides what the kernel's events tell. A trait, so that tests can answer.
 
-use std::fs::File;
+use std::{fs::File, path::PathBuf};
 
 use super::{
     event::RawMapping,
     proc_fs::{self, Owner, Stat},
+    targets::OpenFile,
 };
 
 /// Answers about processes; every answer may be missing, for the process may be gone.
@@ -21,6 +22,10 @@ pub trait Host {
     fn owner(&self, pid: u32) -> Option<Owner>;
     /// Files that may be the one behind a mapping, the likeliest first.
     fn open(&self, pid: u32, mapping: &RawMapping) -> Vec<File>;
+    /// The file behind a descriptor.
+    fn descriptor(&self, pid: u32, descriptor: u32) -> Option<OpenFile>;
+    /// Where relative paths begin.
+    fn working_directory(&self, pid: u32) -> Option<PathBuf>;
 }
 
 /// The real host.
@@ -56,5 +61,13 @@ impl Host for ProcFs {
             .into_iter()
             .chain(fallback)
             .collect()
+    }
+
+    fn descriptor(&self, pid: u32, descriptor: u32) -> Option<OpenFile> {
+        proc_fs::descriptor(pid, descriptor)
+    }
+
+    fn working_directory(&self, pid: u32) -> Option<PathBuf> {
+        std::fs::read_link(format!("/proc/{pid}/cwd")).ok()
     }
 }

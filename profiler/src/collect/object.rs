@@ -10,8 +10,8 @@ use aya::{
 };
 use profiler_common::{
     config::{
-        Config, FLAG_BY_CGROUP, FLAG_BY_COMM, FLAG_BY_PID, FLAG_BY_TID, FLAG_KERNEL, FLAG_LOG, FLAG_OFF_CPU,
-        FLAG_USER, MAX_USER_FRAMES,
+        Config, FLAG_BY_CGROUP, FLAG_BY_COMM, FLAG_BY_PID, FLAG_BY_TID, FLAG_CALLS, FLAG_KERNEL, FLAG_LOG,
+        FLAG_OFF_CPU, FLAG_USER, MAX_USER_FRAMES,
     },
     glob::{Glob, MAX_PATTERN},
 };
@@ -23,6 +23,7 @@ use super::{
     btf,
     kernel_maps::KernelMaps,
     options::Options,
+    places::Places,
 };
 
 /// The object, as the build script made it.
@@ -39,6 +40,8 @@ pub struct Sizes {
     pub ring: u32,
     /// Chunks of unwind rows (1 MiB each) that are made at a time.
     pub chunks_ahead: u32,
+    /// Places to sum operations in, 1112 bytes each.
+    pub places: u32,
 }
 
 impl Sizes {
@@ -47,8 +50,11 @@ impl Sizes {
         let samples = u64::from(options.frequency) * cpus as u64;
         // A sample is 64 bytes, a new stack some 300; a copied one has 12 KiB and more, but is rare.
         let ring = (samples * 2048).clamp(1 << 20, 1 << 26).next_power_of_two() as u32;
+        // A place for each kind of operation of a process on each CPU that it uses.
+        let places = (cpus as u32 * 256).clamp(2048, 16_384);
         if options.by_pid() {
             Self {
+                places: places / 2,
                 mappings: 1 << 15,
                 processes: 1 << 12,
                 ring,
@@ -56,6 +62,7 @@ impl Sizes {
             }
         } else {
             Self {
+                places,
                 mappings: 1 << 17,
                 processes: 1 << 15,
                 ring: ring.max(1 << 23),
@@ -94,6 +101,8 @@ pub struct Loaded {
     pub maps: KernelMaps,
     /// Room for rows.
     pub chunks: BpfChunks,
+    /// Where operations are summed.
+    pub places: Places,
     /// The kernel's types, for programs that are attached later.
     pub btf: Btf,
 }
@@ -116,6 +125,9 @@ impl Object {
             .map_max_entries("SPACES", sizes.processes)
             .map_max_entries("IMAGES", sizes.processes)
             .map_max_entries("TARGETS", sizes.processes)
+            .map_max_entries("PLACES", sizes.places)
+            .map_max_entries("PLACE_OF", sizes.places)
+            .map_max_entries("FREE_PLACES", sizes.places)
             .allow_unsupported_maps()
             .load(OBJECT)
             .context("cannot load the kernel side (run as root; `profiler doctor` says what is missing)")?;
@@ -137,6 +149,8 @@ impl Object {
             targets.insert(pid, 1, 0)?;
         }
         let seen = PerCpuArray::try_from(take("SEEN")?)?;
+        let places = Places::new(take("PLACES")?, take("PLACE_OF")?, take("FREE_PLACES")?)
+            .context("cannot use the places in which operations are summed")?;
         let maps = KernelMaps {
             mappings,
             rules,
@@ -156,6 +170,7 @@ impl Object {
             object,
             maps,
             chunks: BpfChunks::new(blocks, sizes.chunks_ahead),
+            places,
             btf,
         })
     }
@@ -233,6 +248,10 @@ pub fn attach(ebpf: &mut Ebpf, btf: &Btf, name: &str, tracepoint: &str) -> Resul
     Ok(())
 }
 
+/// `THREAD_SIZE` (arch/x86/include/asm/page_64_types.h). With KASAN it is twice as large, and the upper half is then
+/// not taken for a thread's stack: wakers are unknown rather than wrong.
+const KERNEL_STACK: u32 = 16 << 10;
+
 fn config(options: &Options, sizes: Sizes) -> Result<Config> {
     let comm = match &options.comm {
         None => Glob::NOTHING,
@@ -249,6 +268,7 @@ fn config(options: &Options, sizes: Sizes) -> Result<Config> {
         (options.comm.is_some(), FLAG_BY_COMM),
         (options.log_kernel_side, FLAG_LOG),
         (options.off_cpu, FLAG_OFF_CPU),
+        (options.calls, FLAG_CALLS),
     ];
     Ok(Config {
         flags: flags.iter().filter(|(on, _)| *on).map(|(_, flag)| flag).sum(),
@@ -258,6 +278,9 @@ fn config(options: &Options, sizes: Sizes) -> Result<Config> {
         wake_at: sizes.ring / 2,
         own_pid: std::process::id(),
         mapping_pool: sizes.mappings,
+        places: sizes.places,
+        kernel_stack: KERNEL_STACK,
+        slow_ns: options.slow_ns,
         comm,
         offsets: btf::offsets()?,
     })

@@ -24,6 +24,10 @@ pub struct Options {
     pub states: bool,
     /// Stacks of waits; needs the states.
     pub off_cpu: bool,
+    /// System calls, counted and timed; needs the states.
+    pub calls: bool,
+    /// System calls from this duration on are told of singly, in nanoseconds.
+    pub slow_ns: u64,
     /// Kernel stacks.
     pub kernel_stacks: bool,
     /// User stacks.
@@ -76,6 +80,8 @@ impl Default for Options {
             cpu: true,
             states: true,
             off_cpu: false,
+            calls: false,
+            slow_ns: 1_000_000,
             kernel_stacks: true,
             user_stacks: true,
             max_stack: profiler_common::config::MAX_USER_FRAMES as u32,

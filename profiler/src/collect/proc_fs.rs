@@ -7,7 +7,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::event::RawMapping;
+use super::{event::RawMapping, targets::OpenFile};
 
 /// A process as `/proc/PID/stat` describes it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -67,6 +67,17 @@ pub fn thread_name(pid: u32, tid: u32) -> Option<Vec<u8>> {
 /// The path of a process's executable; `None` if the process is gone or has none.
 pub fn exe(pid: u32) -> Option<PathBuf> {
     fs::read_link(format!("/proc/{pid}/exe")).ok()
+}
+
+/// The file behind a descriptor. Asks `/proc` alone, never the file system that the file is on, which may hang.
+pub fn descriptor(pid: u32, descriptor: u32) -> Option<OpenFile> {
+    // Since Linux 5.14 (fs/proc/fd.c).
+    let info = fs::read_to_string(format!("/proc/{pid}/fdinfo/{descriptor}")).ok()?;
+    let inode = info.lines().find_map(|line| line.strip_prefix("ino:"))?;
+    Some(OpenFile {
+        path: fs::read_link(format!("/proc/{pid}/fd/{descriptor}")).ok()?,
+        inode: inode.trim().parse().ok()?,
+    })
 }
 
 /// The executable mappings of a process. A leader that has exited has none, so another thread's are read.
@@ -246,6 +257,16 @@ mod tests {
         assert_eq!(maps[0].path, b"/bin/a b (deleted)");
         assert_eq!(maps[0].inode, Some((8 << 32 | 1, 7)));
         assert_eq!((maps[1].path.as_slice(), maps[1].inode), (&b""[..], None));
+    }
+
+    #[test]
+    fn an_open_file_is_found_by_its_descriptor() {
+        use std::os::{fd::AsRawFd as _, unix::fs::MetadataExt as _};
+        let file = File::open("/proc/self/exe").unwrap();
+        let found = descriptor(std::process::id(), file.as_raw_fd() as u32).unwrap();
+        assert_eq!(found.path, std::env::current_exe().unwrap());
+        assert_eq!(found.inode, file.metadata().unwrap().ino());
+        assert_eq!(descriptor(std::process::id(), 1 << 20), None);
     }
 
     #[test]

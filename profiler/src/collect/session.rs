@@ -25,7 +25,7 @@ use super::{
     apply::Recorder,
     arrays::BpfChunks,
     clock, cpus, decode,
-    event::Event,
+    event::{Event, What},
     host::ProcFs,
     kernel_maps::KernelMaps,
     kernel_text::KernelText,
@@ -34,6 +34,7 @@ use super::{
     options::Options,
     own_cost::RunTime,
     perf_event::Sampler,
+    places::Places,
     proc_fs,
     quality::Totals,
     side_band::Ring,
@@ -154,6 +155,8 @@ struct Collector {
     samplers: Vec<Sampler>,
     /// Whether the accounts of threads are kept.
     states: bool,
+    /// Where the kernel side sums operations.
+    places: Places,
     pending: Vec<Event>,
     mark: Mark,
     totals: Totals,
@@ -174,6 +177,7 @@ impl Collector {
             mut object,
             maps,
             chunks,
+            places,
             btf,
         } = Object::load(options, sizes)?;
         let logger = match options.log_kernel_side {
@@ -221,6 +225,7 @@ impl Collector {
             sampler,
             samplers: Vec::new(),
             states: false,
+            places,
             pending: Vec::new(),
             mark: Mark::default(),
             totals,
@@ -244,7 +249,7 @@ impl Collector {
             }
         }
         if options.states {
-            collector.states = match thread_times::attach(&mut collector.object.ebpf, &btf, options.off_cpu) {
+            collector.states = match thread_times::attach(&mut collector.object.ebpf, &btf, options) {
                 Ok(()) => true,
                 Err(error) => {
                     log::warn!("the states of threads are not recorded: {error:#}");
@@ -284,6 +289,7 @@ impl Collector {
             }
             if stopping || now >= self.last_window + self.options.window_ms * 1_000_000 {
                 self.close_window(now, stopping);
+                if std::env::var("DBG").is_ok() { for l in self.recorder.profile.latencies.drain(..).collect::<Vec<_>>() { let n = self.recorder.profile.processes[l.key.process].name.clone(); super::apply::operations::debug_dump(&l, &n); } for s in self.recorder.profile.slow.drain(..).collect::<Vec<_>>() { let n = self.recorder.profile.threads[s.thread].name.clone(); eprintln!("DBGS {n} {s:?} {:?}", s.target.map(|t| self.recorder.profile.targets[t].0.clone())); } }
                 let delta = self.recorder.profile.take_delta(&mut self.mark);
                 let files = std::mem::take(&mut self.recorder.files);
                 if batches.send(Batch { delta, files }).is_err() || stopping {
@@ -362,15 +368,32 @@ impl Collector {
             .pending
             .split_off(self.pending.partition_point(|event| event.time < until));
         for event in std::mem::replace(&mut self.pending, later) {
+            match event.what {
+                What::Place { key, place } => self.places.taken(key, place),
+                What::Image { pid, parent: None } => self.close_image(event.time, pid),
+                _ => {}
+            }
             self.recorder.apply(event);
             // An event may need the tables of large executables, and meanwhile the rings fill up.
             if self.drained.elapsed() > TICK {
                 self.drain();
             }
         }
+        for key in std::mem::take(&mut self.recorder.wanting_places) {
+            self.places.take(key);
+        }
+        self.places.refill();
         if self.recorder.has_too_many_stacks() {
             self.forget_stacks();
         }
+    }
+
+    /// A process runs another program: what it did before belongs to the one before. What it does between that and our
+    /// look, some ticks at most, is counted there, too.
+    fn close_image(&mut self, time: u64, pid: u32) {
+        let summed = self.places.read(pid);
+        self.recorder.operations(&summed);
+        self.recorder.close_image(time, pid);
     }
 
     /// Makes the kernel side send every stack again, so that this side may forget what it has.
@@ -410,6 +433,9 @@ impl Collector {
                 Ok(threads) => {
                     for (time, thread) in threads {
                         self.recorder.thread_time(time, &thread);
+                        if last && self.options.calls {
+                            self.recorder.still_runs(time, &thread);
+                        }
                     }
                 }
                 Err(error) => {
@@ -418,6 +444,11 @@ impl Collector {
                 }
             }
         }
+        for pid in self.places.pids() {
+            let summed = self.places.read(pid);
+            self.recorder.operations(&summed);
+        }
+        self.recorder.close_window(now);
         let refused = std::mem::take(&mut self.recorder.tables.refused);
         self.lose("no room for unwind tables", refused);
         let mut lost = std::mem::take(&mut self.lost);
@@ -431,7 +462,9 @@ impl Collector {
             .window(&self.object.counters, end_ns, expected, measured, lost);
         self.recorder.profile.quality.push(window);
         self.recorder.profile.ended = last;
-        self.recorder.reap(now - SETTLE_NS);
+        for pid in self.recorder.reap(now - SETTLE_NS) {
+            self.places.release(pid);
+        }
         self.last_window = now;
     }
 

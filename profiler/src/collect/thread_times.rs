@@ -9,7 +9,7 @@ use aya::{
     programs::Iter,
 };
 
-use super::{decode, event::RawThread, object};
+use super::{decode, event::RawThread, object, options::Options};
 
 /// The iterator over all threads.
 const READER: &str = "states_read";
@@ -20,14 +20,16 @@ const HOOKS: [(&str, &str); 4] = [
     ("states_waking", "sched_waking"),
     ("states_switch", "sched_switch"),
 ];
-/// The hook that takes the user stacks of waits.
-const STACKS: (&str, &str) = ("states_sys_exit", "sys_exit");
+/// The hooks of system calls.
+const CALL_BEGINS: (&str, &str) = ("calls_enter", "sys_enter");
+/// This one also takes the user stacks of waits.
+const CALL_ENDS: (&str, &str) = ("calls_exit", "sys_exit");
 
-/// Attaches the hooks (with `stacks` also that for the stacks of waits), and opens an account for every thread there is.
+/// Attaches the hooks that `options` ask for, and opens an account for every thread there is.
 ///
 /// # Errors
 /// If the kernel refuses a program; nothing is accounted then.
-pub fn attach(ebpf: &mut Ebpf, btf: &Btf, stacks: bool) -> Result<()> {
+pub fn attach(ebpf: &mut Ebpf, btf: &Btf, options: &Options) -> Result<()> {
     let reader: &mut Iter = ebpf
         .program_mut(READER)
         .with_context(|| format!("the kernel side has no {READER}"))?
@@ -35,8 +37,9 @@ pub fn attach(ebpf: &mut Ebpf, btf: &Btf, stacks: bool) -> Result<()> {
     reader
         .load("task", btf)
         .context("the kernel refuses the iterator over threads")?;
-    let stacks = Some(STACKS).filter(|_| stacks);
-    for (name, tracepoint) in stacks.into_iter().chain(HOOKS) {
+    let begins = Some(CALL_BEGINS).filter(|_| options.calls);
+    let ends = Some(CALL_ENDS).filter(|_| options.calls || options.off_cpu);
+    for (name, tracepoint) in HOOKS.into_iter().chain(ends).chain(begins) {
         object::attach(ebpf, btf, name, tracepoint)?;
     }
     // What it tells now is nothing yet.

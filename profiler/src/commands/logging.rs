@@ -27,10 +27,10 @@ impl Log for Stderr {
     fn flush(&self) {}
 }
 
-/// Shows as much as was asked for: nothing, decisions (-v), or all (-vv).
+/// Shows as much as was asked for: what is missing, decisions, too (-v), or all (-vv).
 pub(super) fn start(verbose: u8) {
     let level = match verbose {
-        0 => LevelFilter::Off,
+        0 => LevelFilter::Warn,
         1 => LevelFilter::Info,
         _ => LevelFilter::Debug,
     };

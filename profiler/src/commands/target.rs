@@ -31,7 +31,7 @@ pub(super) fn options(
         }
     }
     let wanted = |probe| match probes {
-        [] => probe != ProbeName::OffCpu,
+        [] => !matches!(probe, ProbeName::OffCpu | ProbeName::Syscalls),
         probes => probes.contains(&probe),
     };
     // These filters can be asked of the running thread only, and states are of those that do not run.
@@ -52,8 +52,12 @@ pub(super) fn options(
         cgroup: target.cgroup.as_deref().map(cgroup_directory).transpose()?,
         comm: target.comm.clone(),
         cpu: wanted(ProbeName::Cpu),
-        states: has_states && (wanted(ProbeName::States) || wanted(ProbeName::OffCpu)),
+        states: has_states
+            && [ProbeName::States, ProbeName::OffCpu, ProbeName::Syscalls]
+                .into_iter()
+                .any(wanted),
         off_cpu: wanted(ProbeName::OffCpu),
+        calls: has_states && wanted(ProbeName::Syscalls),
         kernel_stacks: !sampling.no_kernel,
         user_stacks: !sampling.no_user,
         max_stack: sampling.max_stack,

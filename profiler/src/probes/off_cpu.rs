@@ -11,5 +11,5 @@ pub const OFF_CPU: Probe = Probe {
     name: "off-cpu",
     about: "where threads wait: stacks, weighted by duration; costs every system call of the host some 0.1 µs",
     measures: ("off_cpu", Unit::Nanoseconds),
-    program: "states_sys_exit",
+    program: "calls_exit",
 };

@@ -2,27 +2,30 @@
 
 use std::{collections::BTreeMap, fs::File, rc::Rc, sync::Arc};
 
-use profiler_common::{event::FRAME_IS_INSTRUCTION, stats, unwind::Registers};
+use profiler_common::{event::FRAME_IS_INSTRUCTION, operation::OperationKey, stats, unwind::Registers};
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::{
     accounts::Accounts,
     address_space::AddressSpace,
-    event::{Event, RawCopy, RawSample, RawStack, RawThread, What},
+    event::{Event, RawCopy, RawSample, RawStack, RawStacks, RawThread, What},
     executables::{Executables, Kind},
     host::Host,
     kernel_text::KernelText,
+    latencies::Latencies,
     processes::{Live, LiveThread, Processes, text},
     tables::{KernelSide, UnwindTables},
     unwind::{pool::Chunks, walk::Snapshot},
 };
 use crate::profile::{
     CodeAddress, Id, Location, Mapping, MappingKind, Outcome, Process, Profile, Sample, Stack, Thread,
-    ThreadTime, Waker,
+    ThreadTime,
 };
 
+pub mod operations;
+
 /// Stack memory of a sample, its pages put together.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Copied {
     registers: Registers,
     /// One past the last address so far.
@@ -54,6 +57,12 @@ pub struct Recorder<H, C, K> {
     copies: FxHashMap<(u32, u64), Copied>,
     known: FxHashMap<StackKey, Option<Id<Stack>>>,
     accounts: Accounts,
+    /// The operations of this window.
+    latencies: Latencies,
+    /// When the window began.
+    window: u64,
+    /// Kinds of operations that happen so often that they should have a place in the kernel side.
+    pub wanting_places: Vec<OperationKey>,
     wanting_tables: FxHashSet<u32>,
     start: u64,
     max_frames: usize,
@@ -81,6 +90,9 @@ impl<H: Host, C: Chunks, K: KernelSide> Recorder<H, C, K> {
             copies: FxHashMap::default(),
             known: FxHashMap::default(),
             accounts: Accounts::default(),
+            latencies: Latencies::default(),
+            window: start,
+            wanting_places: Vec::new(),
             wanting_tables: FxHashSet::default(),
             start,
             max_frames,
@@ -163,6 +175,9 @@ impl<H: Host, C: Chunks, K: KernelSide> Recorder<H, C, K> {
             }
             What::Exit { pid, tid } => self.processes.exit(time, pid, tid),
             What::Thread(thread) => self.thread_time(time, &thread),
+            What::Operation(operation) => self.operation(time, &operation),
+            What::Place { .. } => {}
+            What::Slow(slow) => self.slow(time, &slow),
         }
     }
 
@@ -192,14 +207,17 @@ impl<H: Host, C: Chunks, K: KernelSide> Recorder<H, C, K> {
         !self.wanting_tables.is_empty()
     }
 
-    /// Forgets what ended long ago. All events before `now` were applied.
-    pub fn reap(&mut self, now: u64) {
+    /// Forgets what ended long ago, and tells which processes that were. All events before `now` were applied.
+    pub fn reap(&mut self, now: u64) -> Vec<u32> {
+        let mut pids = Vec::new();
         for live in self.processes.reap(now) {
             self.tables.forget(live.pid, now);
             self.wanting_tables.remove(&live.pid);
+            pids.push(live.pid);
         }
         self.copies.retain(|(_, time), _| *time + 2_000_000_000 > now);
         self.tables.reclaim(now.saturating_sub(1_000_000_000));
+        pids
     }
 
     /// The mappings of a process, read if nobody did yet, each with its executable. A process that is gone had those
@@ -235,20 +253,37 @@ impl<H: Host, C: Chunks, K: KernelSide> Recorder<H, C, K> {
     }
 
     fn sample(&mut self, time: u64, raw: &RawSample) {
-        let copied = if raw.has_copy {
-            self.copies.remove(&(raw.cpu, time))
-        } else {
-            None
+        let pid = raw.stacks.pid;
+        self.processes.get_or_look_up(pid, &self.host);
+        let process = self.process_row(pid);
+        let thread = self.thread_row(pid, raw.tid, process);
+        let (stack, outcome) = self.resolve(time, &raw.stacks, process);
+        let waker = self.waker(raw.waker);
+        self.profile.samples.push(Sample {
+            time_ns: time.saturating_sub(self.start),
+            thread,
+            stack,
+            sample_type: raw.sample_type,
+            outcome,
+            cpu: raw.stacks.cpu as u16,
+            value: raw.value,
+            waker,
+        });
+    }
+
+    /// The stack that the hashes stand for, of `process`.
+    fn resolve(&mut self, time: u64, raw: &RawStacks, process: Id<Process>) -> (Option<Id<Stack>>, Outcome) {
+        let copied = match (raw.has_copy, raw.copy_is_shared) {
+            (false, _) => None,
+            (true, false) => self.copies.remove(&(raw.cpu, time)),
+            (true, true) => self.copies.get(&(raw.cpu, time)).cloned(),
         };
-        self.processes.get_or_look_up(raw.pid, &self.host);
-        let process = self.process_row(raw.pid);
-        let thread = self.thread_row(raw.pid, raw.tid, process);
-        let kernel = self.kernel_frames(raw.kernel_stack);
+        let kernel = self.kernel_frames(raw.kernel);
         let mut outcome = outcome(raw.outcome);
         let in_exec = self.processes.get(raw.pid).is_some_and(|live| live.in_exec);
-        let mut user = self.user_frames(raw.user_stack);
-        let mut user_hash = raw.user_stack;
-        if in_exec && raw.user_stack != 0 {
+        let mut user = self.user_frames(raw.user);
+        let mut user_hash = raw.user;
+        if in_exec && raw.user != 0 {
             // The registers are those of the program before, whose stack is gone.
             (user, user_hash, outcome) = (Rc::default(), 0, Outcome::NoUserStack);
         }
@@ -276,7 +311,7 @@ impl<H: Host, C: Chunks, K: KernelSide> Recorder<H, C, K> {
             }
         }
         let generation = space.as_ref().map_or(0, |space| space.generation());
-        let key = (generation, process, user_hash, raw.kernel_stack);
+        let key = (generation, process, user_hash, raw.kernel);
         let cacheable = user_hash != 0 || user.is_empty();
         let stack = match self.known.get(&key).filter(|_| cacheable) {
             Some(stack) => *stack,
@@ -288,16 +323,7 @@ impl<H: Host, C: Chunks, K: KernelSide> Recorder<H, C, K> {
                 stack
             }
         };
-        self.profile.samples.push(Sample {
-            time_ns: time.saturating_sub(self.start),
-            thread,
-            stack,
-            sample_type: raw.sample_type,
-            outcome,
-            cpu: raw.cpu as u16,
-            value: raw.value,
-            waker: Waker::Unknown,
-        });
+        (stack, outcome)
     }
 
     /// How a thread spent its time up to `time`.

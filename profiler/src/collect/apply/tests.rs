@@ -1,13 +1,17 @@
 //! Events in, profile out: no kernel, no `/proc`.
 
-use std::{collections::HashMap, fs::File};
+use std::{collections::HashMap, fs::File, path::PathBuf};
 
-use profiler_common::unwind::{BLOCKS_PER_CHUNK, Block, Mapping as Entry, Rule, Space};
+use profiler_common::{
+    unwind::{BLOCKS_PER_CHUNK, Block, Mapping as Entry, Rule, Space},
+    waker::Waker,
+};
 
 use super::*;
 use crate::collect::{
     event::RawMapping,
     proc_fs::{Owner, Stat},
+    targets::OpenFile,
 };
 
 /// A host where only these processes are to be found.
@@ -35,6 +39,12 @@ impl Host for Fake {
     }
     fn open(&self, _: u32, _: &RawMapping) -> Vec<File> {
         Vec::new()
+    }
+    fn descriptor(&self, _: u32, _: u32) -> Option<OpenFile> {
+        None
+    }
+    fn working_directory(&self, _: u32) -> Option<PathBuf> {
+        None
     }
 }
 
@@ -96,16 +106,20 @@ fn at(time: u64, what: What) -> Event {
 
 fn sample(pid: u32, user_stack: u64) -> What {
     What::Sample(RawSample {
-        cpu: 0,
-        pid,
         tid: pid,
-        user_stack,
-        kernel_stack: 0,
+        stacks: RawStacks {
+            cpu: 0,
+            pid,
+            user: user_stack,
+            kernel: 0,
+            outcome: stats::Outcome::Complete,
+            has_copy: false,
+            copy_is_shared: false,
+        },
         sample_type: 0,
         value: 1,
-        outcome: stats::Outcome::Complete,
         kernel_thread: false,
-        has_copy: false,
+        waker: Waker::UNKNOWN,
     })
 }
 
@@ -436,7 +450,16 @@ fn mappings_that_the_side_band_missed_are_read_again() {
         unreachable!()
     };
     let outcome = stats::Outcome::UnmappedCode;
-    recorder.apply(at(1, What::Sample(RawSample { outcome, ..cut })));
+    recorder.apply(at(
+        1,
+        What::Sample(RawSample {
+            stacks: RawStacks {
+                outcome,
+                ..cut.stacks
+            },
+            ..cut
+        }),
+    ));
     assert_eq!(
         told(&recorder),
         [("app".to_owned(), vec![("/lib/late.so".to_owned(), 8)])]
@@ -459,6 +482,7 @@ fn what_a_thread_did_until_its_end_is_told_under_its_name() {
         waits: 0,
         preemptions: 0,
         ended,
+        call: None,
     };
     recorder.apply(at(
         1,

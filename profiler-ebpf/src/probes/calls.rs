@@ -1,0 +1,87 @@
+//! System calls, and the stacks of waits in them: a thread that leaves a call is in its own context, with the user stack
+//! that it waited with.
+
+use aya_ebpf::{macros::btf_tracepoint, programs::BtfTracePointContext};
+use profiler_common::{
+    config::{FLAG_CALLS, FLAG_OFF_CPU},
+    event::{OPERATION_BEGUN_BEFORE, SAMPLE_COPY_SHARED, SAMPLE_HAS_COPY},
+    stats::{Counter, Outcome},
+};
+
+use crate::{calls, config, copy, emit, off_cpu, places::Ended, slow, stack, task, thread};
+
+/// `sys_enter(struct pt_regs *regs, long id)`.
+#[btf_tracepoint(function = "sys_enter")]
+pub(crate) fn calls_enter(ctx: BtfTracePointContext) -> i32 {
+    let current = task::current_task();
+    // SAFETY: `current` is a valid task.
+    if let Some(account) = unsafe { thread::account(current) } {
+        let registers: u64 = ctx.arg(0);
+        let number: u64 = ctx.arg(1);
+        // SAFETY: the current task, and the tracepoint's argument.
+        unsafe { calls::begins(current, account, registers, number, emit::now()) };
+    }
+    0
+}
+
+/// `sys_exit(struct pt_regs *regs, long ret)`.
+#[btf_tracepoint(function = "sys_exit")]
+pub(crate) fn calls_exit(ctx: BtfTracePointContext) -> i32 {
+    if !config::has(FLAG_CALLS) && !off_cpu::anybody_is_pending() {
+        return 0;
+    }
+    let current = task::current_task();
+    // SAFETY: `current` is a valid task.
+    let Some(account) = (unsafe { thread::account(current) }) else {
+        return 0;
+    };
+    let registers: u64 = ctx.arg(0);
+    let result: i64 = ctx.arg(1);
+    let now = emit::now();
+    // A value from the start: the verifier does not let the compiler move about one that is not there.
+    let mut ended = Ended::NOTHING;
+    let mut is_slow = false;
+    if config::has(FLAG_CALLS) {
+        // SAFETY: the current task, and the tracepoint's argument.
+        let noted = unsafe { calls::ends(current, account, registers, result, now, &mut ended) };
+        is_slow = noted && is_told(&ended);
+    }
+    let is_pending = config::has(FLAG_OFF_CPU) && account.pending.weight > 0;
+    if !is_pending && !is_slow {
+        return 0;
+    }
+    let Some(slot) = stack::claim() else {
+        emit::count(Counter::NoScratch, 1);
+        return 0;
+    };
+    let pid = task::current().pid;
+    let stacks = stack::capture_in_call(slot, pid);
+    let has_copy = stacks.outcome == Outcome::NoMappings as u32 && copy::send(now, pid, stacks.registers);
+    let copy = if has_copy { SAMPLE_HAS_COPY } else { 0 };
+    if is_slow {
+        let flags = if is_pending {
+            copy | SAMPLE_COPY_SHARED
+        } else {
+            copy
+        };
+        // SAFETY: the current task, and the tracepoint's argument.
+        unsafe { slow::tell(slot, current, account, registers, result, &ended, &stacks, flags) };
+    }
+    if is_pending {
+        let pending = off_cpu::take(account);
+        off_cpu::send(slot, pending, account.wait.waker, &stacks, now, copy);
+    }
+    stack::release(slot);
+    0
+}
+
+/// Whether a call that ended is told of with all that is known of it. One that ran when its thread was first seen is told
+/// of in any case.
+#[inline(always)]
+fn is_told(ended: &Ended) -> bool {
+    let is_slow = slow::is_slow(ended);
+    if !is_slow && ended.flags & OPERATION_BEGUN_BEFORE != 0 {
+        emit::record(&ended.record(), Counter::OperationRingFull);
+    }
+    is_slow
+}
