@@ -5,8 +5,8 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Function, Id, Line, Location, Mapping, MappingKind, Metadata, Process, Profile, QualityWindow, Sample,
-    SampleType, Stack, Thread, ThreadTime,
+    Function, Id, Latency, Line, Location, Mapping, MappingKind, Metadata, Process, Profile, QualityWindow,
+    Sample, SampleType, SlowEvent, Stack, Target, Thread, ThreadTime, Waker,
 };
 
 /// The tails of all tables since a [`Mark`]. Ids count from the begin of the recording, so deltas must be put
@@ -31,6 +31,12 @@ pub struct Delta {
     pub samples: Vec<Sample>,
     /// New spans of threads.
     pub thread_times: Vec<ThreadTime>,
+    /// New latencies, in the order of their windows and, in a window, of their keys.
+    pub latencies: Vec<Latency>,
+    /// New targets of slow events.
+    pub targets: Vec<Target>,
+    /// New slow events.
+    pub slow: Vec<SlowEvent>,
     /// New functions.
     pub functions: Vec<Function>,
     /// Locations that were symbolised, or symbolised better than before.
@@ -57,6 +63,7 @@ pub struct Mark {
     stacks: usize,
     processes: usize,
     threads: usize,
+    targets: usize,
     functions: usize,
     started: bool,
 }
@@ -111,15 +118,24 @@ fn check<T>(table: &'static str, id: Id<T>, len: usize) -> Result<(), ExtendErro
     }
 }
 
+fn check_waker(waker: Waker, threads: usize) -> Result<(), ExtendError> {
+    match waker {
+        Waker::Thread(thread) => check("threads", thread, threads),
+        Waker::Unknown | Waker::Nobody | Waker::Interrupt => Ok(()),
+    }
+}
+
 fn repeated<T>(table: &'static str) -> impl Fn(Id<T>) -> ExtendError {
     move |id| ExtendError::Repeated { table, row: id.raw() }
 }
 
 impl Profile {
-    /// What is new since `mark`, which moves on. Samples, spans of threads and quality windows are handed over: they
-    /// leave this profile, so that a recording of any length needs bounded memory. Lines are not included (the symboliser makes
-    /// them, not the collector).
+    /// What is new since `mark`, which moves on. Samples, spans of threads, latencies, slow events and quality windows are
+    /// handed over: they leave this profile, so that a recording of any length needs bounded memory. Lines are not included
+    /// (the symboliser makes them, not the collector).
     pub fn take_delta(&mut self, mark: &mut Mark) -> Delta {
+        // They come out of hash tables. Neighbours that are alike make a small trace.
+        self.latencies.sort_by_key(|row| (row.start_ns, row.key));
         let delta = Delta {
             metadata: (!mark.started).then(|| self.metadata.clone()),
             sample_types: self
@@ -134,6 +150,9 @@ impl Profile {
             threads: self.threads.since(mark.threads).to_vec(),
             samples: std::mem::take(&mut self.samples),
             thread_times: std::mem::take(&mut self.thread_times),
+            latencies: std::mem::take(&mut self.latencies),
+            targets: self.targets.since(mark.targets).to_vec(),
+            slow: std::mem::take(&mut self.slow),
             functions: self.functions.since(mark.functions).to_vec(),
             lines: Vec::new(),
             quality: std::mem::take(&mut self.quality),
@@ -146,6 +165,7 @@ impl Profile {
             stacks: self.stacks.len(),
             processes: self.processes.len(),
             threads: self.threads.len(),
+            targets: self.targets.len(),
             functions: self.functions.len(),
             started: true,
         };
@@ -155,8 +175,8 @@ impl Profile {
     /// Puts the next delta onto this profile. A delta that does not fit is refused whole: the profile stays as it was.
     ///
     /// # Errors
-    /// If the delta refers to a row that neither the profile nor the delta has, repeats a row, or has a span that ends
-    /// before it begins.
+    /// If the delta refers to a row that neither the profile nor the delta has, repeats a row, or has a stretch of time
+    /// that ends before it begins.
     pub fn extend(&mut self, delta: Delta) -> Result<(), ExtendError> {
         self.check(&delta)?;
         let Delta {
@@ -169,6 +189,9 @@ impl Profile {
             threads,
             samples,
             thread_times,
+            latencies,
+            targets,
+            slow,
             functions,
             lines,
             quality,
@@ -186,6 +209,9 @@ impl Profile {
         self.functions.append(functions).expect(CHECKED);
         self.samples.extend(samples);
         self.thread_times.extend(thread_times);
+        self.latencies.extend(latencies);
+        self.targets.append(targets).expect(CHECKED);
+        self.slow.extend(slow);
         self.lines.extend(lines);
         self.quality.extend(quality);
         self.ended |= ended;
@@ -199,6 +225,7 @@ impl Profile {
         let stacks = self.stacks.len() + delta.stacks.len();
         let processes = self.processes.len() + delta.processes.len();
         let threads = self.threads.len() + delta.threads.len();
+        let targets = self.targets.len() + delta.targets.len();
         let functions = self.functions.len() + delta.functions.len();
         self.mappings
             .check_new(&delta.mappings)
@@ -213,6 +240,9 @@ impl Profile {
         self.threads
             .check_new(&delta.threads)
             .map_err(repeated("threads"))?;
+        self.targets
+            .check_new(&delta.targets)
+            .map_err(repeated("targets"))?;
         self.functions
             .check_new(&delta.functions)
             .map_err(repeated("functions"))?;
@@ -244,6 +274,7 @@ impl Profile {
             if let Some(stack) = sample.stack {
                 check("stacks", stack, stacks)?;
             }
+            check_waker(sample.waker, threads)?;
         }
         for (row, span) in (0..).zip(&delta.thread_times) {
             check("threads", span.thread, threads)?;
@@ -251,6 +282,23 @@ impl Profile {
                 let table = "thread times";
                 return Err(ExtendError::Backwards { table, row });
             }
+        }
+        for (row, latency) in (0..).zip(&delta.latencies) {
+            check("processes", latency.key.process, processes)?;
+            if latency.end_ns < latency.start_ns {
+                let table = "latencies";
+                return Err(ExtendError::Backwards { table, row });
+            }
+        }
+        for event in &delta.slow {
+            check("threads", event.thread, threads)?;
+            if let Some(target) = event.target {
+                check("targets", target, targets)?;
+            }
+            if let Some(stack) = event.stack {
+                check("stacks", stack, stacks)?;
+            }
+            check_waker(event.waker, threads)?;
         }
         for (location, lines) in &delta.lines {
             check("locations", *location, locations)?;
@@ -276,155 +324,4 @@ impl<'de> Deserialize<'de> for Stack {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::profile::{State, Unit};
-
-    fn recorded() -> Profile {
-        let mut profile = Profile::default();
-        profile.sample_types.push(SampleType {
-            name: "cpu".into(),
-            unit: Unit::Nanoseconds,
-        });
-        let mapping = profile.mappings.intern(Mapping {
-            kind: MappingKind::File,
-            path: "/bin/a".into(),
-            build_id: vec![],
-        });
-        let location = profile.locations.intern(Location { mapping, address: 16 });
-        profile.stacks.intern([location]);
-        profile
-    }
-
-    #[test]
-    fn deltas_put_together_are_the_profile() {
-        let mut profile = recorded();
-        let (mut mark, mut copy) = (Mark::default(), Profile::default());
-        copy.extend(profile.take_delta(&mut mark)).unwrap();
-        let next = profile.locations.intern(Location {
-            mapping: Id::new(0),
-            address: 32,
-        });
-        profile.stacks.intern([Id::new(0), next]);
-        let delta = profile.take_delta(&mut mark);
-        assert_eq!(
-            (
-                delta.locations.len(),
-                delta.stacks.len(),
-                delta.metadata.is_none()
-            ),
-            (1, 1, true)
-        );
-        copy.extend(delta).unwrap();
-        assert_eq!(copy.stacks.len(), 2);
-        assert!(profile.take_delta(&mut mark).is_empty());
-    }
-
-    #[test]
-    fn a_delta_that_refers_to_nothing_is_refused_whole() {
-        let mut profile = recorded();
-        let delta = Delta {
-            mappings: vec![],
-            stacks: vec![Stack {
-                caller: Some(Id::new(1)),
-                location: Id::new(0),
-            }],
-            ..Delta::default()
-        };
-        assert_eq!(
-            profile.extend(delta),
-            Err(ExtendError::Missing {
-                table: "stacks",
-                row: 1
-            })
-        );
-        assert_eq!(profile.stacks.len(), 1);
-    }
-
-    #[test]
-    fn a_delta_that_repeats_a_row_is_refused_whole_and_the_profile_stays_usable() {
-        let mut profile = recorded();
-        let function = |name: &str| Function {
-            name: name.into(),
-            file: String::new(),
-        };
-        let repeats_an_old_row = Delta {
-            functions: vec![function("f")],
-            mappings: profile.mappings.since(0).to_vec(),
-            ..Delta::default()
-        };
-        let repeats_its_own_row = Delta {
-            locations: vec![Location {
-                mapping: Id::new(0),
-                address: 99,
-            }],
-            functions: vec![function("f"), function("g"), function("f")],
-            ..Delta::default()
-        };
-        for (delta, table, row) in [
-            (repeats_an_old_row, "mappings", 0),
-            (repeats_its_own_row, "functions", 2),
-        ] {
-            assert_eq!(profile.extend(delta), Err(ExtendError::Repeated { table, row }));
-            assert_eq!((profile.functions.len(), profile.locations.len()), (0, 1));
-        }
-        profile
-            .extend(Delta {
-                functions: vec![function("f")],
-                ..Delta::default()
-            })
-            .unwrap();
-        assert_eq!(profile.functions[Id::new(0)].name, "f");
-    }
-
-    #[test]
-    fn spans_are_handed_over_and_those_that_make_no_sense_are_refused() {
-        let span = |thread, start_ns, end_ns| ThreadTime {
-            thread: Id::new(thread),
-            start_ns,
-            end_ns,
-            ns: [0; State::COUNT],
-            waits: 0,
-            preemptions: 0,
-        };
-        let mut profile = recorded();
-        let process = profile.processes.intern(Process {
-            pid: 7,
-            ppid: 1,
-            name: "a".into(),
-            exe: String::new(),
-            cgroup: String::new(),
-            unit: String::new(),
-            container: String::new(),
-            start_ns: 0,
-            kernel_thread: false,
-        });
-        profile.threads.intern(Thread {
-            process,
-            tid: 7,
-            name: "a".into(),
-        });
-        profile.thread_times.push(span(0, 5, 9));
-        let delta = profile.take_delta(&mut Mark::default());
-        assert_eq!((delta.thread_times.len(), profile.thread_times.len()), (1, 0));
-        let mut copy = Profile::default();
-        copy.extend(delta).unwrap();
-        assert_eq!((copy.thread_times.len(), copy.duration_ns()), (1, 9));
-        let missing = ExtendError::Missing {
-            table: "threads",
-            row: 1,
-        };
-        let backwards = ExtendError::Backwards {
-            table: "thread times",
-            row: 1,
-        };
-        for (wrong, error) in [(span(1, 5, 9), missing), (span(0, 9, 5), backwards)] {
-            let delta = Delta {
-                thread_times: vec![span(0, 9, 9), wrong],
-                ..Delta::default()
-            };
-            assert_eq!(copy.extend(delta), Err(error));
-            assert_eq!(copy.thread_times.len(), 1);
-        }
-    }
-}
+mod tests;

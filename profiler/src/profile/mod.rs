@@ -93,6 +93,9 @@ impl Profile {
             .max()
             .unwrap_or(0);
         let spans = self.thread_times.iter().map(|span| span.end_ns).max();
-        quality.max(samples).max(spans.unwrap_or(0))
+        let latencies = self.latencies.iter().map(|row| row.end_ns).max();
+        let slow = self.slow.iter().map(|event| event.end_ns).max();
+        let others = spans.max(latencies).max(slow);
+        quality.max(samples).max(others.unwrap_or(0))
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! Two passes. While a recording runs, [`Symbolizer::follow`] names what is new by symbol tables alone: cheap, and in
 //! time for processes that are about to end. When it has ended, [`Symbolizer::finish`] adds inlined calls and source
-//! lines from DWARF where samples hit. [`resymbolize()`] does the same for a trace that was recorded earlier.
+//! lines from DWARF where samples and slow events are. [`resymbolize()`] does the same for a trace that was recorded earlier.
 //!
 //! | where code lies | where its names are |
 //! |---|---|
@@ -49,7 +49,7 @@ use self::{
     perf_map::{Owner, PerfMap},
 };
 use crate::profile::{
-    Delta, Function, Id, Line, Location, Mapping, MappingKind, Process, Sample, Stack, Table,
+    Delta, Function, Id, Line, Location, Mapping, MappingKind, Process, Sample, SlowEvent, Stack, Table,
 };
 
 /// How often at most `/proc/kallsyms` is read again because a module or BPF program is new.
@@ -108,7 +108,7 @@ pub struct Symbolizer {
     locations: Vec<Location>,
     known: Vec<Known>,
     stacks: Vec<Stack>,
-    /// How many samples ended in each stack.
+    /// How many samples and slow events ended in each stack.
     hits: Vec<u64>,
     functions: Table<Function>,
     kernel: Option<(KernelSymbols, Instant)>,
@@ -166,7 +166,7 @@ impl Symbolizer {
     }
 
     /// The second pass, when a recording has ended: perf maps and kernel symbols again, then inlined calls and source
-    /// lines from DWARF for the locations that samples hit, the hottest file first. The delta holds new functions, and
+    /// lines from DWARF for the locations of samples and slow events, the hottest file first. The delta holds new functions, and
     /// lines that replace those given before. It belongs behind all deltas that were followed.
     pub fn finish(&mut self) -> Delta {
         let mut delta = Delta::default();
@@ -190,7 +190,7 @@ impl Symbolizer {
         }
     }
 
-    /// The locations without a name, counted by mapping and reason, those in most samples first.
+    /// The locations without a name, counted by mapping and reason, those in most frames first.
     pub fn unknown(&self) -> Vec<Unknown> {
         let frames = self.frames();
         let mut counts: BTreeMap<(Id<Mapping>, Reason), (u64, u64)> = BTreeMap::new();
@@ -221,7 +221,7 @@ impl Symbolizer {
         self.processes
             .extend(delta.processes.iter().map(|process| process.pid));
         self.learn_stacks(&delta.locations, &delta.stacks);
-        self.count(&delta.samples);
+        self.count(&delta.samples, &delta.slow);
         for function in &delta.functions {
             self.functions.intern(function.clone());
         }
@@ -235,15 +235,17 @@ impl Symbolizer {
         self.hits.resize(self.stacks.len(), 0);
     }
 
-    fn count(&mut self, samples: &[Sample]) {
-        for stack in samples.iter().filter_map(|sample| sample.stack) {
+    fn count(&mut self, samples: &[Sample], slow: &[SlowEvent]) {
+        let samples = samples.iter().filter_map(|sample| sample.stack);
+        let slow = slow.iter().filter_map(|event| event.stack);
+        for stack in samples.chain(slow) {
             if let Some(hits) = self.hits.get_mut(stack.index()) {
                 *hits += 1;
             }
         }
     }
 
-    /// In how many samples' stacks each location stands, counted once a frame.
+    /// In how many stacks of samples and slow events each location stands, counted once a frame.
     fn frames(&self) -> Vec<u64> {
         let mut through = self.hits.clone();
         let mut frames = vec![0; self.locations.len()];

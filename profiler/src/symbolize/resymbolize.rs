@@ -28,7 +28,7 @@ pub fn resymbolize(profile: &mut Profile, options: &Options) -> Summary {
     symbolizer.modules.learn(profile.mappings.since(0));
     symbolizer.functions = profile.functions.clone();
     symbolizer.learn_stacks(profile.locations.since(0), profile.stacks.since(0));
-    symbolizer.count(&profile.samples);
+    symbolizer.count(&profile.samples, &profile.slow);
     for (location, lines) in &profile.lines {
         let (Some(known), Some(outer)) = (symbolizer.known.get_mut(location.index()), lines.last()) else {
             continue;

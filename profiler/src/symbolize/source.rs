@@ -1,4 +1,4 @@
-//! The second pass: inlined calls and source lines for the locations that samples hit.
+//! The second pass: inlined calls and source lines for the locations of samples and slow events.
 
 use std::{cmp::Reverse, collections::BTreeMap, time::Instant};
 
@@ -51,7 +51,7 @@ impl Symbolizer {
         }
     }
 
-    /// Locations that samples hit and that have no lines yet, by mapping, the one in most samples first.
+    /// Locations of samples and slow events that have no lines yet, by mapping, the one in most of them first.
     fn hot_mappings(&self) -> Vec<(Id<Mapping>, Vec<Id<Location>>)> {
         let mut mappings: BTreeMap<Id<Mapping>, (u64, Vec<Id<Location>>)> = BTreeMap::new();
         let locations = (0..).map(Id::new).zip(&self.locations).zip(self.frames());

@@ -49,6 +49,6 @@ pub struct Unknown {
     pub reason: Reason,
     /// How many locations.
     pub locations: u64,
-    /// In how many frames of samples these locations stand.
+    /// In how many frames of samples and slow events these locations stand.
     pub frames: u64,
 }

@@ -1,6 +1,8 @@
 //! Only what samples still refer to.
 
-use crate::profile::{Id, Line, Location, Mapping, MappingKind, Process, Profile, Sample, Stack, Thread};
+use crate::profile::{
+    Id, Line, Location, Mapping, MappingKind, Process, Profile, Sample, Stack, Thread, Waker,
+};
 
 /// Moves rows from an old profile to a new one, each when the first sample refers to it.
 pub(super) struct Compaction {
@@ -31,6 +33,9 @@ impl Compaction {
     pub(super) fn keep(&mut self, sample: &mut Sample) {
         sample.thread = self.thread(sample.thread);
         sample.stack = sample.stack.map(|stack| self.stack(stack));
+        if let Waker::Thread(thread) = &mut sample.waker {
+            *thread = self.thread(*thread);
+        }
     }
 
     /// The profile with what was kept.

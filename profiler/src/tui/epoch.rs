@@ -2,7 +2,7 @@
 
 use crate::profile::{
     Delta, ExtendError, Function, Id, Line, Location, Mapping, MappingKind, Process, Profile, Sample,
-    SampleType, Stack, Thread,
+    SampleType, Stack, Thread, Waker,
 };
 
 /// Where each row of the feed's tables is in the dashboard's own. It begins anew whenever the feed begins its tables
@@ -19,7 +19,8 @@ pub(super) struct Epoch {
 }
 
 impl Epoch {
-    /// Puts the tables of `delta` into `profile`; its samples come back with the ids they have there.
+    /// Puts the tables of `delta` into `profile`; its samples come back with the ids they have there. Latencies and slow
+    /// events are not looked at: the dashboard does not show them.
     ///
     /// # Errors
     /// If the delta refers to a row that the feed never sent. What came before that row is in `profile` then; that
@@ -94,6 +95,10 @@ impl Epoch {
                     row: sample.sample_type.into(),
                 },
             )?,
+            waker: match sample.waker {
+                Waker::Thread(thread) => Waker::Thread(find("threads", &self.threads, thread)?),
+                other => other,
+            },
             ..sample
         })
     }

@@ -244,7 +244,7 @@ fn nanoseconds(time: Duration) -> u64 {
 mod tests {
     use super::*;
     use crate::{
-        profile::{Mark, folded::from_folded},
+        profile::{Id, Mark, Waker, folded::from_folded},
         query::{Selection, functions},
     };
 
@@ -370,6 +370,36 @@ mod tests {
         assert!((share - 0.75).abs() < 0.03, "{share}");
         let samples = functions.total_value as f64 / crate::profile::folded::PERIOD_NS as f64;
         assert!((samples / 50_000.0 - 1.0).abs() < 0.1, "{samples}");
+    }
+
+    #[test]
+    fn who_ended_a_wait_is_known_still_after_a_restart() {
+        let mut history = History::new(Duration::from_secs(60));
+        let mut waits = delta("cat/9;main\napp/7;main\nsh/8;main", 0);
+        waits.samples.remove(0);
+        waits.samples[0].waker = Waker::Thread(Id::new(0));
+        waits.samples[1].waker = Waker::Nobody;
+        // Other numbers for the same rows.
+        history.absorb(delta("first/5;main", 0)).unwrap();
+        history.restart();
+        history.absorb(waits).unwrap();
+        for _ in 0..2 {
+            history.show(TEN);
+            let profile = history.shown();
+            let wakers: Vec<_> = profile.samples[1..].iter().map(|sample| sample.waker).collect();
+            let (Waker::Thread(waker), Waker::Nobody) = (wakers[0], wakers[1]) else {
+                panic!("{wakers:?}")
+            };
+            assert_eq!(profile.threads[waker].tid, 9);
+            history.restart();
+        }
+        let mut broken = delta("app;f 1", 0);
+        broken.samples[0].waker = Waker::Thread(Id::new(1));
+        let error = history.absorb(broken).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "refers to row 1 of threads, which is not there"
+        );
     }
 
     #[test]

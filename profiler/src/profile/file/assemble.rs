@@ -2,8 +2,8 @@
 //! that is there.
 
 use crate::profile::{
-    Function, Id, Line, Location, Mapping, MappingKind, Metadata, Process, Profile, QualityWindow, Sample,
-    SampleType, Stack, Thread, ThreadTime, Unit,
+    Function, Id, Latency, LatencyKey, Line, Location, Mapping, MappingKind, Metadata, Process, Profile,
+    QualityWindow, Sample, SampleType, SlowEvent, Stack, Target, Thread, ThreadTime, Unit, Waker,
 };
 
 use super::{
@@ -44,6 +44,8 @@ impl From<Malformed> for Refused {
 pub(super) struct Oddities {
     /// Columns that only a newer version knows.
     pub(super) unknown_columns: usize,
+    /// Rows about what only a newer version knows.
+    pub(super) unknown_rows: usize,
     /// Values that only a newer version knows.
     pub(super) strange_values: usize,
     /// References to rows that are not there.
@@ -65,6 +67,7 @@ pub(super) struct Assembler {
     locations: Ids<Location>,
     stacks: Ids<Stack>,
     threads: Ids<Thread>,
+    targets: Ids<Target>,
     functions: Ids<Function>,
     /// The file's next row of each kind, by the kind's number.
     next_row: [u64; Kind::ALL.len() + 1],
@@ -73,6 +76,8 @@ pub(super) struct Assembler {
     value_sum: u64,
     counter_sum: u64,
     span_sum: u64,
+    latency_sum: u64,
+    slow_sum: u64,
     /// What the profile takes, roughly and rather too much, in bytes.
     memory: u64,
     memory_max: u64,
@@ -167,6 +172,21 @@ impl Assembler {
                 let (_, rows) = self.fresh(kind, &columns, header)?;
                 self.thread_times(rows)?;
             }
+            Kind::Targets => {
+                let (first, rows) = self.fresh(kind, &columns, header)?;
+                self.targets.continue_at(first);
+                for row in rows {
+                    self.targets.push(self.profile.targets.intern(row));
+                }
+            }
+            Kind::Latencies => {
+                let (_, rows) = self.fresh(kind, &columns, header)?;
+                self.latencies(rows)?;
+            }
+            Kind::Slow => {
+                let (_, rows) = self.fresh(kind, &columns, header)?;
+                self.slow(rows)?;
+            }
             Kind::Functions => {
                 let (first, rows) = self.fresh(kind, &columns, header)?;
                 self.functions.continue_at(first);
@@ -185,6 +205,7 @@ impl Assembler {
             Kind::End => {}
         }
         self.oddities.strange_values += columns.strange_values();
+        self.oddities.unknown_rows += columns.unknown_rows();
         Ok(())
     }
 
@@ -208,12 +229,15 @@ impl Assembler {
             return Err(Refused::Repeated);
         }
         // A row of a table is there twice, in the order of ids and as a key.
-        let cost = 3 * (promised * size_of::<R>()) as u64 + u64::from(header.raw_len);
+        let cost = 3 * (promised * size_of::<R>()) as u64 + R::GROWTH * u64::from(header.raw_len);
         if self.memory + cost > self.memory_max {
             return Err(Refused::Full);
         }
         let mut rows = R::decode(columns, header.first_row, promised)?;
         let known = next.saturating_sub(header.first_row);
+        if known > 0 && columns.unknown_rows() > 0 {
+            return Err(Malformed("rows that were there before among rows that are not known").into());
+        }
         rows.drain(..rows.len().min(usize::try_from(known).unwrap_or(usize::MAX)));
         self.memory += cost;
         self.oddities.unknown_columns += columns.unknown(R::LAST_COLUMN);
@@ -322,6 +346,69 @@ impl Assembler {
         Ok(())
     }
 
+    fn latencies(&mut self, rows: Vec<Latency>) -> Result<(), Malformed> {
+        let mut sum = Some(self.latency_sum);
+        for row in &rows {
+            let failed = row.errors.iter().map(|(_, count)| *count);
+            let in_buckets = row.buckets.iter().map(|(_, count)| *count);
+            let all = [row.count, row.total_ns]
+                .into_iter()
+                .chain(failed)
+                .chain(in_buckets);
+            sum = all.fold(sum, |sum, count| sum?.checked_add(count));
+        }
+        self.latency_sum = bounded(sum)?;
+        for row in rows {
+            let process = self.process_of(row.key.process);
+            let key = LatencyKey { process, ..row.key };
+            self.profile.latencies.push(Latency { key, ..row });
+        }
+        Ok(())
+    }
+
+    fn slow(&mut self, rows: Vec<SlowEvent>) -> Result<(), Malformed> {
+        let sum = rows
+            .iter()
+            .flat_map(|row| [row.duration_ns, row.wait_ns])
+            .try_fold(self.slow_sum, u64::checked_add);
+        self.slow_sum = bounded(sum)?;
+        for row in rows {
+            let thread = self.thread_of(row.thread);
+            let target = row.target.and_then(|target| self.target_of(target));
+            let stack = row.stack.map(|stack| self.stack_of(stack));
+            let waker = self.waker_of(row.waker);
+            self.profile.slow.push(SlowEvent {
+                thread,
+                target,
+                stack,
+                waker,
+                ..row
+            });
+        }
+        Ok(())
+    }
+
+    /// A target that was lost is one that is not known: nothing hangs on it.
+    fn target_of(&mut self, row: Id<Target>) -> Option<Id<Target>> {
+        let target = self.targets.get(row);
+        self.oddities.dangling += usize::from(target.is_none());
+        target
+    }
+
+    /// A waker that was lost is one that is not known.
+    fn waker_of(&mut self, waker: Waker) -> Waker {
+        let Waker::Thread(row) = waker else {
+            return waker;
+        };
+        self.threads.get(row).map_or_else(
+            || {
+                self.oddities.dangling += 1;
+                Waker::Unknown
+            },
+            Waker::Thread,
+        )
+    }
+
     fn samples(&mut self, rows: Vec<Sample>) -> Result<(), Malformed> {
         let sum = rows
             .iter()
@@ -332,6 +419,7 @@ impl Assembler {
             let before = self.oddities.dangling;
             let stack = row.stack.map(|stack| self.stack_of(stack));
             let thread = self.thread_of(row.thread);
+            let waker = self.waker_of(row.waker);
             let sample_type = match self.sample_types.get(Id::new(row.sample_type.into())) {
                 Some(id) => u8::try_from(id.raw()).expect("made from a u8"),
                 None => {
@@ -347,6 +435,7 @@ impl Assembler {
                 thread,
                 stack,
                 sample_type,
+                waker,
                 ..row
             });
         }

@@ -46,10 +46,15 @@ impl ColumnsWriter {
             let mut before = 0u64;
             for value in values {
                 let difference = value.wrapping_sub(before).cast_signed();
-                put_varint(data, ((difference << 1) ^ (difference >> 63)).cast_unsigned());
+                put_varint(data, zigzag(difference));
                 before = value;
             }
         });
+    }
+
+    /// A column of plain numbers that may be negative.
+    pub(super) fn signed(&mut self, id: u8, values: impl IntoIterator<Item = i64>) {
+        self.varints(id, values.into_iter().map(zigzag));
     }
 
     /// A column of byte strings.
@@ -95,6 +100,7 @@ impl ColumnsWriter {
 pub(super) struct Columns<'a> {
     columns: Vec<(u64, u64, &'a [u8])>,
     strange_values: Cell<usize>,
+    unknown_rows: Cell<usize>,
 }
 
 impl<'a> Columns<'a> {
@@ -119,6 +125,7 @@ impl<'a> Columns<'a> {
         Ok(Self {
             columns,
             strange_values: Cell::new(0),
+            unknown_rows: Cell::new(0),
         })
     }
 
@@ -146,11 +153,12 @@ impl<'a> Columns<'a> {
         self.encoded(id, Encoding::Bytes).map(Bytes)
     }
 
-    /// The lengths of lists whose items, of at least a byte each, are in column `items`.
-    pub(super) fn lengths(&self, id: u8, items: u8) -> Result<Lengths<'a>, Malformed> {
+    /// The lengths of lists whose items have at least a byte in each of the columns `items`.
+    pub(super) fn lengths<const N: usize>(&self, id: u8, items: [u8; N]) -> Result<Lengths<'a>, Malformed> {
+        let bytes = items.map(|id| self.find(id).map_or(0, |(_, bytes)| bytes.len()));
         Ok(Lengths {
             lengths: self.varints(id)?,
-            most: self.find(items).map_or(0, |(_, bytes)| bytes.len()),
+            most: bytes.into_iter().min().unwrap_or(0),
         })
     }
 
@@ -167,6 +175,16 @@ impl<'a> Columns<'a> {
     /// How many such values there were.
     pub(super) fn strange_values(&self) -> usize {
         self.strange_values.get()
+    }
+
+    /// Takes note that a row is about something that only a newer version knows, so that it has to be left out.
+    pub(super) fn unknown_row(&self) {
+        self.unknown_rows.set(self.unknown_rows.get() + 1);
+    }
+
+    /// How many such rows there were.
+    pub(super) fn unknown_rows(&self) -> usize {
+        self.unknown_rows.get()
     }
 
     fn find(&self, id: u8) -> Option<(u64, &'a [u8])> {
@@ -196,6 +214,12 @@ impl Varints<'_> {
     pub(super) fn next_as<T: TryFrom<u64>>(&mut self) -> Result<T, Malformed> {
         T::try_from(self.next()?).map_err(|_| Malformed("a number that is too large"))
     }
+
+    /// The next number of a column of numbers that may be negative.
+    pub(super) fn next_signed(&mut self) -> Result<i64, Malformed> {
+        let zigzag = self.next()?;
+        Ok(((zigzag >> 1) ^ (zigzag & 1).wrapping_neg()).cast_signed())
+    }
 }
 
 /// Reads a column of the lengths of lists.
@@ -205,7 +229,7 @@ pub(super) struct Lengths<'a> {
 }
 
 impl Lengths<'_> {
-    /// The length of the next list. All lists together have no more items than the column of items has bytes.
+    /// The length of the next list. All lists together have no more items than a column of items has bytes.
     pub(super) fn next(&mut self) -> Result<usize, Malformed> {
         let len = self.lengths.next_as()?;
         self.most = self
@@ -222,9 +246,7 @@ pub(super) struct Deltas<'a>(Varints<'a>, u64);
 impl Deltas<'_> {
     /// The next number.
     pub(super) fn next(&mut self) -> Result<u64, Malformed> {
-        let zigzag = self.0.next()?;
-        let difference = (zigzag >> 1) ^ (zigzag & 1).wrapping_neg();
-        self.1 = self.1.wrapping_add(difference);
+        self.1 = self.1.wrapping_add_signed(self.0.next_signed()?);
         Ok(self.1)
     }
 
@@ -251,6 +273,11 @@ impl<'a> Bytes<'a> {
         let text = std::str::from_utf8(self.next()?).map_err(|_| Malformed("a text that is not UTF-8"))?;
         Ok(text.to_owned())
     }
+}
+
+/// 0, -1, 1, -2, … as 0, 1, 2, 3, …
+fn zigzag(value: i64) -> u64 {
+    ((value << 1) ^ (value >> 63)).cast_unsigned()
 }
 
 fn put_varint(data: &mut Vec<u8>, mut value: u64) {
@@ -306,12 +333,16 @@ mod tests {
         let mut writer = ColumnsWriter::default();
         writer.varints(1, numbers);
         writer.deltas(2, numbers);
+        writer.signed(3, numbers.map(u64::cast_signed));
         let payload = writer.finish();
         let columns = Columns::parse(&payload).unwrap();
         let (mut plain, mut near) = (columns.varints(1).unwrap(), columns.deltas(2).unwrap());
+        let mut signed = columns.varints(3).unwrap();
         for number in numbers {
             assert_eq!((plain.next(), near.next()), (Ok(number), Ok(number)));
+            assert_eq!(signed.next_signed(), Ok(number.cast_signed()));
         }
+        assert_eq!([0, -1, 1, i64::MIN].map(zigzag), [0, 1, 2, u64::MAX]);
         assert_eq!(plain.next(), Err(Malformed("a number that does not end")));
     }
 

@@ -195,6 +195,9 @@ kinds! {
     Quality = 11, "quality windows";
     End = 12, "end";
     ThreadTimes = 13, "spans of threads";
+    Targets = 14, "targets of slow events";
+    Latencies = 15, "latencies";
+    Slow = 16, "slow events";
 }
 
 #[cfg(test)]

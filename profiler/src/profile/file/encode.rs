@@ -2,7 +2,7 @@
 
 use std::io;
 
-use crate::profile::{Delta, QualityWindow, Sample, ThreadTime};
+use crate::profile::{Delta, Latency, QualityWindow, Sample, SlowEvent, ThreadTime};
 
 use super::{
     columns::ColumnsWriter,
@@ -61,6 +61,9 @@ impl Encoder {
             threads,
             samples,
             thread_times,
+            latencies,
+            targets,
+            slow,
             functions,
             lines,
             quality,
@@ -77,6 +80,9 @@ impl Encoder {
         self.rows(out, Kind::Threads, threads, no_time)?;
         self.rows(out, Kind::Samples, samples, times_of_samples)?;
         self.rows(out, Kind::ThreadTimes, thread_times, times_of_spans)?;
+        self.rows(out, Kind::Latencies, latencies, times_of_latencies)?;
+        self.rows(out, Kind::Targets, targets, no_time)?;
+        self.rows(out, Kind::Slow, slow, times_of_slow)?;
         self.rows(out, Kind::Functions, functions, no_time)?;
         self.rows(out, Kind::Lines, lines, no_time)?;
         self.rows(out, Kind::Quality, quality, times_of_quality)?;
@@ -186,6 +192,16 @@ fn times_of_samples(rows: &[Sample]) -> Option<(u64, u64)> {
 fn times_of_spans(rows: &[ThreadTime]) -> Option<(u64, u64)> {
     let first = rows.iter().map(|row| row.start_ns).min();
     first.zip(rows.iter().map(|row| row.end_ns).max())
+}
+
+fn times_of_latencies(rows: &[Latency]) -> Option<(u64, u64)> {
+    let first = rows.iter().map(|row| row.start_ns).min();
+    first.zip(rows.iter().map(|row| row.end_ns).max())
+}
+
+fn times_of_slow(rows: &[SlowEvent]) -> Option<(u64, u64)> {
+    let times = || rows.iter().map(|row| row.end_ns);
+    times().min().zip(times().max())
 }
 
 fn times_of_quality(rows: &[QualityWindow]) -> Option<(u64, u64)> {

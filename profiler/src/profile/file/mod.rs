@@ -67,20 +67,24 @@
 //! | 5 | [locations](super::Location) | 1n mapping, 2d address |
 //! | 6 | [stacks](super::Stack) | 1n how many rows before this one the caller is, 0: no caller; 2d location |
 //! | 7 | [threads](super::Thread) | 1d process, 2d tid, 3t name |
-//! | 8 | [samples](super::Sample) | 1d time, 2n thread, 3n 0: no stack, else stack + 1; 4n sample type, 5n [outcome](super::Outcome) (0 complete, 1 no user stack, 2 too deep, 3 no mappings, 4 unmapped code, 5 no unwind information, 6 unsupported rule, 7 unreadable stack, 8 not outward, 9 nested, 10 compat, 11 wait outside a system call), 6n CPU, 7d value |
+//! | 8 | [samples](super::Sample) | 1d time, 2n thread, 3n 0: no stack, else stack + 1; 4n sample type, 5n [outcome](super::Outcome) (0 complete, 1 no user stack, 2 too deep, 3 no mappings, 4 unmapped code, 5 no unwind information, 6 unsupported rule, 7 unreadable stack, 8 not outward, 9 nested, 10 compat, 11 wait outside a system call), 6n CPU, 7d value, 8n [waker](super::Waker) (0 unknown, 1 nobody, 2 interrupt, 3 + n thread n); since 1.1, and there only if one is known |
 //! | 9 | [functions](super::Function) | 1t name, 2t file |
 //! | 10 | [lines](super::Line) of locations; a later row for a location counts | 1d location, 2n lines of it; of all lines: 3d function, 4d line number |
 //! | 11 | [quality windows](super::QualityWindow) | 1d start, 2d end, 3n samples, 4n idle, 5n filtered, 6n expected, 7n+8t reasons of loss, 9n their counts, 10n own CPU time, 11n BPF run time, 12n time over which it was measured, 13n host busy, 14n host idle |
 //! | 12 | no row, no payload: the recording ended in good order | |
 //! | 13 | [spans of threads](super::ThreadTime); since 1.1 | 1d thread, 2d start, 3n which states it was in: bit n is set if it was in state n (0 running, 1 runnable, 2 disk, 3 network, 4 IPC, 5 lock, 6 page fault, 7 sleep, 8 events, 9 stopped, 10 blocked, 11 unknown); 4n of all spans, nanoseconds for each bit that is set, lowest bit first; 5n waits, 6n preemptions, 7d how much longer the span is than its states together, modulo 2^64: most often 0. Time in a state that is not known is in state 11 |
+//! | 14 | targets of slow events; since 1.1 | 1t text |
+//! | 15 | [latencies](super::Latency); since 1.1 | 1d process, 2n operation (0 system call, 1 32-bit system call, 2 io_uring, 3 run queue; at a block device: 4 read, 5 write, 6 flush, 7 discard, 8 other; on the way to it: 9 read, 10 write, 11 flush, 12 discard, 13 other), 3n number of the call or opcode (0 to 2 only, else 0), 4n object (0 none, 1 file, 2 block device, 3 device, 4 terminal, 5 socket, 6 local socket, 7 pipe, 8 event), 5n device, 6d start, 7d how much later the end is, 8d how much larger the count is than that of all buckets, 9n minimum, 10n how much larger the maximum is, 11n how much larger than that the total is (all three modulo 2^64), 12n errors of it; of all errors: 13n errno, 14n count; 15n buckets of it, in ascending order; of all buckets: 16d bucket, 17n count. Bucket 0 is what took less than 64 ns, bucket 1 + 8 o + s begins at (8 + s) 2^(o + 3) ns, and the last is 248. A row whose operation is not known is left out |
+//! | 16 | [slow events](super::SlowEvent); since 1.1 | 1d end, 2n duration, 3n thread, 4n extent (0 whole, 1 begun before, 2 not ended, 3 throughout), 5n operation, 6n its number, 7n object, as in latencies; 8n 0: no target, else target + 1; 9n result, zig-zag, 10n of all events, six arguments each; 11n stack, 12n outcome, 13n wait, 14n waker, as in samples. A row whose operation is not known is left out |
 //!
-//! Times are below 2^62. Neither all values nor all counters nor all spans add up to 2^63 or more.
+//! Times are below 2^62. Neither all values nor all counters nor all spans add up to 2^63 or more, nor do the counts and
+//! totals of all latencies, nor the durations and waits of all slow events.
 //!
 //! # Versions
 //!
 //! Numbers of kinds, columns and values are never used anew. A new kind of chunk, a new column at the end of a kind or a
 //! new value of an enumeration is a new minor version; anything that an older reader would misread is a new major one.
-//! To add a column: write and read it in `rows`, `spans` or `once`, raise `LAST_COLUMN` there and `MINOR` in `container`, and
+//! To add a column: write and read it in `rows` or the file of its kind, raise `LAST_COLUMN` there and `MINOR` in `container`, and
 //! name it in the table above.
 
 mod assemble;
@@ -90,11 +94,14 @@ mod container;
 mod create;
 mod encode;
 mod ids;
+mod latencies;
 mod looks_like;
 mod notes;
 mod once;
+mod operations;
 mod reader;
 mod rows;
+mod slow;
 mod spans;
 mod writer;
 

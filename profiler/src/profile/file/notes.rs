@@ -28,23 +28,25 @@ impl Notes {
     pub(super) fn oddities(&mut self, oddities: &Oddities, unknown_chunks: usize, minor: u16) {
         let Oddities {
             unknown_columns,
+            unknown_rows,
             strange_values,
             dangling,
             dangling_samples,
             too_deep,
         } = *oddities;
-        if unknown_chunks + unknown_columns + strange_values > 0 {
+        if unknown_chunks + unknown_columns + unknown_rows + strange_values > 0 {
             self.add(format!(
-                "the trace has format {MAJOR}.{minor} and this program knows {MAJOR}.{MINOR}: it left out {} and {}, and \
-                 took {} for the nearest that it knows",
+                "the trace has format {MAJOR}.{minor} and this program knows {MAJOR}.{MINOR}: it left out {}, {} \
+                 and {}, and took {} for the nearest that it knows",
                 count(unknown_chunks as u64, "chunks"),
                 count(unknown_columns as u64, "columns"),
+                count(unknown_rows as u64, "rows"),
                 count(strange_values as u64, "values"),
             ));
         }
         if dangling > 0 {
             self.add(format!(
-                "{} to what is missing; {DAMAGED} stands for it, in {}",
+                "{} to what is missing; {DAMAGED} or nothing stands for it, in {}",
                 count(dangling as u64, "references"),
                 count(dangling_samples as u64, "samples"),
             ));
@@ -77,7 +79,7 @@ pub(super) fn lost(kind: Kind, header: &ChunkHeader, name: &str, why: &str) -> S
         (_, rows) => format!("{rows} {} are missing", kind.words()),
     };
     let when = match kind {
-        Kind::Samples | Kind::ThreadTimes | Kind::Quality => {
+        Kind::Samples | Kind::ThreadTimes | Kind::Latencies | Kind::Slow | Kind::Quality => {
             let (first, last) = (seconds(header.first_ns), seconds(header.last_ns));
             format!(" between {first} and {last}")
         }

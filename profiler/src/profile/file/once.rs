@@ -61,7 +61,7 @@ impl Row for Metadata {
         let text = |id| columns.bytes(id)?.next_text();
         let number = |id| columns.varints(id)?.next();
         let small = |id| columns.varints(id)?.next_as::<u32>();
-        let list = |id| texts(&mut columns.lengths(id, id + 1)?, &mut columns.bytes(id + 1)?);
+        let list = |id| texts(&mut columns.lengths(id, [id + 1])?, &mut columns.bytes(id + 1)?);
         Ok(vec![Self {
             hostname: text(1)?,
             kernel_release: text(2)?,
@@ -114,7 +114,7 @@ impl Row for QualityWindow {
         let (mut samples, mut idle) = (columns.varints(3)?, columns.varints(4)?);
         let (mut filtered, mut expected) = (columns.varints(5)?, columns.varints(6)?);
         let (mut lengths, mut reasons, mut counts) =
-            (columns.lengths(7, 8)?, columns.bytes(8)?, columns.varints(9)?);
+            (columns.lengths(7, [8])?, columns.bytes(8)?, columns.varints(9)?);
         let (mut own_cpu_ns, mut bpf_ns, mut bpf_measured_ns) =
             (columns.varints(10)?, columns.varints(11)?, columns.varints(12)?);
         let (mut host_busy_ns, mut host_idle_ns) = (columns.varints(13)?, columns.varints(14)?);

@@ -15,10 +15,14 @@ pub(super) trait Row: Sized {
     /// The last column that is known; the first has at least a byte a row.
     const LAST_COLUMN: u8;
 
+    /// How many bytes of memory lists and texts of rows take at most for each of their bytes in a payload.
+    const GROWTH: u64 = 1;
+
     /// Writes rows, the first of which is row `first` of its table.
     fn encode(rows: &[Self], first: u64, columns: &mut ColumnsWriter);
 
-    /// Reads as many rows. Ids in them are the file's, and may refer to nothing.
+    /// Reads as many rows, less those that [`Columns::unknown_row`] was called for. Ids in them are the file's, and may
+    /// refer to nothing.
     fn decode(columns: &Columns<'_>, first: u64, rows: usize) -> Result<Vec<Self>, Malformed>;
 }
 
@@ -232,6 +236,9 @@ impl Row for Thread {
     }
 }
 
+/// The number in the file of the first thread as a waker.
+const WAKER_THREADS: u64 = 3;
+
 /// The number of each outcome in the file.
 const OUTCOMES: [Outcome; 12] = [
     Outcome::Complete,
@@ -248,56 +255,97 @@ const OUTCOMES: [Outcome; 12] = [
     Outcome::NotInCall,
 ];
 
-fn outcome_number(outcome: Outcome) -> u64 {
+/// The file's number of an outcome.
+pub(super) fn outcome_number(outcome: Outcome) -> u64 {
     OUTCOMES
         .iter()
         .position(|&other| other == outcome)
         .expect("a test sees to it that every outcome has a number") as u64
 }
 
+/// The outcome of a number in the file.
+pub(super) fn outcome(number: u64, columns: &Columns<'_>) -> Outcome {
+    let known = usize::try_from(number)
+        .ok()
+        .and_then(|number| OUTCOMES.get(number));
+    known.copied().unwrap_or_else(|| {
+        columns.strange_value();
+        Outcome::UnsupportedRule
+    })
+}
+
+/// The file's number of a waker.
+pub(super) fn waker_number(waker: Waker) -> u64 {
+    match waker {
+        Waker::Unknown => 0,
+        Waker::Nobody => 1,
+        Waker::Interrupt => 2,
+        Waker::Thread(thread) => WAKER_THREADS + u64::from(thread.raw()),
+    }
+}
+
+/// The waker of a number in the file.
+pub(super) fn waker(number: u64, columns: &Columns<'_>) -> Waker {
+    match number {
+        0 => Waker::Unknown,
+        1 => Waker::Nobody,
+        2 => Waker::Interrupt,
+        above => u32::try_from(above - WAKER_THREADS).map_or_else(
+            |_| {
+                columns.strange_value();
+                Waker::Unknown
+            },
+            |thread| Waker::Thread(id(thread)),
+        ),
+    }
+}
+
+/// The file's number of a row that there may be: 0 for none.
+pub(super) fn optional_number<T>(row: Option<Id<T>>) -> u64 {
+    row.map_or(0, |row| u64::from(row.raw()) + 1)
+}
+
+/// The row of such a number.
+pub(super) fn optional<T>(number: u64) -> Result<Option<Id<T>>, Malformed> {
+    let row = |above: u64| {
+        let row = u32::try_from(above - 1).map_err(|_| Malformed("a row number beyond all bounds"))?;
+        Ok(id(row))
+    };
+    (number > 0).then(|| row(number)).transpose()
+}
+
 impl Row for Sample {
-    const LAST_COLUMN: u8 = 7;
+    const LAST_COLUMN: u8 = 8;
 
     fn encode(rows: &[Self], _: u64, columns: &mut ColumnsWriter) {
         columns.deltas(1, rows.iter().map(|row| row.time_ns));
         columns.varints(2, rows.iter().map(|row| row.thread.raw().into()));
-        columns.varints(
-            3,
-            rows.iter()
-                .map(|row| row.stack.map_or(0, |stack| u64::from(stack.raw()) + 1)),
-        );
+        columns.varints(3, rows.iter().map(|row| optional_number(row.stack)));
         columns.varints(4, rows.iter().map(|row| row.sample_type.into()));
         columns.varints(5, rows.iter().map(|row| outcome_number(row.outcome)));
         columns.varints(6, rows.iter().map(|row| row.cpu.into()));
         columns.deltas(7, rows.iter().map(|row| row.value));
+        // Only waits have wakers; a second of work would pay a byte a sample for nothing.
+        if rows.iter().any(|row| row.waker != Waker::Unknown) {
+            columns.varints(8, rows.iter().map(|row| waker_number(row.waker)));
+        }
     }
 
     fn decode(columns: &Columns<'_>, _: u64, rows: usize) -> Result<Vec<Self>, Malformed> {
         let (mut time_ns, mut thread) = (columns.deltas(1)?, columns.varints(2)?);
         let (mut stack, mut sample_type) = (columns.varints(3)?, columns.varints(4)?);
-        let (mut outcome, mut cpu, mut value) =
-            (columns.varints(5)?, columns.varints(6)?, columns.deltas(7)?);
+        let (mut ended, mut cpu, mut value) = (columns.varints(5)?, columns.varints(6)?, columns.deltas(7)?);
+        let mut woken = columns.varints(8)?;
         let mut row = || {
             Ok(Self {
                 time_ns: time(time_ns.next()?)?,
                 thread: thread.next_as().map(id)?,
-                stack: match stack.next()? {
-                    0 => None,
-                    above => Some(id(
-                        u32::try_from(above - 1).map_err(|_| Malformed("a stack beyond all bounds"))?
-                    )),
-                },
+                stack: optional(stack.next()?)?,
                 sample_type: sample_type.next_as()?,
-                outcome: OUTCOMES
-                    .get(outcome.next_as::<usize>()?)
-                    .copied()
-                    .unwrap_or_else(|| {
-                        columns.strange_value();
-                        Outcome::UnsupportedRule
-                    }),
+                outcome: outcome(ended.next()?, columns),
                 cpu: cpu.next_as()?,
                 value: value.next()?,
-                waker: Waker::Unknown,
+                waker: waker(woken.next()?, columns),
             })
         };
         (0..rows).map(|_| row()).collect()
@@ -336,7 +384,7 @@ impl Row for (Id<Location>, Vec<Line>) {
     }
 
     fn decode(columns: &Columns<'_>, _: u64, rows: usize) -> Result<Vec<Self>, Malformed> {
-        let (mut location, mut lengths) = (columns.deltas(1)?, columns.lengths(2, 3)?);
+        let (mut location, mut lengths) = (columns.deltas(1)?, columns.lengths(2, [3])?);
         let (mut function, mut number) = (columns.deltas(3)?, columns.deltas(4)?);
         let mut line = || {
             Ok(Line {
@@ -378,6 +426,29 @@ mod tests {
         let outcomes: Vec<_> = samples.iter().map(|sample| sample.outcome).collect();
         assert_eq!(outcomes, [Outcome::Complete, Outcome::UnsupportedRule]);
         assert_eq!(columns.strange_values(), 1);
+    }
+
+    fn payload_of(samples: &[Sample]) -> Vec<u8> {
+        let mut writer = ColumnsWriter::default();
+        Sample::encode(samples, 0, &mut writer);
+        writer.finish()
+    }
+
+    #[test]
+    fn wakers_cost_nothing_where_there_are_none() {
+        let mut samples = crate::profile::folded::from_folded("app;main 3").samples;
+        assert_eq!(Columns::parse(&payload_of(&samples)).unwrap().unknown(7), 0);
+        samples[0].waker = Waker::Thread(id(u32::MAX));
+        samples[1].waker = Waker::Nobody;
+        let payload = payload_of(&samples);
+        let columns = Columns::parse(&payload).unwrap();
+        assert_eq!(columns.unknown(7), 1);
+        assert_eq!(Sample::decode(&columns, 0, 3).unwrap(), samples);
+        assert_eq!(columns.strange_values(), 0);
+        for beyond in [WAKER_THREADS + (1 << 32), u64::MAX] {
+            assert_eq!(waker(beyond, &columns), Waker::Unknown);
+        }
+        assert_eq!(columns.strange_values(), 2);
     }
 
     #[test]

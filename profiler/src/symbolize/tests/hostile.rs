@@ -200,6 +200,40 @@ fn anything_else_than_an_elf_file_has_no_names() {
 }
 
 #[test]
+fn a_stack_of_a_slow_event_counts_as_one_of_a_sample_does() {
+    use crate::profile::{Extent, ObjectKind, Operation, Outcome, SlowEvent, Waker};
+    let mut symbolizer = Symbolizer::new(quick());
+    let mut delta = Delta {
+        locations: vec![Location {
+            mapping: Id::new(0),
+            address: 1,
+        }],
+        stacks: vec![crate::profile::Stack {
+            caller: None,
+            location: Id::new(0),
+        }],
+        slow: vec![SlowEvent {
+            thread: Id::new(0),
+            end_ns: 0,
+            duration_ns: 0,
+            extent: Extent::Whole,
+            operation: Operation::Call(0),
+            object: ObjectKind::None,
+            target: None,
+            result: 0,
+            arguments: [0; 6],
+            stack: Some(Id::new(0)),
+            outcome: Outcome::Complete,
+            wait_ns: 0,
+            waker: Waker::Unknown,
+        }],
+        ..Delta::default()
+    };
+    symbolizer.follow(&mut delta);
+    assert_eq!(symbolizer.unknown()[0].frames, 1);
+}
+
+#[test]
 fn a_delta_with_rows_from_nowhere_is_survived() {
     let mut symbolizer = Symbolizer::new(quick());
     let mut delta = Delta {

@@ -1,12 +1,16 @@
 //! What a trace survives.
 
 mod damage;
+mod hostile;
 mod random;
 mod versions;
 mod write;
 
 use super::{container::FILE_HEADER_LEN, *};
-use crate::profile::{Delta, Id, Mark, Profile, QualityWindow, State, ThreadTime, folded::from_folded};
+use crate::profile::{
+    BlockOperation, Delta, Extent, Id, Latency, LatencyKey, Mark, ObjectKind, Operation, Outcome, Profile,
+    QualityWindow, SlowEvent, State, Target, ThreadTime, Waker, folded::from_folded,
+};
 use random::Random;
 
 /// A profile as one value that can be compared and printed.
@@ -14,7 +18,7 @@ fn everything(profile: &Profile) -> String {
     let mut lines: Vec<_> = profile.lines.iter().collect();
     lines.sort_by_key(|(location, _)| **location);
     format!(
-        "{:?}\n{:?}\n{:?}\n{:?}\n{:?}\n{:?}\n{:?}\n{:?}\n{:?}\n{:?}\n{lines:?}\n{:?}\n{}",
+        "{:?}\n{:?}\n{:?}\n{:?}\n{:?}\n{:?}\n{:?}\n{:?}\n{:?}\n{:?}\n{:?}\n{:?}\n{:?}\n{lines:?}\n{:?}\n{}",
         profile.metadata,
         profile.sample_types,
         profile.samples,
@@ -25,6 +29,9 @@ fn everything(profile: &Profile) -> String {
         profile.processes,
         profile.threads,
         profile.thread_times,
+        profile.latencies,
+        profile.targets,
+        profile.slow,
         profile.quality,
         profile.ended,
     )
@@ -37,6 +44,7 @@ fn walk(profile: &Profile) {
         let _ = &profile.processes[profile.threads[sample.thread].process];
         let frames = sample.stack.map(|stack| profile.stacks.locations(stack).count());
         assert!(frames.is_none_or(|frames| frames > 0));
+        walk_waker(profile, sample.waker);
     }
     for (row, stack) in (0u32..).zip(profile.stacks.since(0)) {
         assert!(stack.caller.is_none_or(|caller| caller.raw() < row));
@@ -59,12 +67,36 @@ fn walk(profile: &Profile) {
         spans += span.ns.iter().sum::<u64>() + u64::from(span.waits) + u64::from(span.preemptions);
     }
     assert!(i64::try_from(spans).is_ok());
+    let mut counts = 0;
+    for row in &profile.latencies {
+        let _ = &profile.processes[row.key.process];
+        assert!(row.start_ns <= row.end_ns && row.end_ns.max(row.min_ns).max(row.max_ns) < 1 << 62);
+        assert!(row.buckets.is_sorted_by_key(|(bucket, _)| *bucket) && row.buckets.len() < 250);
+        let failed: u64 = row.errors.iter().map(|(_, count)| count).sum();
+        counts += row.count + row.total_ns + failed + row.buckets.iter().map(|(_, count)| count).sum::<u64>();
+    }
+    assert!(i64::try_from(counts).is_ok());
+    let mut durations = 0;
+    for event in &profile.slow {
+        let _ = &profile.processes[profile.threads[event.thread].process];
+        let _ = event.target.map(|target| &profile.targets[target].0);
+        let _ = event.stack.map(|stack| profile.stacks.locations(stack).count());
+        walk_waker(profile, event.waker);
+        durations += event.duration_ns + event.wait_ns;
+    }
+    assert!(i64::try_from(durations).is_ok());
     let total = profile.quality_total();
     let _ = (
         total.end_ns - total.start_ns,
         total.samples + total.lost_total(),
         profile.duration_ns(),
     );
+}
+
+fn walk_waker(profile: &Profile, waker: Waker) {
+    if let Waker::Thread(thread) = waker {
+        let _ = &profile.processes[profile.threads[thread].process];
+    }
 }
 
 /// The bytes of a trace of these deltas; `end` for one that was ended in good order.
@@ -99,7 +131,47 @@ fn span(end_ns: u64) -> ThreadTime {
     }
 }
 
-/// Three flushes of a small recording: new stacks in each, names at the end of each.
+/// What the first process wrote in the 30 ms before `end_ns`.
+fn latency(end_ns: u64) -> Latency {
+    Latency {
+        key: LatencyKey {
+            process: Id::new(0),
+            operation: Operation::Call(1),
+            object: ObjectKind::File,
+            device: 0,
+        },
+        start_ns: end_ns - 30_000_000,
+        end_ns,
+        count: 9,
+        total_ns: 20_000_000,
+        min_ns: 300,
+        max_ns: 15_000_000,
+        errors: vec![(0, 1), (11, 2)],
+        buckets: vec![(19, 5), (22, 3), (144, 1)],
+    }
+}
+
+/// A flush that took the first thread 12 ms, until `end_ns`.
+fn slow(end_ns: u64) -> SlowEvent {
+    SlowEvent {
+        thread: Id::new(0),
+        end_ns,
+        duration_ns: 12_000_000,
+        extent: Extent::Whole,
+        operation: Operation::BlockQueue(BlockOperation::Flush),
+        object: ObjectKind::BlockDevice,
+        target: Some(Id::new(0)),
+        result: -5,
+        arguments: [1, 2, 3, 4, 5, u64::MAX],
+        stack: Some(Id::new(0)),
+        outcome: Outcome::Complete,
+        wait_ns: 11_000_000,
+        waker: Waker::Interrupt,
+    }
+}
+
+/// Three flushes of a small recording: new stacks in each, names at the end of each. In the third, the second
+/// process's thread has ended waits.
 fn small() -> Vec<Delta> {
     let texts = [
         "app/7;main;f;g 3\napp/7;main;libc.so.6`read;vfs_read_[k] 2",
@@ -125,7 +197,17 @@ fn small() -> Vec<Delta> {
             lost: [("ring full".to_owned(), 3)].into(),
             ..delta.quality[0].clone()
         };
-        delta.thread_times = vec![span(delta.quality[0].end_ns)];
+        let end_ns = delta.quality[0].end_ns;
+        delta.thread_times = vec![span(end_ns)];
+        delta.latencies = vec![latency(end_ns)];
+        delta.targets = vec![Target(format!("/dev/sd{end}"))];
+        delta.slow = vec![slow(end_ns)];
+        if end == 3 {
+            delta.samples[0].waker = Waker::Thread(Id::new(1));
+            delta.slow[0].waker = Waker::Thread(Id::new(1));
+            delta.slow[0].target = Some(Id::new(2));
+            delta.latencies[0].key.process = Id::new(1);
+        }
         delta.ended = false;
         whole.extend(delta.clone()).unwrap();
         deltas.push(delta);
@@ -185,6 +267,65 @@ fn a_table_larger_than_a_chunk_comes_back_whole() {
     let loaded = read_from(&bytes[..]).unwrap();
     assert_eq!(loaded.notes, [""; 0]);
     assert_eq!(everything(&loaded.profile), everything(&together(&all, true)));
+}
+
+/// A minute of a busy host: 300 kinds of operations a second, each with 10 to 20 buckets in the shape of a bell.
+#[test]
+fn a_latency_costs_few_bytes() {
+    let mut random = Random::new(3);
+    let mut keys: Vec<_> = (0..300)
+        .map(|n| {
+            let object = [ObjectKind::None, ObjectKind::File, ObjectKind::Socket][n as usize % 3];
+            let key = LatencyKey {
+                process: Id::new(n / 8),
+                operation: Operation::Call(random.below(330) as u16),
+                object,
+                device: 0,
+            };
+            (key, 8 * (1 + random.below(12)), random.below(11))
+        })
+        .collect();
+    keys.sort_unstable();
+    let window = |second: u64, random: &mut Random| {
+        let row = |&(key, first, width): &(LatencyKey, u64, u64)| {
+            let width = 10 + width;
+            let bell = |at: u64| 1 + random.below(2 << (width / 2 - at.abs_diff(width / 2)));
+            let buckets: Vec<_> = (0..width)
+                .map(bell)
+                .zip(first..)
+                .map(|(n, at)| (at as u8, n))
+                .collect();
+            let count = buckets.iter().map(|(_, count)| count).sum();
+            let min_ns = (8 << (first / 8 + 3)) + random.below(64);
+            let max_ns = (8 << ((first + width) / 8 + 3)) - random.below(64);
+            Latency {
+                key,
+                start_ns: second * 1_000_000_000,
+                end_ns: (second + 1) * 1_000_000_000,
+                count,
+                total_ns: (min_ns + max_ns) / 2 * count + random.below(1000 * count),
+                min_ns,
+                max_ns,
+                errors: if random.below(10) == 0 {
+                    vec![(11, count / 3)]
+                } else {
+                    vec![]
+                },
+                buckets,
+            }
+        };
+        keys.iter().map(row).collect::<Vec<_>>()
+    };
+    let deltas: Vec<_> = (0..60)
+        .map(|second| Delta {
+            latencies: window(second, &mut random),
+            ..Delta::default()
+        })
+        .collect();
+    let rows: usize = deltas.iter().map(|delta| delta.latencies.len()).sum();
+    let bytes = trace(&deltas, false).len() as f64 / rows as f64;
+    println!("{bytes:.1} bytes a row");
+    assert!(bytes < 40.0, "{bytes}");
 }
 
 #[test]

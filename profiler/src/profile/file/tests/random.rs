@@ -1,8 +1,9 @@
 //! Profiles out of a seed.
 
 use crate::profile::{
-    CodeAddress, Delta, Function, Id, Line, Location, Mapping, MappingKind, Mark, Metadata, Outcome, Process,
-    Profile, QualityWindow, Sample, SampleType, State, Thread, ThreadTime, Unit, Waker,
+    BlockOperation, CodeAddress, Delta, Extent, Function, Id, Latency, LatencyKey, Line, Location, Mapping,
+    MappingKind, Mark, Metadata, ObjectKind, Operation, Outcome, Process, Profile, QualityWindow, Sample,
+    SampleType, SlowEvent, Stack, State, Target, Thread, ThreadTime, Unit, Waker,
 };
 
 /// A generator of numbers (splitmix64), the same for the same seed on every machine.
@@ -146,6 +147,101 @@ impl Random {
         }
     }
 
+    fn operation(&mut self) -> (Operation, ObjectKind) {
+        let block = match self.below(5) {
+            0 => BlockOperation::Read,
+            1 => BlockOperation::Write,
+            2 => BlockOperation::Flush,
+            3 => BlockOperation::Discard,
+            _ => BlockOperation::Other,
+        };
+        let operation = match self.below(6) {
+            0 => Operation::Call(self.number() as u16),
+            1 => Operation::CompatCall(self.number() as u16),
+            2 => Operation::IoUring(self.number() as u8),
+            3 => Operation::RunQueue,
+            4 => Operation::Block(block),
+            _ => Operation::BlockQueue(block),
+        };
+        let object = match self.below(9) {
+            0 => ObjectKind::None,
+            1 => ObjectKind::File,
+            2 => ObjectKind::BlockDevice,
+            3 => ObjectKind::Device,
+            4 => ObjectKind::Terminal,
+            5 => ObjectKind::Socket,
+            6 => ObjectKind::LocalSocket,
+            7 => ObjectKind::Pipe,
+            _ => ObjectKind::Event,
+        };
+        (operation, object)
+    }
+
+    fn latency(&mut self, processes: usize) -> Latency {
+        let (operation, object) = self.operation();
+        let start_ns = self.time() >> 1;
+        let errors = (0..self.below(4))
+            .map(|_| (self.number() as u16, self.number() >> 14))
+            .collect();
+        let rare = 1 + self.below(40);
+        let mut buckets = Vec::new();
+        for bucket in 0..=248 {
+            if self.below(rare) == 0 {
+                buckets.push((bucket, self.number() >> 14));
+            }
+        }
+        Latency {
+            key: LatencyKey {
+                process: self.id(processes),
+                operation,
+                object,
+                device: self.number() as u32,
+            },
+            start_ns,
+            end_ns: start_ns + (self.time() >> 1),
+            count: self.number() >> 14,
+            total_ns: self.number() >> 14,
+            min_ns: self.time(),
+            max_ns: self.time(),
+            errors,
+            buckets,
+        }
+    }
+
+    fn waker(&mut self, threads: usize) -> Waker {
+        match self.below(5) {
+            0 => Waker::Nobody,
+            1 => Waker::Interrupt,
+            2 => Waker::Thread(self.id(threads)),
+            _ => Waker::Unknown,
+        }
+    }
+
+    fn slow(&mut self, profile: &Profile, stack: Option<Id<Stack>>) -> SlowEvent {
+        let (operation, object) = self.operation();
+        let targets = profile.targets.len();
+        SlowEvent {
+            thread: self.id(profile.threads.len()),
+            end_ns: self.time(),
+            duration_ns: self.number() >> 14,
+            extent: match self.below(4) {
+                0 => Extent::Whole,
+                1 => Extent::BegunBefore,
+                2 => Extent::NotEnded,
+                _ => Extent::Throughout,
+            },
+            operation,
+            object,
+            target: (targets > 0 && self.below(2) == 0).then(|| self.id(targets)),
+            result: self.number().cast_signed() >> self.below(64),
+            arguments: std::array::from_fn(|_| self.number()),
+            stack,
+            outcome: Outcome::ALL[self.below(12) as usize],
+            wait_ns: self.number() >> 14,
+            waker: self.waker(profile.threads.len()),
+        }
+    }
+
     /// Adds some rows of everything, and samples that use them.
     fn grow(&mut self, profile: &mut Profile) {
         if profile.sample_types.len() < 200 {
@@ -177,6 +273,8 @@ impl Random {
             let (name, file) = (self.text(), self.text());
             profile.functions.intern(Function { name, file });
         }
+        // Whether there are wakers is decided anew each time: their column is not always there.
+        let woken = self.below(2) == 0;
         for _ in 0..self.below(60) {
             let frames: Vec<_> = (0..self.below(12))
                 .map(|_| self.id(profile.locations.len()))
@@ -186,16 +284,33 @@ impl Random {
                 thread: self.id(profile.threads.len()),
                 stack: profile.stacks.intern(frames),
                 sample_type: self.below(profile.sample_types.len() as u64) as u8,
-                outcome: Outcome::ALL[self.below(11) as usize],
+                outcome: Outcome::ALL[self.below(12) as usize],
                 cpu: self.number() as u16,
                 value: self.next() >> 13 >> self.below(50),
-                waker: Waker::Unknown,
+                waker: match woken {
+                    true => self.waker(profile.threads.len()),
+                    false => Waker::Unknown,
+                },
             };
             profile.samples.push(sample);
         }
         for _ in 0..self.below(9) {
             let span = self.span(profile.threads.len());
             profile.thread_times.push(span);
+        }
+        for _ in 0..self.below(9) {
+            let latency = self.latency(profile.processes.len());
+            profile.latencies.push(latency);
+        }
+        for _ in 0..self.below(4) {
+            let target = Target(self.text());
+            profile.targets.intern(target);
+        }
+        for _ in 0..self.below(9) {
+            let stacks = profile.stacks.len();
+            let stack = (stacks > 0 && self.below(3) > 0).then(|| self.id(stacks));
+            let event = self.slow(profile, stack);
+            profile.slow.push(event);
         }
         for _ in 0..self.below(3) {
             let window = self.quality();

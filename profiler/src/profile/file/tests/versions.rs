@@ -1,7 +1,10 @@
 //! Traces of other versions, and files that are no traces.
 
-use super::*;
-use crate::profile::file::container::{ChunkHeader, FileHeader, MAJOR};
+use super::{hostile::made_up, *};
+use crate::profile::file::{
+    columns::ColumnsWriter,
+    container::{ChunkHeader, FileHeader, Kind, MAJOR},
+};
 
 fn file_header(major: u16, minor: u16, len: u32) -> Vec<u8> {
     let header = FileHeader {
@@ -48,11 +51,77 @@ fn a_newer_minor_version_is_read_without_what_it_added() {
     let loaded = read_from(&bytes[..]).unwrap();
     assert_eq!(loaded.notes.len(), 1);
     assert!(
-        loaded.notes[0].contains("1.7") && loaded.notes[0].contains("1 chunk "),
+        loaded.notes[0].contains("1.7") && loaded.notes[0].contains("1 chunk,"),
         "{:?}",
         loaded.notes
     );
     assert_eq!(everything(&loaded.profile), everything(&together(&small(), true)));
+}
+
+#[test]
+fn rows_about_operations_of_a_newer_version_are_left_out_and_counted() {
+    // Three operations, of which the second is one that is not known yet.
+    let mut columns = ColumnsWriter::default();
+    columns.deltas(1, [0, 0, 0]);
+    columns.varints(2, [0, 14, 3]);
+    columns.varints(3, [60, 1 << 50, 0]);
+    columns.varints(4, [0, 2, 99]);
+    columns.varints(9, [11, 12, 13]);
+    let latencies = columns.finish();
+    let mut columns = ColumnsWriter::default();
+    columns.deltas(1, [5, 6, 7]);
+    columns.varints(4, [3, 0, 8]);
+    columns.varints(5, [2, u64::MAX, 4]);
+    columns.varints(6, [7, 0, 0]);
+    columns.varints(14, [1, 1, u64::MAX]);
+    let events = columns.finish();
+    let known = trace(&small()[..1], false);
+    let latencies = |first| made_up(Kind::Latencies as u16, 3, first, &latencies);
+    let bytes = [
+        &known[..],
+        &latencies(1),
+        &made_up(Kind::Slow as u16, 3, 1, &events),
+    ]
+    .concat();
+    let loaded = read_from(&bytes[..]).unwrap();
+    walk(&loaded.profile);
+    // An object, an extent and a waker are taken for what is near.
+    let words = "0 chunks, 0 columns and 2 rows, and took 3 values";
+    assert!(loaded.notes[0].contains(words), "{:?}", loaded.notes);
+    let rows = &loaded.profile.latencies[1..];
+    let rows: Vec<_> = rows
+        .iter()
+        .map(|row| (row.key.operation, row.key.object, row.min_ns))
+        .collect();
+    assert_eq!(
+        rows,
+        [
+            (Operation::Call(60), ObjectKind::None, 11),
+            (Operation::RunQueue, ObjectKind::None, 13),
+        ]
+    );
+    let events = &loaded.profile.slow[1..];
+    let events: Vec<_> = events
+        .iter()
+        .map(|event| (event.end_ns, event.operation, event.extent, event.waker))
+        .collect();
+    assert_eq!(
+        events,
+        [
+            (5, Operation::IoUring(7), Extent::Throughout, Waker::Nobody),
+            (
+                7,
+                Operation::Block(BlockOperation::Read),
+                Extent::Throughout,
+                Waker::Unknown
+            ),
+        ]
+    );
+    // Which of the rows that are left were there before cannot be told.
+    let bytes = [&known[..], &latencies(0)].concat();
+    let loaded = read_from(&bytes[..]).unwrap();
+    assert_eq!(loaded.profile.latencies.len(), 1);
+    assert!(loaded.notes[0].contains("there before"), "{:?}", loaded.notes);
 }
 
 #[test]
@@ -130,7 +199,10 @@ fn the_first_version_of_the_format_stays_readable() {
         ]
     );
     assert_eq!((profile.samples.len(), profile.ended), (11, true));
-    assert!(profile.thread_times.is_empty());
+    assert!(profile.thread_times.is_empty() && profile.latencies.is_empty());
+    assert!(profile.slow.is_empty() && profile.targets.is_empty());
+    let mut wakers = profile.samples.iter().map(|sample| sample.waker);
+    assert!(wakers.all(|waker| waker == Waker::Unknown));
     assert_eq!(profile.samples[7].value, 10_101_010);
     let total = profile.quality_total();
     assert_eq!((total.lost_total(), total.end_ns), (9, 110_000_000));
