@@ -72,9 +72,13 @@ impl Timing {
     }
 
     /// How long it took at most, in nanoseconds, in `percent` of the operations; `None` if there is none. It is the
-    /// middle of a bucket, so at most 6.25 % wrong, and neither below the shortest nor above the longest.
+    /// middle of a bucket, so at most 6.25 % wrong, and neither below the shortest nor above the longest; of the longest
+    /// itself it is exact.
     pub fn percentile(&self, percent: f64) -> Option<u64> {
         let rank = ((self.timed as f64 * percent / 100.0).ceil() as u64).clamp(1, self.timed.max(1));
+        if self.timed > 0 && rank >= self.timed {
+            return Some(self.max_ns);
+        }
         let mut seen = 0u64;
         let bucket = self.buckets.iter().position(|&count| {
             seen = seen.saturating_add(count);
