@@ -22,6 +22,9 @@ use crate::{
 const FRAMES: usize = 8;
 /// The widest a column of threads gets.
 const THREAD_WIDTH: usize = 24;
+/// At least this much is shown of what a call was on, and in a chain no more than this.
+const TARGET_MIN: usize = 8;
+const TARGET_IN_CHAIN: usize = 32;
 /// What is said of a call stands so far to the right.
 const INDENT: &str = "          ";
 
@@ -104,10 +107,13 @@ fn write_event(
     );
     let outcome = outcome(event);
     let used = before.chars().count() + outcome.chars().count();
-    let call = call(profile, event);
-    let call = layout.fit(&call, used);
+    let call = call(
+        profile,
+        event,
+        layout.width.map(|width| width.saturating_sub(used)),
+    );
     writeln!(out, "{before}{}{outcome}", layout.paint(Ink::Strong, &call))?;
-    let lines = [wait(profile, event), chain(profile, event, chains)];
+    let lines = [wait(profile, event), chain(profile, event, chains, layout)];
     for line in lines.into_iter().flatten() {
         let line = layout.fit(&line, INDENT.len());
         writeln!(out, "{INDENT}{line}")?;
@@ -115,24 +121,32 @@ fn write_event(
     write_stack(report, event, layout, out)
 }
 
-/// The call and what it was on; raw.
-fn call(profile: &Profile, event: &SlowEvent) -> String {
+/// The call and what it was on, which is cut so that both fit into `room`, if they can.
+pub(super) fn call(profile: &Profile, event: &SlowEvent, room: Option<usize>) -> String {
     let name = operation(event.operation);
     let kind = object(event.object);
-    match event.target {
-        Some(target) => format!("{name} {}", profile.targets[target].0),
-        None if kind.is_empty() => name.into_owned(),
-        None => format!("{name} [{kind}]"),
-    }
+    let Some(target) = event.target else {
+        return match kind {
+            "" => name.into_owned(),
+            kind => format!("{name} [{kind}]"),
+        };
+    };
+    let target = clean(&profile.targets[target].0);
+    let room = room.map(|room| room.saturating_sub(name.len() + 1).max(TARGET_MIN));
+    let target = match room {
+        Some(room) => cut(target, room),
+        None => target,
+    };
+    format!("{name} {target}")
 }
 
 /// What the call returned, and what the recording did not see of it.
 fn outcome(event: &SlowEvent) -> String {
     let seen = match event.extent {
         Extent::Whole => "",
-        Extent::BegunBefore => " (begun before the recording)",
+        Extent::BegunBefore => " (begun before)",
         Extent::NotEnded => " (still running)",
-        Extent::Throughout => " (running all through the recording)",
+        Extent::Throughout => " (running all through)",
     };
     match result(event) {
         Some(result) => format!(" = {result}{seen}"),
@@ -171,13 +185,18 @@ fn wait(profile: &Profile, event: &SlowEvent) -> Option<String> {
 }
 
 /// What the one that ended its wait had been doing, and so on; raw.
-fn chain<'a>(profile: &'a Profile, event: &'a SlowEvent, chains: &Chains<'a>) -> Option<String> {
+fn chain<'a>(
+    profile: &'a Profile,
+    event: &'a SlowEvent,
+    chains: &Chains<'a>,
+    layout: &Layout,
+) -> Option<String> {
     let chain = chains.of(event);
     let last = chain.last()?;
     let mut text = String::new();
     for link in &chain {
         let thread = thread_name(profile, link.thread);
-        let call = call(profile, link);
+        let call = call(profile, link, layout.width.map(|_| TARGET_IN_CHAIN));
         text.push_str(&format!("<- {thread} {call} {} ", latency(link.duration_ns)));
     }
     match last.waker {

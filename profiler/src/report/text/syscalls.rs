@@ -7,7 +7,7 @@ use super::{
     header::{self, list, plural},
     layout::{Ink, Layout},
     number::{NOTHING, count, latency, percent, rate},
-    slow::thread_name,
+    slow::{call, thread_name},
     table::{Kind, Table},
     write_rest,
 };
@@ -18,6 +18,9 @@ use crate::{
         operation::{errno, is_call, is_idle, object, operation},
     },
 };
+
+/// Calls that the recording saw a part of and that are named.
+const UNFINISHED: usize = 5;
 
 pub(super) fn write(
     report: &Report<'_>,
@@ -163,26 +166,26 @@ fn write_unfinished(report: &Report<'_>, layout: &Layout, out: &mut dyn Write) -
         if idle.is_empty() && busy.is_empty() {
             continue;
         }
-        let mut line = plural(busy.len() as u64, "call");
-        if !idle.is_empty() {
-            line.push_str(&format!(
-                ", and {} that wait for events or sleep,",
-                count(idle.len() as u64)
-            ));
-        }
-        line.push_str(&format!(" {when}"));
-        if !busy.is_empty() {
-            let calls = busy.iter().map(|event| {
-                format!(
-                    "{} {} {}",
-                    thread_name(report.profile, event.thread),
-                    operation(event.operation),
-                    latency(event.duration_ns)
-                )
-            });
-            line.push_str(&format!(": {}", clean(&list(calls))));
-        }
+        let busy_ones = plural(busy.len() as u64, "call");
+        let idle_ones = match idle.len() {
+            0 => String::new(),
+            1 => ", and 1 idle one".to_owned(),
+            idle => format!(", and {} idle ones", count(idle as u64)),
+        };
+        let line = format!("{busy_ones} {when}{idle_ones}");
         writeln!(out, "{}", layout.paint(Ink::Faint, &line))?;
+        for event in busy.iter().take(UNFINISHED) {
+            let thread = thread_name(report.profile, event.thread);
+            let before = format!("{:>8}  {}  ", latency(event.duration_ns), clean(&thread));
+            let room = layout
+                .width
+                .map(|width| width.saturating_sub(before.chars().count()));
+            writeln!(out, "{before}{}", call(report.profile, event, room))?;
+        }
+        if busy.len() > UNFINISHED {
+            let more = format!("{:>8}  {} more", "…", count((busy.len() - UNFINISHED) as u64));
+            writeln!(out, "{}", layout.paint(Ink::Faint, &more))?;
+        }
     }
     Ok(())
 }

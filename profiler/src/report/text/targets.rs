@@ -94,9 +94,7 @@ fn cells(row: &TargetRow, whole: u64) -> Vec<String> {
         latency(row.percentile(99.0)),
         latency(row.percentile(100.0)),
         kind.to_owned(),
-        row.target
-            .clone()
-            .unwrap_or_else(|| format!("[{kind}, not known]")),
+        row.target.clone().unwrap_or_else(|| format!("[{kind}]")),
         parts(&row.operations),
         parts(&row.processes),
     ]
