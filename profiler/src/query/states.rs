@@ -138,12 +138,11 @@ pub fn states(profile: &Profile, selection: &Selection, by: Owner) -> States {
     states
 }
 
-/// How long waits for a CPU were, by the owner's name and process id, and of all together.
-fn run_queues(
-    profile: &Profile,
-    selection: &Selection,
-    by: Owner,
-) -> (FxHashMap<(String, Option<u32>), Timing>, Option<Timing>) {
+/// How long waits for a CPU were, by the owner's name and process id.
+type RunQueues = FxHashMap<(String, Option<u32>), Timing>;
+
+/// Those of each owner, and of all together.
+fn run_queues(profile: &Profile, selection: &Selection, by: Owner) -> (RunQueues, Option<Timing>) {
     // Nothing is known of a part of a process.
     if by == Owner::Thread || !selection.tids.is_empty() {
         return Default::default();

@@ -104,8 +104,12 @@ struct Group {
     object: ObjectKind,
     durations: Vec<u64>,
     total_ns: u64,
-    parts: [FxHashMap<(String, Option<u32>), (u64, u64)>; 2],
+    /// By operation, and by process.
+    parts: [Parts; 2],
 }
+
+/// How many operations, and how long they took, by name and process id.
+type Parts = FxHashMap<(String, Option<u32>), (u64, u64)>;
 
 impl Group {
     fn add(&mut self, profile: &Profile, event: &SlowEvent) {

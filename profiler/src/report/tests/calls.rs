@@ -111,11 +111,16 @@ fn world() -> World {
     }
 }
 
+/// Durations in nanoseconds, and how often each.
+type Durations = &'static [(u64, u64)];
+/// Errors by number, and how often each.
+type Errors = &'static [(u16, u64)];
+
 fn with_latencies(mut profile: Profile, threads: [Id<Thread>; 3]) -> Profile {
     let [postgres, writer, nginx] = threads.map(|thread| profile.threads[thread].process);
     let file = ObjectKind::File;
     let none = ObjectKind::None;
-    let rows: [(_, _, &[(u64, u64)], &[(u16, u64)]); 11] = [
+    let rows: [(_, _, Durations, Errors); 11] = [
         (
             postgres,
             (READ, file, 0),
