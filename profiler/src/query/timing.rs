@@ -121,12 +121,21 @@ pub(crate) mod tests {
     use super::*;
     use crate::profile::{Id, LatencyKey, ObjectKind, Operation};
 
-    /// A window of operations that took so long each.
+    /// A window of operations that took so long each, in nanoseconds.
     pub(crate) fn window(durations: &[u64]) -> Latency {
-        let mut counts: BTreeMap<u8, u64> = BTreeMap::new();
-        for &duration in durations {
-            *counts.entry(u8::try_from(bucket(duration)).unwrap()).or_default() += 1;
+        let each: Vec<_> = durations.iter().map(|&duration| (duration, 1)).collect();
+        counted(&each)
+    }
+
+    /// A window of so many operations of each duration, in nanoseconds: of second 0, of process 0, `read`.
+    pub(crate) fn counted(durations: &[(u64, u64)]) -> Latency {
+        let mut buckets: BTreeMap<u8, u64> = BTreeMap::new();
+        for &(duration, count) in durations {
+            *buckets
+                .entry(u8::try_from(bucket(duration)).unwrap())
+                .or_default() += count;
         }
+        let each = || durations.iter().map(|(duration, _)| *duration);
         Latency {
             key: LatencyKey {
                 process: Id::new(0),
@@ -136,12 +145,12 @@ pub(crate) mod tests {
             },
             start_ns: 0,
             end_ns: 1_000_000_000,
-            count: durations.len() as u64,
-            total_ns: durations.iter().sum(),
-            min_ns: durations.iter().copied().min().unwrap_or(0),
-            max_ns: durations.iter().copied().max().unwrap_or(0),
+            count: durations.iter().map(|(_, count)| count).sum(),
+            total_ns: durations.iter().map(|(duration, count)| duration * count).sum(),
+            min_ns: each().min().unwrap_or(0),
+            max_ns: each().max().unwrap_or(0),
             errors: Vec::new(),
-            buckets: counts.into_iter().collect(),
+            buckets: buckets.into_iter().collect(),
         }
     }
 

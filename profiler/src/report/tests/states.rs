@@ -1,10 +1,9 @@
 //! What threads did all the time, letter by letter.
 
-use profiler_common::histogram::bucket;
-
 use super::*;
-use crate::profile::{
-    Id, Latency, LatencyKey, ObjectKind, Operation, Process, State, Thread, ThreadTime, folded::with_waits,
+use crate::{
+    profile::{Id, Latency, LatencyKey, Operation, Process, State, Thread, ThreadTime, folded::with_waits},
+    query::timing::tests::counted,
 };
 
 const PROCESSES: View = View::States(Owner::Process);
@@ -366,26 +365,14 @@ fn queueing() -> Profile {
     let mut profile = waiting();
     let waits = [(0, [15_000_u64, 90_000, 12_000_000]), (1, [2_000, 3_000, 4_000])];
     for (process, durations) in waits {
-        let mut buckets: Vec<(u8, u64)> = durations
-            .iter()
-            .map(|&duration| (u8::try_from(bucket(duration)).unwrap(), 100))
-            .collect();
-        buckets.sort_unstable();
+        let row = counted(&durations.map(|duration| (duration, 100)));
         profile.latencies.push(Latency {
             key: LatencyKey {
                 process: Id::new(process),
                 operation: Operation::RunQueue,
-                object: ObjectKind::None,
-                device: 0,
+                ..row.key
             },
-            start_ns: 0,
-            end_ns: 1_000_000_000,
-            count: 300,
-            total_ns: durations.iter().sum::<u64>() * 100,
-            min_ns: durations[0],
-            max_ns: durations[2],
-            errors: vec![],
-            buckets,
+            ..row
         });
     }
     profile
