@@ -44,7 +44,7 @@ impl BlockRow {
     }
 }
 
-/// How long block I/O took, by device, operation and whose it is. For what applies of a selection, see [`latencies`]; a
+/// How long block I/O took, by device, operation and whose it is. For what applies of a selection, see [`latencies()`]; a
 /// request is the process's that made it, which for buffered writes is a thread of the kernel.
 pub fn block(profile: &Profile, selection: &Selection, by: Owner) -> BlockIo {
     let ask = |asked: fn(Operation) -> bool| latencies(profile, selection, by, asked);
