@@ -20,7 +20,7 @@
 //! | [`probes`] | what each probe measures | `profile`, `profiler_common` |
 //! | [`collect`] | loads the kernel side and turns what it sends into a profile | `profile`, `probes`, `profiler_common`, aya |
 //! | [`symbolize`] | names for addresses | `profile` |
-//! | [`query`] | questions asked of a profile; no I/O, no clock | `profile` |
+//! | [`query`] | questions asked of a profile; no I/O, no clock | `profile`, `profiler_common` |
 //! | [`report`], [`export`], [`tui`] | answers on a terminal, in files, live | `profile`, `query` |
 //! | [`cli`] | every command and flag | names from the tables `PROBES` and `FORMATS` |
 //! | [`commands`] | one function a command | everything above |

@@ -16,6 +16,18 @@ than that may be chance.
 and waiting for events is idle: rows are sorted, and left out, by the rest. A span of time that \
 --time cuts counts in proportion.
 
+--view syscalls and --view block count and time every call and every request, by process. Calls that by their nature \
+wait for events or for a time (epoll_wait, poll, accept, nanosleep, …), and reads from terminals, are idle: they stand \
+last, and shares are of the others. p50 is the time that half of the calls did not exceed, at most 6.25 % wrong; so \
+p90, p99. Calls are added up about once a second: of what --time cuts, a second counts whole if its middle lies within. \
+--comm is the name of the process here.
+
+--view slow, files and sockets show the calls that took longest, which are recorded one by one. They leave out idle \
+ones, unless --idle is given; a call counts, whole, if any of it lies within --time. <- leads from a call to what the \
+thread that ended its wait had been doing meanwhile, and from there on.
+
+--view wakers shows who ended the waits that were sampled.
+
 Exit status: 0, or 5 for a recording below --min-quality; 1 error, 2 usage.")]
 pub struct ReportOptions {
     /// The trace to read
@@ -38,7 +50,8 @@ pub struct ReportOptions {
     #[arg(long)]
     pub inverted: bool,
 
-    /// Show who was busy instead of which functions; with --view states, whose time [default: process]
+    /// Show who was busy instead of which functions; with --view states, syscalls, wakers and block, whose it is
+    /// [default: process]
     #[arg(long, value_name = "WHAT", conflicts_with_all = ["tree", "inverted"])]
     pub by: Option<By>,
 
@@ -58,7 +71,11 @@ pub struct ReportOptions {
     #[arg(short = 'n', long, value_name = "LINES")]
     pub limit: Option<usize>,
 
-    /// Never cut names to the width of the terminal
+    /// With --view slow, files and sockets: show calls that wait for events or sleep, too
+    #[arg(long)]
+    pub idle: bool,
+
+    /// Never cut names to the width of the terminal, nor stacks to a few frames
     #[arg(long)]
     pub full_names: bool,
 
@@ -86,6 +103,18 @@ pub enum ReportView {
     Functions,
     /// What threads did all the time: ran, waited for a CPU, a disk, a lock, …
     States,
+    /// Which system calls were made, how often they failed, and how long they took
+    Syscalls,
+    /// The slowest calls, each with its arguments, its stack, and what it really waited for
+    Slow,
+    /// Which files, devices and pipes slow calls were on
+    Files,
+    /// Which peers slow calls on sockets were to
+    Sockets,
+    /// Who ended the waits of whom
+    Wakers,
+    /// What block devices were asked for, and how long it took in them and before
+    Block,
 }
 
 /// What samples are put together by.

@@ -16,6 +16,7 @@ mod report;
 mod start;
 mod target;
 mod top;
+mod view;
 
 /// Runs what the command line asked for. The exit code is the program's.
 ///

@@ -6,14 +6,14 @@ use std::{
     process::ExitCode,
 };
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result};
 
-use super::filter;
+use super::{filter, view};
 use crate::{
-    cli::{By, ProfileTime, ReportOptions, ReportView, SortKey},
+    cli::ReportOptions,
     profile::file::{self, Loaded},
-    query::{Direction, GroupBy, Owner, Selection, Summary},
-    report::{self, Report, Sort, View},
+    query::{Selection, Summary},
+    report::{self, Report, View},
     symbolize,
 };
 
@@ -27,19 +27,14 @@ const AT_LEAST: usize = 10;
 const PIPE_WIDTH: usize = 120;
 
 pub(super) fn run(options: &ReportOptions) -> Result<ExitCode> {
-    let view = view(options)?;
+    let view = view::view(options)?;
     let path = options.input.as_deref().unwrap_or(&options.trace);
     let mut loaded = file::read(path)?;
     if !options.debug_dirs.is_empty() {
         name_again(&mut loaded, &options.debug_dirs);
     }
-    let selection = filter::selection(&options.filter, path, &loaded.profile)?;
-    if matches!(view, View::States(_)) && loaded.profile.thread_times.is_empty() {
-        bail!(
-            "{path:?} does not hold how threads spent their time: the recording had no `states` probe; record again \
-             with `profiler record --probe states`, or without --probe (not with --cgroup or --comm, which leave states out)"
-        );
-    }
+    let selection = filter::selection(&view::filter(options), path, &loaded.profile)?;
+    view::check(view, path, &loaded.profile)?;
     let mut out = io::BufWriter::new(io::stdout().lock());
     let written = write(options, view, path, &loaded, &selection, &mut out).and_then(|()| out.flush());
     match written {
@@ -89,77 +84,6 @@ fn write(
     } else {
         report::text::write(&report, &layout(options.full_names), out)
     }
-}
-
-/// # Errors
-/// If what is asked for cannot be had together.
-fn view(options: &ReportOptions) -> Result<View> {
-    match options.view {
-        ReportView::States => Ok(View::States(owner(options)?)),
-        ReportView::Functions => Ok(view_of_samples(options)),
-    }
-}
-
-/// Whose time states are shown of. A thread's time is not tied to its stacks: whatever asks about those is refused.
-fn owner(options: &ReportOptions) -> Result<Owner> {
-    let filter = &options.filter;
-    let of_stacks = [
-        ("--tree", options.tree),
-        ("--inverted", options.inverted),
-        ("--children", options.children),
-        ("--sort", options.sort.is_some()),
-        ("--profile", filter.profile != ProfileTime::Cpu),
-        ("--module", !filter.modules.is_empty()),
-        ("--function", filter.function.is_some()),
-        ("--no-kernel", filter.no_kernel),
-        ("--no-user", filter.no_user),
-        (
-            "--by module or outcome",
-            matches!(options.by, Some(By::Module | By::Outcome)),
-        ),
-    ];
-    if let Some((flag, _)) = of_stacks.into_iter().find(|(_, asked)| *asked) {
-        bail!(
-            "{flag} is about stacks, and --view states has none: it shows how threads spent all their time; leave out \
-             the one or the other (--profile off-cpu shows the stacks of waiting threads)"
-        );
-    }
-    Ok(match options.by {
-        None | Some(By::Process | By::Module | By::Outcome) => Owner::Process,
-        Some(By::Thread) => Owner::Thread,
-        Some(By::Comm) => Owner::Comm,
-        Some(By::Cgroup) => Owner::Cgroup,
-        Some(By::Unit) => Owner::Unit,
-        Some(By::Container) => Owner::Container,
-    })
-}
-
-fn view_of_samples(options: &ReportOptions) -> View {
-    if options.inverted {
-        return View::Tree(Direction::BottomUp);
-    }
-    if options.tree {
-        return View::Tree(Direction::TopDown);
-    }
-    if let Some(by) = options.by {
-        return View::Groups(match by {
-            By::Process => GroupBy::Process,
-            By::Thread => GroupBy::Thread,
-            By::Comm => GroupBy::Comm,
-            By::Module => GroupBy::Module,
-            By::Cgroup => GroupBy::Cgroup,
-            By::Unit => GroupBy::Unit,
-            By::Container => GroupBy::Container,
-            By::Outcome => GroupBy::Outcome,
-        });
-    }
-    View::Functions(match options.sort {
-        Some(SortKey::Total) => Sort::Total,
-        Some(SortKey::Name) => Sort::Name,
-        Some(SortKey::Module) => Sort::Module,
-        None if options.children => Sort::Total,
-        Some(SortKey::SelfTime) | None => Sort::SelfValue,
-    })
 }
 
 fn layout(full_names: bool) -> report::text::Layout {
@@ -247,8 +171,8 @@ mod tests {
     fn report(line: &str) -> String {
         let (file, options) = (trace(), options(line));
         let loaded = file::read(file.path()).unwrap();
-        let selection = filter::selection(&options.filter, file.path(), &loaded.profile).unwrap();
-        let view = view(&options).unwrap();
+        let selection = filter::selection(&view::filter(&options), file.path(), &loaded.profile).unwrap();
+        let view = view::view(&options).unwrap();
         let mut out = Vec::new();
         write(&options, view, file.path(), &loaded, &selection, &mut out).unwrap();
         String::from_utf8(out).unwrap()
@@ -333,25 +257,13 @@ mod tests {
     }
 
     #[test]
-    fn states_have_no_stacks_to_ask_for() {
-        for flag in [
-            "--tree",
-            "--sort name",
-            "--profile wall",
-            "--module libc.so.6",
-            "--function f",
-            "--no-kernel",
-            "--by module",
-        ] {
-            let error = view(&options(&format!("--view states {flag}")))
-                .unwrap_err()
-                .to_string();
-            let flag = flag.split(' ').next().unwrap();
-            assert!(
-                error.starts_with(flag) && error.contains("--view states"),
-                "{error}"
-            );
-        }
+    fn who_ended_waits_is_asked_of_the_samples_of_waits() {
+        let text = report("--view wakers");
+        assert!(
+            text.contains("100 % = 1 waiting sample, 60 ms of waiting time;"),
+            "{text}"
+        );
+        assert!(text.contains("other    not known"), "{text}");
     }
 
     #[test]

@@ -2,36 +2,52 @@
 //!
 //! A [`Selection`] says which samples and frames are meant; every question takes one:
 //! [`functions()`] (which functions), [`Tree`] (which paths), [`groups`] (who), [`states()`] (what threads
-//! did all the time), [`Summary`] (how much, and how sure).
+//! did all the time), [`latencies()`] (how long calls took), [`slow()`] (which ones took long), [`targets()`] (on
+//! what), [`block()`] (how long disks took), [`wakers()`] (who ended waits), [`Summary`] (how much, and how sure).
 //! Answers are sorted by what matters and then by name, so that equal profiles give equal answers.
 //!
 //! Labels are raw: they come from the profiled world, and a view passes them through [`clean`] before a terminal.
 
+pub mod block;
+pub mod chain;
 mod clean;
 pub mod frame;
 pub mod functions;
 mod glob;
 pub mod group;
+pub mod latencies;
 pub mod names;
+pub mod operation;
 mod owner;
 mod sampled;
 mod selection;
 pub mod share;
+pub mod slow;
 pub mod states;
 pub mod summary;
+pub mod targets;
+pub mod timing;
 pub mod tree;
+pub mod wakers;
 mod weight;
 
+pub use block::{BlockIo, BlockRow, block};
+pub use chain::Chains;
 pub use clean::{acts, clean};
 pub use frame::{Frame, frames};
 pub use functions::{FunctionRow, Functions, functions};
 pub use glob::Glob;
 pub use group::{GroupBy, GroupRow, groups};
+pub use latencies::{Latencies, LatencyRow, latencies};
 pub use names::{Name, Names};
 pub use owner::Owner;
 pub use sampled::Sampled;
 pub use selection::{Matcher, Selection};
 pub use share::{Share, percent};
+pub use slow::{Slow, slow};
 pub use states::{StateRow, StateTimes, States, states};
 pub use summary::Summary;
+pub use targets::{TargetRow, Targets, targets};
+pub use timing::{Bucket, Timing};
 pub use tree::{Direction, Node, Tree};
+pub use wakers::{WakerRow, WokenBy, wakers};

@@ -1,6 +1,6 @@
 //! Whose a thread is.
 
-use crate::profile::{Id, Profile, Thread};
+use crate::profile::{Id, Process, Profile, Thread};
 
 /// Whose a thread is, in one of the ways to ask.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -44,19 +44,27 @@ impl Owner {
 
     /// Whose `thread` is.
     pub(super) fn of(self, profile: &Profile, thread: Id<Thread>) -> Key<'_> {
-        let thread = &profile.threads[thread];
-        let process = &profile.processes[thread.process];
+        let Thread { process, tid, name } = &profile.threads[thread];
         match self {
-            Self::Process => Key {
+            Self::Thread => Key {
+                pid: Some(profile.processes[*process].pid),
+                tid: Some(*tid),
+                ..Key::plain(name, "[no name]")
+            },
+            Self::Comm => Key::plain(name, "[no name]"),
+            _ => self.of_process(profile, *process),
+        }
+    }
+
+    /// Whose `process` is, for what is not known by thread: the process stands for its threads, as does its name.
+    pub(super) fn of_process(self, profile: &Profile, process: Id<Process>) -> Key<'_> {
+        let process = &profile.processes[process];
+        match self {
+            Self::Process | Self::Thread => Key {
                 pid: Some(process.pid),
                 ..Key::plain(&process.name, "[no name]")
             },
-            Self::Thread => Key {
-                pid: Some(process.pid),
-                tid: Some(thread.tid),
-                ..Key::plain(&thread.name, "[no name]")
-            },
-            Self::Comm => Key::plain(&thread.name, "[no name]"),
+            Self::Comm => Key::plain(&process.name, "[no name]"),
             Self::Cgroup => Key::plain(&process.cgroup, "[no cgroup]"),
             Self::Unit => Key::plain(&process.unit, "[no unit]"),
             Self::Container => Key::plain(&process.container, "[no container]"),

@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use super::{Glob, frame::frames};
-use crate::profile::{Id, Location, Process, Profile, Sample, Thread};
+use crate::profile::{Id, Location, Process, Profile, Sample, Stack, Thread};
 
 /// Which samples and which frames a question is about. [`Default`] is everything, of the first sample type.
 ///
@@ -86,6 +86,31 @@ impl Selection {
         threads
             .map(|(_, thread)| self.matches_thread(profile, thread))
             .collect()
+    }
+
+    /// For each process whether it is meant, for what is not known by thread: the process's name stands for those of its
+    /// threads, and thread ids do not apply.
+    pub(super) fn processes(&self, profile: &Profile) -> Vec<bool> {
+        let matches = |process: &Process| {
+            (self.pids.is_empty() || self.pids.contains(&process.pid))
+                && self.comm.as_ref().is_none_or(|comm| comm.matches(&process.name))
+                && self.matches_owner(process)
+        };
+        let processes = profile.processes.iter();
+        processes.map(|(_, process)| matches(process)).collect()
+    }
+
+    /// Whether what is known only for a stretch of time as a whole is meant: if its middle is.
+    pub(super) fn holds_middle(&self, start_ns: u64, end_ns: u64) -> bool {
+        let middle = start_ns + end_ns.saturating_sub(start_ns) / 2;
+        self.time.as_ref().is_none_or(|time| time.contains(&middle))
+    }
+
+    /// Whether some of a stretch of time is meant.
+    pub(super) fn touches(&self, start_ns: u64, end_ns: u64) -> bool {
+        self.time
+            .as_ref()
+            .is_none_or(|time| start_ns < time.end && (end_ns > time.start || start_ns == time.start))
     }
 
     /// Whether frames at `location` are shown.
@@ -185,12 +210,16 @@ pub struct Matcher<'a> {
 impl<'a> Matcher<'a> {
     /// Whether `sample` is meant.
     pub fn matches(&self, sample: &Sample) -> bool {
-        self.selection.matches_itself(sample)
-            && self.threads[sample.thread.index()]
+        self.selection.matches_itself(sample) && self.matches_at(sample.thread, sample.stack)
+    }
+
+    /// Whether what `thread` did at `stack` is meant, whatever it was and when.
+    pub(super) fn matches_at(&self, thread: Id<Thread>, stack: Option<Id<Stack>>) -> bool {
+        self.threads[thread.index()]
             && self
                 .stacks
                 .as_ref()
-                .is_none_or(|stacks| sample.stack.is_some_and(|stack| stacks[stack.index()]))
+                .is_none_or(|stacks| stack.is_some_and(|stack| stacks[stack.index()]))
     }
 
     /// The samples that are meant, in the profile's order.

@@ -4,8 +4,8 @@ use std::ops::Range;
 
 use rustc_hash::{FxHashMap, FxHashSet};
 
-use super::{Owner, Selection, owner::Key, percent};
-use crate::profile::{Profile, State, ThreadTime};
+use super::{Owner, Selection, latencies, owner::Key, percent, timing::Timing};
+use crate::profile::{Operation, Profile, State, ThreadTime};
 
 /// Time in each state, added up. Sums saturate: spans come from a file that anybody may have written.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -71,6 +71,9 @@ pub struct StateRow {
     pub threads: u64,
     /// How they spent their time.
     pub times: StateTimes,
+    /// How long each wait for a CPU was, once it was woken or taken off one; `None` for single threads, which it is not
+    /// known of, and where it was not recorded.
+    pub run_queue: Option<Timing>,
 }
 
 /// How the selected threads spent their time.
@@ -80,6 +83,8 @@ pub struct States {
     pub rows: Vec<StateRow>,
     /// All of them together.
     pub total: StateTimes,
+    /// How long each wait for a CPU was, of all of them; `None` as for rows.
+    pub run_queue: Option<Timing>,
     /// How many threads there were, by their ids.
     pub threads: u64,
     /// How many threads the recording holds the time of.
@@ -91,7 +96,8 @@ pub struct States {
 /// Conditions on stacks (modules, functions) do not apply: a thread's time is not tied to its stack. Of a span that
 /// crosses an end of the selected time, as much of each state counts as lies within if the span was the same all
 /// through; a span is about as long as the recorder's second, or as long as the thread did nothing else. All other
-/// figures are exact.
+/// figures are exact. Waits for a CPU are known by process, not by thread: for what applies of a selection to them, see
+/// [`latencies()`].
 pub fn states(profile: &Profile, selection: &Selection, by: Owner) -> States {
     let selected = selection.threads(profile);
     let mut groups: FxHashMap<Key<'_>, (StateTimes, FxHashSet<u32>)> = FxHashMap::default();
@@ -112,6 +118,8 @@ pub fn states(profile: &Profile, selection: &Selection, by: Owner) -> States {
     }
     states.threads = threads.len() as u64;
     states.recorded_threads = recorded.len() as u64;
+    let (mut run_queues, run_queue) = run_queues(profile, selection, by);
+    states.run_queue = run_queue;
     states.rows = groups
         .into_iter()
         .map(|(Key { label, pid, tid }, (times, tids))| StateRow {
@@ -120,6 +128,7 @@ pub fn states(profile: &Profile, selection: &Selection, by: Owner) -> States {
             tid,
             threads: tids.len() as u64,
             times,
+            run_queue: run_queues.remove(&(label.to_owned(), pid)),
         })
         .collect();
     states.rows.sort_by(|a, b| {
@@ -127,6 +136,26 @@ pub fn states(profile: &Profile, selection: &Selection, by: Owner) -> States {
         by_size.then_with(|| (&a.label, a.pid, a.tid).cmp(&(&b.label, b.pid, b.tid)))
     });
     states
+}
+
+/// How long waits for a CPU were, by the owner's name and process id.
+type RunQueues = FxHashMap<(String, Option<u32>), Timing>;
+
+/// Those of each owner, and of all together.
+fn run_queues(profile: &Profile, selection: &Selection, by: Owner) -> (RunQueues, Option<Timing>) {
+    // Nothing is known of a part of a process.
+    if by == Owner::Thread || !selection.tids.is_empty() {
+        return Default::default();
+    }
+    let all = latencies(profile, selection, by, |operation| {
+        operation == Operation::RunQueue
+    });
+    let total = (!all.rows.is_empty()).then_some(all.busy);
+    let rows = all.rows.into_iter();
+    (
+        rows.map(|row| ((row.label, row.pid), row.timing)).collect(),
+        total,
+    )
 }
 
 /// What of a span lies within `time`; `None` if nothing does.
@@ -166,8 +195,8 @@ fn clip(span: &ThreadTime, time: Option<&Range<u64>>) -> Option<StateTimes> {
 mod tests {
     use super::*;
     use crate::{
-        profile::{Id, folded::from_folded},
-        query::Glob,
+        profile::{Id, Latency, LatencyKey, folded::from_folded},
+        query::{Glob, timing::tests::window},
     };
 
     fn span(thread: u32, range: Range<u64>, times: &[(State, u64)]) -> ThreadTime {
@@ -296,6 +325,39 @@ mod tests {
             assert_eq!(labels, expected, "{by:?}");
             assert_eq!(states.rows.iter().map(|row| row.threads).sum::<u64>(), 2);
         }
+    }
+
+    #[test]
+    fn waits_for_a_cpu_are_known_by_process() {
+        let mut profile = profile();
+        let row = window(&[1_000, 2_000]);
+        profile.latencies.push(Latency {
+            key: LatencyKey {
+                process: Id::new(1),
+                operation: Operation::RunQueue,
+                ..row.key
+            },
+            ..row
+        });
+        let counts = |selection: &Selection, by| {
+            let states = states(&profile, selection, by);
+            let total = states.run_queue.map(|timing| timing.count);
+            let rows = states.rows.into_iter();
+            let rows: Vec<_> = rows.map(|row| row.run_queue.map(|timing| timing.count)).collect();
+            (rows, total)
+        };
+        let everything = Selection::default();
+        assert_eq!(
+            counts(&everything, Owner::Process),
+            (vec![None, Some(2)], Some(2))
+        );
+        assert_eq!(counts(&everything, Owner::Unit), (vec![Some(2)], Some(2)));
+        assert_eq!(counts(&everything, Owner::Thread), (vec![None, None], None));
+        let one = Selection {
+            tids: vec![9],
+            ..everything
+        };
+        assert_eq!(counts(&one, Owner::Process), (vec![None], None));
     }
 
     #[test]

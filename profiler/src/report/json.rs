@@ -5,6 +5,9 @@
 
 mod document;
 mod escape;
+mod latencies;
+mod slow;
+mod wakers;
 
 use std::io::{self, Write};
 

@@ -8,7 +8,10 @@ pub mod text;
 
 use crate::{
     profile::Profile,
-    query::{Direction, FunctionRow, GroupBy, Owner, Selection, StateRow, States, percent},
+    query::{
+        Direction, FunctionRow, GroupBy, Latencies, LatencyRow, Owner, Selection, StateRow, States, Targets,
+        percent,
+    },
 };
 
 /// What to report on.
@@ -52,17 +55,33 @@ impl Report<'_> {
             .collect()
     }
 
-    /// The rows of a table of states, in order. Idle threads are small, however long they were idle.
-    fn select_states<'r>(&self, states: &'r States) -> Vec<&'r StateRow> {
-        let whole = states.total.active_ns();
-        states
-            .rows
-            .iter()
+    /// The rows of a table that is sorted by size, in order; `part` says how large each is, `whole` all of them together.
+    fn pick<'r, T>(&self, rows: &'r [T], part: impl Fn(&T) -> u64, whole: u64) -> Vec<&'r T> {
+        rows.iter()
             .enumerate()
-            .filter(|&(place, row)| self.shows(place, row.times.active_ns(), whole))
+            .filter(|&(place, row)| self.shows(place, part(row), whole))
             .map(|(_, row)| row)
             .take(self.limit.unwrap_or(usize::MAX))
             .collect()
+    }
+
+    /// The rows of a table of states, in order. Idle threads are small, however long they were idle.
+    fn select_states<'r>(&self, states: &'r States) -> Vec<&'r StateRow> {
+        let whole = states.total.active_ns();
+        self.pick(&states.rows, |row| row.times.active_ns(), whole)
+    }
+
+    /// The rows of a table of latencies, in order: what is not idle, and what is, each by its own size.
+    fn select_latencies<'r>(&self, all: &'r Latencies) -> (Vec<&'r LatencyRow>, Vec<&'r LatencyRow>) {
+        let (busy, idle) = all.rows.split_at(all.rows.partition_point(|row| !row.idle));
+        let total = |row: &LatencyRow| row.timing.total_ns;
+        let busy = self.pick(busy, total, all.busy.total_ns);
+        let mut idle = self.pick(idle, total, all.idle.total_ns);
+        idle.truncate(
+            self.limit
+                .map_or(usize::MAX, |limit| limit.saturating_sub(busy.len())),
+        );
+        (busy, idle)
     }
 
     /// What the user would type to see what a view that shows `shown` rows leaves out.
@@ -86,6 +105,25 @@ pub enum View {
     Groups(GroupBy),
     /// A table of what threads did all the time, by whose they are.
     States(Owner),
+    /// A table of system calls, by whose they are.
+    Syscalls(Owner),
+    /// A list of the slowest calls, with or without those that wait for events or sleep.
+    Slow(Idle),
+    /// A table of what slow calls were on, likewise.
+    Targets(Targets, Idle),
+    /// A table of who ended the waits of whom.
+    Wakers(Owner),
+    /// A table of block I/O, by whose it is.
+    Block(Owner),
+}
+
+/// What becomes of slow calls that wait for events, sleep, or read from a terminal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Idle {
+    /// They are left out.
+    LeftOut,
+    /// They are shown among the others.
+    Shown,
 }
 
 /// What a table of functions is sorted by.

@@ -6,11 +6,11 @@ use serde::Serialize;
 
 use super::{
     super::{Report, Sort, View, is_below},
-    VERSION,
+    VERSION, latencies, slow, wakers,
 };
 use crate::{
     profile::{Metadata, State},
-    query::{self, Direction, GroupBy, Owner, Selection, Share, StateTimes, Summary, Tree},
+    query::{self, Direction, GroupBy, Owner, Selection, Share, StateTimes, Summary, Targets, Timing, Tree},
 };
 
 #[derive(Serialize)]
@@ -103,11 +103,17 @@ enum Answer {
     Tree(Paths),
     Groups(Groups),
     States(States),
+    Syscalls(latencies::Syscalls),
+    Slow(slow::Slow),
+    Files(slow::Targets),
+    Sockets(slow::Targets),
+    Wakers(wakers::Wakers),
+    Block(latencies::Block),
 }
 
 /// A part of the selected samples.
 #[derive(Serialize)]
-struct Part {
+pub(super) struct Part {
     value: u64,
     samples: u64,
     percent: f64,
@@ -165,6 +171,7 @@ struct States {
     threads: u64,
     recorded_threads: u64,
     total: Times,
+    run_queue: Option<RunQueue>,
     rows: Vec<Spent>,
 }
 
@@ -178,6 +185,17 @@ struct Spent {
     threads: u64,
     #[serde(flatten)]
     times: Times,
+    run_queue: Option<RunQueue>,
+}
+
+/// How long waits for a CPU were.
+#[derive(Serialize)]
+struct RunQueue {
+    count: u64,
+    p50_ns: Option<u64>,
+    p90_ns: Option<u64>,
+    p99_ns: Option<u64>,
+    max_ns: u64,
 }
 
 #[derive(Serialize)]
@@ -198,6 +216,14 @@ impl<'a> Document<'a> {
             View::Tree(direction) => Answer::Tree(tree(report, direction)),
             View::Groups(by) => Answer::Groups(groups(report, by, &summary)),
             View::States(by) => Answer::States(states(report, by)),
+            View::Syscalls(by) => Answer::Syscalls(latencies::syscalls(report, by)),
+            View::Slow(idle) => Answer::Slow(slow::slow(report, idle)),
+            View::Targets(Targets::Files, idle) => Answer::Files(slow::targets(report, Targets::Files, idle)),
+            View::Targets(Targets::Sockets, idle) => {
+                Answer::Sockets(slow::targets(report, Targets::Sockets, idle))
+            }
+            View::Wakers(by) => Answer::Wakers(wakers::wakers(report, by, &summary)),
+            View::Block(by) => Answer::Block(latencies::block(report, by)),
         };
         let mut kinds = selection
             .sample_types
@@ -295,7 +321,7 @@ impl Quality {
 }
 
 impl Part {
-    fn of(value: u64, samples: u64, whole: u64, all: u64) -> Self {
+    pub(super) fn of(value: u64, samples: u64, whole: u64, all: u64) -> Self {
         let share = Share::of(value, whole, all).unwrap_or(Share {
             share: 0.0,
             low: 0.0,
@@ -407,13 +433,27 @@ fn states(report: &Report<'_>, by: Owner) -> States {
         tid: row.tid,
         threads: row.threads,
         times: Times::of(&row.times),
+        run_queue: row.run_queue.as_ref().map(RunQueue::of),
     });
     States {
         by: by.name(),
         threads: states.threads,
         recorded_threads: states.recorded_threads,
         total: Times::of(&states.total),
+        run_queue: states.run_queue.as_ref().map(RunQueue::of),
         rows: rows.collect(),
+    }
+}
+
+impl RunQueue {
+    fn of(timing: &Timing) -> Self {
+        Self {
+            count: timing.count,
+            p50_ns: timing.percentile(50.0),
+            p90_ns: timing.percentile(90.0),
+            p99_ns: timing.percentile(99.0),
+            max_ns: timing.max_ns,
+        }
     }
 }
 

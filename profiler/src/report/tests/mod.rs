@@ -6,6 +6,7 @@ use crate::{
     query::{Direction, GroupBy, Owner, Selection},
 };
 
+mod calls;
 mod schema;
 mod snapshots;
 mod states;

@@ -4,6 +4,7 @@
 use serde_json::Value;
 
 use super::*;
+use crate::{query::Targets, report::Idle};
 
 fn schema() -> Value {
     serde_json::from_str(json::SCHEMA).expect("the schema is JSON")
@@ -100,9 +101,19 @@ fn conforms(report: &Report<'_>) -> Value {
     assert_eq!(json.lines().count(), 1);
     let value: Value = serde_json::from_str(&json).expect("the report is JSON");
     check(&schema, &schema, &value, "").unwrap();
-    let answers = ["functions", "tree", "groups", "states"]
-        .iter()
-        .filter(|answer| value.get(**answer).is_some());
+    let answers = [
+        "functions",
+        "tree",
+        "groups",
+        "states",
+        "syscalls",
+        "slow",
+        "files",
+        "sockets",
+        "wakers",
+        "block",
+    ];
+    let answers = answers.iter().filter(|answer| value.get(**answer).is_some());
     assert_eq!(answers.count(), 1);
     value
 }
@@ -125,13 +136,23 @@ fn every_view_of_every_recording_conforms() {
     let views = GroupBy::ALL.map(View::Groups).into_iter();
     let trees = [Direction::TopDown, Direction::BottomUp].map(View::Tree);
     let states = Owner::ALL.map(View::States);
-    for view in views.chain(trees).chain(states).chain([FUNCTIONS]) {
+    let wakers = Owner::ALL.map(View::Wakers);
+    // Of threads, nothing of this is known.
+    let by_process = Owner::ALL.into_iter().filter(|by| *by != Owner::Thread);
+    let counted = by_process.flat_map(|by| [View::Syscalls(by), View::Block(by)]);
+    let slow = [Idle::LeftOut, Idle::Shown].into_iter().flat_map(|idle| {
+        let targets = [Targets::Files, Targets::Sockets].map(|asked| View::Targets(asked, idle));
+        targets.into_iter().chain([View::Slow(idle)])
+    });
+    let views = views.chain(trees).chain(states).chain(wakers);
+    for view in views.chain(counted).chain(slow).chain([FUNCTIONS]) {
         let profiles = [
             Profile::default(),
             busy(),
             bad(),
             without_samples(idle.clone()),
             states::waiting(),
+            calls::calls(),
         ];
         for profile in profiles {
             conforms(&report(&profile, &Selection::default(), view));

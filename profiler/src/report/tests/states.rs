@@ -1,7 +1,10 @@
 //! What threads did all the time, letter by letter.
 
 use super::*;
-use crate::profile::{Process, State, Thread, ThreadTime, folded::with_waits};
+use crate::{
+    profile::{Id, Latency, LatencyKey, Operation, Process, State, Thread, ThreadTime, folded::with_waits},
+    query::timing::tests::counted,
+};
 
 const PROCESSES: View = View::States(Owner::Process);
 
@@ -355,4 +358,73 @@ host CPU 100 % busy, 0 % idle (1 CPU) · cpu-clock 99 Hz · example · Linux 6.1
 
 fn show_without_waits() -> String {
     as_text(&report(&busy(), &Selection::default(), FUNCTIONS), PLAIN)
+}
+
+/// As [`waiting`], with how long waits for a CPU were.
+fn queueing() -> Profile {
+    let mut profile = waiting();
+    let waits = [(0, [15_000_u64, 90_000, 12_000_000]), (1, [2_000, 3_000, 4_000])];
+    for (process, durations) in waits {
+        let row = counted(&durations.map(|duration| (duration, 100)));
+        profile.latencies.push(Latency {
+            key: LatencyKey {
+                process: Id::new(process),
+                operation: Operation::RunQueue,
+                ..row.key
+            },
+            ..row
+        });
+    }
+    profile
+}
+
+#[test]
+fn waits_for_a_cpu_are_shown_where_there_is_room() {
+    let (profile, selection) = (queueing(), Selection::default());
+    let show = |by, width| {
+        let report = report(&profile, &selection, View::States(by));
+        let text = as_text(&report, columns(width));
+        let table = table(&text).to_owned();
+        assert!(table.lines().all(|line| line.chars().count() <= width), "{table}");
+        table
+    };
+    assert_eq!(show(Owner::Process, 140), "\
+running  runnable  disk  network   ipc  lock  fault  sleep  events  other  waits/s  runq p50  runq p99  runq max   pid  process
+   32.5       6.2  10.0        ·     ·  51.2   <0.1      ·       ·      ·    1,240   86.0 µs   12.0 ms   12.0 ms  1207  postgres
+    9.0         ·     ·      3.0   0.5     ·      ·      ·    85.0    2.5    4,000   2.94 µs   3.97 µs   4.00 µs    88  nginx
+      ·         ·     ·        ·     ·     ·      ·    100       ·      ·      0.1         ·         ·         ·     5  cron
+   18.5       3.1   5.0      0.8   0.1  25.6   <0.1   25.0    21.2    0.6    5,240   3.97 µs   12.0 ms   12.0 ms        [all]
+");
+    assert_eq!(
+        show(Owner::Process, 120),
+        "\
+running  runnable  disk  network   ipc  lock  fault  sleep  events  other  waits/s  runq p99   pid  process
+   32.5       6.2  10.0        ·     ·  51.2   <0.1      ·       ·      ·    1,240   12.0 ms  1207  postgres
+    9.0         ·     ·      3.0   0.5     ·      ·      ·    85.0    2.5    4,000   3.97 µs    88  nginx
+      ·         ·     ·        ·     ·     ·      ·    100       ·      ·      0.1         ·     5  cron
+   18.5       3.1   5.0      0.8   0.1  25.6   <0.1   25.0    21.2    0.6    5,240   12.0 ms        [all]
+"
+    );
+    assert!(!show(Owner::Process, 80).contains("runq p"));
+    assert!(!show(Owner::Thread, 140).contains("runq p"));
+}
+
+#[test]
+fn waits_for_a_cpu_are_always_in_json() {
+    let (profile, selection) = (queueing(), Selection::default());
+    let json = |by| -> serde_json::Value {
+        let json = as_json(&report(&profile, &selection, View::States(by)));
+        serde_json::from_str(&json).unwrap()
+    };
+    let states = &json(Owner::Process)["states"];
+    assert_eq!(
+        states["rows"][0]["run_queue"],
+        serde_json::json!({
+            "count": 300, "p50_ns": 86_016, "p90_ns": 12_000_000, "p99_ns": 12_000_000, "max_ns": 12_000_000
+        })
+    );
+    assert_eq!(states["run_queue"]["count"], 600);
+    assert_eq!(states["rows"][2]["run_queue"], serde_json::Value::Null);
+    let threads = &json(Owner::Thread)["states"];
+    assert_eq!(threads["rows"][0]["run_queue"], serde_json::Value::Null);
 }

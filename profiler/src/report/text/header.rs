@@ -49,6 +49,17 @@ pub(super) fn write_states(
     )
 }
 
+/// The header above anything else; `base` is its last line: what the figures below are of.
+pub(super) fn write_above(
+    report: &Report<'_>,
+    summary: &Summary,
+    base: &str,
+    layout: &Layout,
+    out: &mut dyn Write,
+) -> io::Result<()> {
+    lines(report, summary, &warnings(report, summary), base, layout, out)
+}
+
 fn lines(
     report: &Report<'_>,
     summary: &Summary,
@@ -190,7 +201,7 @@ fn warnings(report: &Report<'_>, summary: &Summary) -> Vec<String> {
 }
 
 /// What the shares below are of; where there is nothing to take a share of, why.
-fn base(report: &Report<'_>, summary: &Summary) -> String {
+pub(super) fn base(report: &Report<'_>, summary: &Summary) -> String {
     let filters = describe(report.selection);
     if summary.samples > 0 {
         let types = &report.selection.sample_types;
@@ -285,8 +296,34 @@ fn unknown(states: &States) -> Option<String> {
     })
 }
 
+/// What of how many things was selected, in brackets; empty if all of them were.
+pub(super) fn part_of(report: &Report<'_>, recorded: u64) -> String {
+    let filters = describe(report.selection);
+    if filters.is_empty() {
+        String::new()
+    } else {
+        format!(" (of {}: {filters})", count(recorded))
+    }
+}
+
+/// Why there is nothing to show of what the recording does hold, or does not.
+pub(super) fn nothing(report: &Report<'_>, recorded: u64, thing: &str) -> String {
+    if recorded == 0 {
+        return format!("No {thing}s: none was recorded.");
+    }
+    let filters = describe(report.selection);
+    if filters.is_empty() {
+        format!("No {thing} to show. {} recorded.", plural(recorded, thing))
+    } else {
+        format!(
+            "No {thing} matches: {filters}. {} recorded.",
+            plural(recorded, thing)
+        )
+    }
+}
+
 /// The selection in the words of the command line; empty for everything.
-fn describe(selection: &Selection) -> String {
+pub(super) fn describe(selection: &Selection) -> String {
     let Selection {
         time,
         pids,
@@ -345,7 +382,7 @@ fn modules(modules: &[(String, u64)]) -> String {
 }
 
 /// The first three, and how many more there are.
-fn list(items: impl ExactSizeIterator<Item = String>) -> String {
+pub(super) fn list(items: impl ExactSizeIterator<Item = String>) -> String {
     let more = items.len().saturating_sub(3);
     let mut text = items.take(3).collect::<Vec<_>>().join(", ");
     if more > 0 {
@@ -354,7 +391,7 @@ fn list(items: impl ExactSizeIterator<Item = String>) -> String {
     text
 }
 
-fn plural(number: u64, thing: &str) -> String {
+pub(super) fn plural(number: u64, thing: &str) -> String {
     let s = if number == 1 { "" } else { "s" };
     format!("{} {thing}{s}", count(number))
 }

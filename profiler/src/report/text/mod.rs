@@ -1,17 +1,23 @@
 //! The report as text: quality first, then a table or a tree. No control character of the profiled world gets through.
 
+mod block;
 mod functions;
 mod groups;
 mod header;
 mod layout;
 mod number;
+mod slow;
 mod states;
+mod syscalls;
+mod table;
+mod targets;
 mod tree;
+mod wakers;
 
 use std::io::{self, Write};
 
 pub use layout::Layout;
-pub use number::{count, duration, percent};
+pub use number::{count, duration, latency, percent};
 
 use super::{Report, View};
 use crate::query::{self, Summary};
@@ -22,10 +28,18 @@ use crate::query::{self, Summary};
 /// What `out` says.
 pub fn write(report: &Report<'_>, layout: &Layout, out: &mut dyn Write) -> io::Result<()> {
     let summary = Summary::of(report.profile, report.selection);
-    if let View::States(by) = report.view {
-        let all = query::states(report.profile, report.selection, by);
-        header::write_states(report, &summary, &all, layout, out)?;
-        return states::write(report, by, &all, summary.duration_ns, layout, out);
+    match report.view {
+        View::States(by) => {
+            let all = query::states(report.profile, report.selection, by);
+            header::write_states(report, &summary, &all, layout, out)?;
+            return states::write(report, by, &all, summary.duration_ns, layout, out);
+        }
+        View::Syscalls(by) => return syscalls::write(report, by, &summary, layout, out),
+        View::Slow(idle) => return slow::write(report, idle, &summary, layout, out),
+        View::Targets(asked, idle) => return targets::write(report, asked, idle, &summary, layout, out),
+        View::Wakers(by) => return wakers::write(report, by, &summary, layout, out),
+        View::Block(by) => return block::write(report, by, &summary, layout, out),
+        View::Functions(_) | View::Tree(_) | View::Groups(_) => {}
     }
     header::write(report, &summary, layout, out)?;
     if summary.samples == 0 {
@@ -36,6 +50,28 @@ pub fn write(report: &Report<'_>, layout: &Layout, out: &mut dyn Write) -> io::R
         View::Functions(sort) => functions::write(report, sort, layout, out),
         View::Tree(direction) => tree::write(report, direction, layout, out),
         View::Groups(by) => groups::write(report, by, layout, out),
-        View::States(_) => Ok(()),
+        _ => Ok(()),
     }
+}
+
+/// What a table that is sorted by size leaves out; nothing if it leaves nothing out. `rest` and `whole` are the size of
+/// that and of all, and `what` is what is measured.
+fn write_rest(
+    report: &Report<'_>,
+    (hidden, shown): (usize, usize),
+    (rest, whole): (u64, u64),
+    what: &str,
+    layout: &Layout,
+    out: &mut dyn Write,
+) -> io::Result<()> {
+    if hidden == 0 {
+        return Ok(());
+    }
+    let rest = format!(
+        "… {} more, {} of {what}; {} shows them",
+        count(hidden as u64),
+        percent(query::percent(rest, whole)),
+        report.remedy(shown)
+    );
+    writeln!(out, "{}", layout.paint(layout::Ink::Faint, &rest))
 }

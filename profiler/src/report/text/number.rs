@@ -2,6 +2,9 @@
 
 use crate::query::Share;
 
+/// What stands for nothing: the eye shall find what is there.
+pub(super) const NOTHING: &str = "·";
+
 /// `1234567` as `1,234,567`.
 pub fn count(number: u64) -> String {
     let digits = number.to_string();
@@ -28,6 +31,45 @@ pub fn duration(nanoseconds: u64) -> String {
         format!("{} min {:02} s", seconds / 60, seconds % 60)
     } else {
         format!("{} h {:02} min", seconds / 3_600, seconds / 60 % 60)
+    }
+}
+
+/// Nanoseconds in three digits: `850 ns`, `12.3 µs`, `1.20 ms`, `20.6 min`.
+pub fn latency(nanoseconds: u64) -> String {
+    const UNITS: [(&str, f64); 6] = [
+        ("µs", 1e3),
+        ("ms", 1e6),
+        ("s", 1e9),
+        ("min", 6e10),
+        ("h", 3.6e12),
+        ("d", 8.64e13),
+    ];
+    if nanoseconds < 1_000 {
+        return format!("{nanoseconds} ns");
+    }
+    let nanoseconds = nanoseconds as f64;
+    // 999.6 µs would be rounded to four digits.
+    let unit = UNITS.iter().find(|(_, length)| nanoseconds / length < 999.5);
+    let (unit, length) = unit.unwrap_or(&UNITS[5]);
+    let number = nanoseconds / length;
+    let decimals = match number {
+        small if small < 9.995 => 2,
+        middle if middle < 99.95 => 1,
+        _ => 0,
+    };
+    format!("{number:.decimals$} {unit}")
+}
+
+/// How often a second, in at most seven characters for whatever a host can do; a dot for never.
+pub(super) fn rate(number: u64, seconds: f64) -> String {
+    if number == 0 || seconds == 0.0 {
+        return NOTHING.to_owned();
+    }
+    match number as f64 / seconds {
+        rate if rate < 0.1 => "<0.1".to_owned(),
+        rate if rate < 10.0 => format!("{rate:.1}"),
+        rate if rate < 999_999.5 => count(rate.round() as u64),
+        rate => format!("{:.1} M", rate / 1e6),
     }
 }
 
@@ -78,6 +120,38 @@ mod tests {
         ]
         .map(duration);
         assert_eq!(text, ["0 µs", "350 ms", "10.0 s", "2 min 05 s", "3 h 20 min"]);
+    }
+
+    #[test]
+    fn latencies_have_three_digits() {
+        let text = [
+            0,
+            999,
+            1_000,
+            9_996,
+            99_949,
+            999_499,
+            999_500,
+            1_234_567_890,
+            1_200_000_000_000,
+            90_000_000_000_000,
+            u64::MAX,
+        ]
+        .map(latency);
+        assert_eq!(
+            text,
+            [
+                "0 ns", "999 ns", "1.00 µs", "10.0 µs", "99.9 µs", "999 µs", "1.00 ms", "1.23 s", "20.0 min",
+                "25.0 h", "213504 d"
+            ]
+        );
+    }
+
+    #[test]
+    fn rates_fit_into_seven_characters() {
+        let text = [0, 1, 55, 1_234, 999_999_999, 12_345_678_900].map(|number| rate(number, 100.0));
+        assert_eq!(text, ["·", "<0.1", "0.6", "12", "10.0 M", "123.5 M"]);
+        assert_eq!(rate(5, 0.0), "·");
     }
 
     #[test]

@@ -5,11 +5,11 @@ use std::io::{self, Write};
 use super::{
     super::Report,
     layout::{Ink, Layout, cut},
-    number::{count, percent},
+    number::{NOTHING, count, latency, percent, rate},
 };
 use crate::{
     profile::State,
-    query::{self, Owner, StateRow, StateTimes, States, clean},
+    query::{self, Owner, StateRow, StateTimes, States, Timing, clean},
 };
 
 /// A column: its name where there is room and where there is little, the states in it, and whether it is idle time.
@@ -33,12 +33,21 @@ const COLUMNS: [Column; 10] = [
     ),
 ];
 
+/// A column of how long waits for a CPU were: its name, and the percentile; 100 is the longest.
+struct Latency(&'static str, f64);
+
+const LATENCIES: [Latency; 3] = [
+    Latency("runq p50", 50.0),
+    Latency("runq p99", 99.0),
+    Latency("runq max", 100.0),
+];
+
 /// Below this width columns have their short names.
 const ROOM: usize = 110;
+/// From this width on all columns of [`LATENCIES`] are shown; where columns have their long names, the 99th percentile.
+const ROOM_FOR_LATENCIES: usize = 136;
 /// At least this much of a name is shown, however narrow the terminal.
 const NAME_MIN: usize = 8;
-/// What stands for nothing: the eye shall find what is there.
-const NOTHING: &str = "·";
 
 /// `duration_ns` is how much of the recording was selected: what rates are over.
 pub(super) fn write(
@@ -54,12 +63,14 @@ pub(super) fn write(
     }
     writeln!(out)?;
     let shown = report.select_states(states);
-    let table = Table::of(by, &shown, duration_ns, layout);
+    let table = Table::of(by, states, &shown, duration_ns, layout);
     writeln!(out, "{}", layout.paint(Ink::Faint, &table.header()))?;
     for row in &shown {
-        table.write(&row.times, &table.ids(row), &clean(&row.label), out)?;
+        let figures = (&row.times, row.run_queue.as_ref());
+        table.write(figures, &table.ids(row), &clean(&row.label), out)?;
     }
-    table.write(&states.total, &table.no_ids(), "[all]", out)?;
+    let all = (&states.total, states.run_queue.as_ref());
+    table.write(all, &table.no_ids(), "[all]", out)?;
     let hidden = states.rows.len() - shown.len();
     if hidden > 0 {
         let active = states.total.active_ns();
@@ -82,13 +93,14 @@ struct Table<'a> {
     layout: &'a Layout,
     by: Owner,
     short: bool,
+    latencies: &'static [Latency],
     seconds: f64,
     /// How wide the columns of ids are; none where rows have no ids.
     ids: Vec<(&'static str, usize)>,
 }
 
 impl<'a> Table<'a> {
-    fn of(by: Owner, rows: &[&StateRow], duration_ns: u64, layout: &'a Layout) -> Self {
+    fn of(by: Owner, states: &States, rows: &[&StateRow], duration_ns: u64, layout: &'a Layout) -> Self {
         let width = |ids: fn(&StateRow) -> Option<u32>| {
             let ids = rows.iter().filter_map(|row| ids(row));
             ids.map(|id| id.to_string().len()).max().unwrap_or(0).max(3)
@@ -103,6 +115,12 @@ impl<'a> Table<'a> {
             layout,
             by,
             short: layout.width.is_some_and(|width| width < ROOM),
+            latencies: match layout.width {
+                _ if states.run_queue.is_none() => &[],
+                Some(width) if width < ROOM => &[],
+                Some(width) if width < ROOM_FOR_LATENCIES => &LATENCIES[1..2],
+                _ => &LATENCIES,
+            },
             seconds: duration_ns as f64 / 1e9,
             ids,
         }
@@ -128,6 +146,9 @@ impl<'a> Table<'a> {
             line.push_str(&format!("{:>width$}{}", self.name(column), self.gap()));
         }
         line.push_str(&format!("{:>7}", "waits/s"));
+        for Latency(name, _) in self.latencies {
+            line.push_str(&format!("  {name:>8}"));
+        }
         for &(name, width) in &self.ids {
             line.push_str(&format!("{}{name:>width$}", self.gap()));
         }
@@ -146,7 +167,13 @@ impl<'a> Table<'a> {
         " ".repeat(widths.sum())
     }
 
-    fn write(&self, times: &StateTimes, ids: &str, label: &str, out: &mut dyn Write) -> io::Result<()> {
+    fn write(
+        &self,
+        (times, run_queue): (&StateTimes, Option<&Timing>),
+        ids: &str,
+        label: &str,
+        out: &mut dyn Write,
+    ) -> io::Result<()> {
         let whole = times.total_ns();
         let mut used = 0;
         for column in &COLUMNS {
@@ -165,7 +192,16 @@ impl<'a> Table<'a> {
             };
             write!(out, "{text}")?;
         }
-        let rest = format!("{:>7}{ids}{}", rate(times.waits, self.seconds), self.gap());
+        let latencies = self.latencies.iter().map(|Latency(_, percent)| {
+            let waited = run_queue.and_then(|waits| waits.percentile(*percent));
+            format!("  {:>8}", waited.map_or(NOTHING.to_owned(), latency))
+        });
+        let rest = format!(
+            "{:>7}{}{ids}{}",
+            rate(times.waits, self.seconds),
+            latencies.collect::<String>(),
+            self.gap()
+        );
         used += rest.chars().count();
         let label = match self.layout.width {
             Some(width) => cut(label.into(), width.saturating_sub(used).max(NAME_MIN)),
@@ -185,19 +221,6 @@ fn share(part: u64, whole: u64) -> String {
     }
 }
 
-/// How often a second, in at most seven characters for whatever a host can do.
-fn rate(number: u64, seconds: f64) -> String {
-    if number == 0 || seconds == 0.0 {
-        return NOTHING.to_owned();
-    }
-    match number as f64 / seconds {
-        rate if rate < 0.1 => "<0.1".to_owned(),
-        rate if rate < 10.0 => format!("{rate:.1}"),
-        rate if rate < 999_999.5 => count(rate.round() as u64),
-        rate => format!("{:.1} M", rate / 1e6),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -207,13 +230,6 @@ mod tests {
         let text = [0, 1, 499, 1_000, 123_456, 999_999, 1_000_000].map(|part| share(part, 1_000_000));
         assert_eq!(text, ["·", "<0.1", "<0.1", "0.1", "12.3", "99.9", "100"]);
         assert_eq!(share(0, 0), "·");
-    }
-
-    #[test]
-    fn rates_fit_into_seven_characters() {
-        let text = [0, 1, 55, 1_234, 999_999_999, 12_345_678_900].map(|number| rate(number, 100.0));
-        assert_eq!(text, ["·", "<0.1", "0.6", "12", "10.0 M", "123.5 M"]);
-        assert_eq!(rate(5, 0.0), "·");
     }
 
     #[test]
