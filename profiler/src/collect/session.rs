@@ -289,7 +289,6 @@ impl Collector {
             }
             if stopping || now >= self.last_window + self.options.window_ms * 1_000_000 {
                 self.close_window(now, stopping);
-                if std::env::var("DBG").is_ok() { for l in self.recorder.profile.latencies.drain(..).collect::<Vec<_>>() { let n = self.recorder.profile.processes[l.key.process].name.clone(); super::apply::operations::debug_dump(&l, &n); } for s in self.recorder.profile.slow.drain(..).collect::<Vec<_>>() { let n = self.recorder.profile.threads[s.thread].name.clone(); eprintln!("DBGS {n} {s:?} {:?}", s.target.map(|t| self.recorder.profile.targets[t].0.clone())); } }
                 let delta = self.recorder.profile.take_delta(&mut self.mark);
                 let files = std::mem::take(&mut self.recorder.files);
                 if batches.send(Batch { delta, files }).is_err() || stopping {

@@ -22,7 +22,7 @@ use crate::profile::{
     ThreadTime,
 };
 
-pub mod operations;
+mod operations;
 
 /// Stack memory of a sample, its pages put together.
 #[derive(Clone, Debug)]

@@ -231,4 +231,3 @@ fn object_kind(kind: u8) -> ObjectKind {
         Some(Raw::None) | None => ObjectKind::None,
     }
 }
-pub fn debug_dump(l: &Latency, name: &str) { eprintln!("DBG {name} {:?} {:?} n={} total={} min={} max={} err={:?} nb={}", l.key.operation, l.key.object, l.count, l.total_ns, l.min_ns, l.max_ns, l.errors, l.buckets.len()); }
