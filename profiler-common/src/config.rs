@@ -44,6 +44,10 @@ pub struct Config {
     pub kernel_stack: u32,
     /// Calls from this duration on are slow, in nanoseconds.
     pub slow_ns: u64,
+    /// The wanted cgroup's number, which is that of its directory's inode.
+    pub cgroup_id: u64,
+    /// How deep it lies below the root.
+    pub cgroup_level: u64,
     /// `--comm`.
     pub comm: Glob,
     /// Byte offsets in kernel structures, from BTF.
@@ -114,6 +118,18 @@ pub struct Offsets {
     pub unix_name: u32,
     /// `unix_address.len`, the bytes of family and path.
     pub unix_length: u32,
+    /// `task_struct.comm`.
+    pub task_comm: u32,
+    /// `task_struct.cgroups`.
+    pub task_css_set: u32,
+    /// `css_set.dfl_cgrp`: the cgroup v2.
+    pub css_set_cgroup: u32,
+    /// `cgroup.ancestors`, itself the last.
+    pub cgroup_ancestors: u32,
+    /// `cgroup.kn`.
+    pub cgroup_node: u32,
+    /// `kernfs_node.id`.
+    pub node_id: u32,
 }
 
 /// Record user stacks.
@@ -146,7 +162,7 @@ mod tests {
 
     #[test]
     fn config_has_no_padding() {
-        let fields = 4 + 4 + 8 + 4 + 4 + 4 + 4 + 4 + 4 + 8 + size_of::<Glob>() + size_of::<Offsets>();
+        let fields = 4 + 4 + 8 + 4 + 4 + 4 + 4 + 4 + 4 + 8 + 16 + size_of::<Glob>() + size_of::<Offsets>();
         assert_eq!(size_of::<Config>(), fields);
     }
 }

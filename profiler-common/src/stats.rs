@@ -90,8 +90,8 @@ pub enum Counter {
     FramesByFramePointer = 12,
     /// Ends of operations that did not fit into the ring buffer.
     OperationRingFull = 15,
-    /// Operations that were not counted, because there was no place left to sum their kind in.
-    NoPlace = 16,
+    /// System calls that were counted.
+    Calls = 16,
     /// Slow calls that did not fit into the ring buffer.
     SlowRingFull = 17,
     /// Slow calls that were not kept because their rate is bounded.
@@ -103,7 +103,7 @@ impl Counter {
     pub const COUNT: usize = 19;
 
     /// Counters that mean loss of a record, with what a person reads.
-    pub const LOSSES: [(Self, &str); 11] = [
+    pub const LOSSES: [(Self, &str); 10] = [
         (Self::SampleRingFull, "ring full"),
         (Self::StackRingFull, "ring full (stack)"),
         (Self::CopyRingFull, "ring full (stack copy)"),
@@ -113,7 +113,6 @@ impl Counter {
         (Self::ThreadRingFull, "ring full (thread)"),
         (Self::OffCpuRingFull, "ring full (wait)"),
         (Self::OperationRingFull, "ring full (call)"),
-        (Self::NoPlace, "no room to count a call"),
         (Self::SlowRingFull, "ring full (slow call)"),
     ];
 }

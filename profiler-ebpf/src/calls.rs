@@ -10,6 +10,7 @@ use profiler_common::{
     in_call::{CALL_BEGUN_BEFORE, CALL_COMPAT, Ended as EndedCall},
     object::ObjectKind,
     operation::{OperationKey, OperationKind},
+    stats::Counter,
 };
 
 use crate::{config, descriptor, emit, kernel, places::Ended, task};
@@ -141,6 +142,7 @@ pub(crate) unsafe fn ends(
         0
     };
     let operation = operation(&ended, object, now, errno as u16, flags);
+    emit::count(Counter::Calls, 1);
     // Where its begin was not seen, its duration is not one to be summed.
     if flags == 0 {
         operation.note(&mut account.call);

@@ -20,6 +20,8 @@ static CONFIG: Config = Config {
     places: 0,
     kernel_stack: 0,
     slow_ns: 0,
+    cgroup_id: 0,
+    cgroup_level: 0,
     comm: Glob::NOTHING,
     offsets: Offsets {
         task_pid: 0,
@@ -52,6 +54,12 @@ static CONFIG: Config = Config {
         unix_peer: 0,
         unix_name: 0,
         unix_length: 0,
+        task_comm: 0,
+        task_css_set: 0,
+        css_set_cgroup: 0,
+        cgroup_ancestors: 0,
+        cgroup_node: 0,
+        node_id: 0,
     },
 };
 
@@ -102,6 +110,12 @@ pub(crate) fn kernel_stack() -> u32 {
 #[inline(always)]
 pub(crate) fn slow_ns() -> u64 {
     read!(slow_ns)
+}
+
+/// The wanted cgroup's number, and how deep it lies below the root.
+#[inline(always)]
+pub(crate) fn cgroup() -> (u64, u64) {
+    (read!(cgroup_id), read!(cgroup_level))
 }
 
 /// Whether a thread's name matches `--comm`.

@@ -10,9 +10,12 @@ use aya_ebpf::{
     macros::{btf_map, map},
     maps::HashMap,
 };
-use profiler_common::config::{FLAG_BY_CGROUP, FLAG_BY_COMM, FLAG_BY_PID, FLAG_BY_TID};
+use profiler_common::{
+    config::{FLAG_BY_CGROUP, FLAG_BY_COMM, FLAG_BY_PID, FLAG_BY_TID},
+    glob::COMM_LEN,
+};
 
-use crate::config;
+use crate::{config, kernel};
 
 /// Wanted processes (`-p`, `-- COMMAND` and their children). User space writes, fork adds.
 #[map]
@@ -97,8 +100,7 @@ pub(crate) unsafe fn has_no_user_space(task: *const task_struct) -> bool {
     unsafe { field(task, config::offset!(task_flags)) & PF_KTHREAD != 0 }
 }
 
-/// Whether `task` is of a process or thread that is wanted. Filters by name and by cgroup can be asked of the current
-/// thread only, and are not.
+/// Whether `task` is wanted. Name and cgroup are those that it has now.
 ///
 /// # Safety
 /// `task` is a task pointer that the verifier trusts.
@@ -109,7 +111,30 @@ pub(crate) unsafe fn is_target(task: *const task_struct) -> bool {
         return false;
     }
     // SAFETY: the caller's promise.
-    !(config::has(FLAG_BY_TID) && TARGET_THREADS.get_ptr(unsafe { tid_of(task) }).is_none())
+    if config::has(FLAG_BY_TID) && TARGET_THREADS.get_ptr(unsafe { tid_of(task) }).is_none() {
+        return false;
+    }
+    if config::has(FLAG_BY_CGROUP) && !is_in_cgroup(task as u64).unwrap_or(false) {
+        return false;
+    }
+    if config::has(FLAG_BY_COMM) {
+        let comm = kernel::read::<[u8; COMM_LEN]>(task as u64 + u64::from(config::offset!(task_comm)));
+        return comm.is_some_and(|comm| config::comm_matches(&comm));
+    }
+    true
+}
+
+/// Whether `task` is in the wanted cgroup or below it: the wanted one is then among its ancestors.
+#[inline(always)]
+fn is_in_cgroup(task: u64) -> Option<bool> {
+    let (id, level) = config::cgroup();
+    let css_set: u64 = kernel::read(task + u64::from(config::offset!(task_css_set)))?;
+    let cgroup: u64 = kernel::read(css_set + u64::from(config::offset!(css_set_cgroup)))?;
+    // An array without its length: behind the cgroup itself lies other memory, which has no such id.
+    let ancestor: u64 = kernel::read(cgroup + u64::from(config::offset!(cgroup_ancestors)) + level * 8)?;
+    let node: u64 = kernel::read(ancestor + u64::from(config::offset!(cgroup_node)))?;
+    let its_id: u64 = kernel::read(node + u64::from(config::offset!(node_id)))?;
+    Some(its_id == id)
 }
 
 /// User space's process id of `task`.

@@ -22,9 +22,19 @@ pub struct RecordOptions {
     #[command(flatten)]
     pub sampling: SamplingOptions,
 
-    /// What to record (cpu,off-cpu; may be repeated) [default: cpu,states]
+    /// What to record (cpu,off-cpu; may be repeated) [default: cpu,states,syscalls]
     #[arg(long, value_enum, value_name = "PROBE", value_delimiter = ',')]
     pub probe: Vec<ProbeName>,
+
+    /// What all of it may cost, in percent of the time of all CPUs: own CPU time and the time that the kernel programs
+    /// take from others. Above it probes are turned off, the dearest first, and the trace says for how long
+    /// [default: 3; no bound if --probe says what to record]
+    #[arg(long, value_name = "PERCENT", value_parser = overhead)]
+    pub max_overhead: Option<f64>,
+
+    /// Record system calls that take this long each with its stack, path or peer, and who ended its wait: 10ms, 500us
+    #[arg(long, value_name = "TIME", value_parser = duration, default_value = "1ms")]
+    pub slow: Duration,
 
     /// How long: 30s, 2m; a bare number is seconds
     #[arg(short, long, value_name = "TIME", value_parser = duration)]
@@ -45,4 +55,11 @@ pub struct RecordOptions {
     /// A command to run and record
     #[arg(last = true, value_name = "COMMAND", conflicts_with_all = ["pids", "tids", "cgroup", "comm", "all"])]
     pub command: Vec<String>,
+}
+
+fn overhead(text: &str) -> Result<f64, String> {
+    match text.trim_end_matches('%').trim_end().parse::<f64>() {
+        Ok(percent) if percent > 0.0 && percent <= 100.0 => Ok(percent),
+        _ => Err("give a number of percent above 0, up to 100".to_owned()),
+    }
 }

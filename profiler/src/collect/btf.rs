@@ -26,7 +26,7 @@ pub fn offsets() -> Result<Offsets> {
     let super_block = Structure::find(&btf, "super_block")?;
     let sock = Structure::find(&btf, "sock_common")?;
     let one = |structure: &str, member: &str| Structure::find(&btf, structure)?.offset(member);
-    // Kernels without Unix sockets or IPv6 are fine, they only have fewer names to tell.
+    // Kernels without Unix sockets, IPv6 or cgroups are fine: they have fewer names to tell, and fewer filters.
     let maybe = |structure: &str, member: &str| one(structure, member).unwrap_or(u32::MAX);
     Ok(Offsets {
         task_pid: task.offset("pid")?,
@@ -59,6 +59,12 @@ pub fn offsets() -> Result<Offsets> {
         unix_peer: maybe("unix_sock", "peer"),
         unix_name: maybe("unix_address", "name"),
         unix_length: maybe("unix_address", "len"),
+        task_comm: task.offset("comm")?,
+        task_css_set: task.offset("cgroups").unwrap_or(u32::MAX),
+        css_set_cgroup: maybe("css_set", "dfl_cgrp"),
+        cgroup_ancestors: maybe("cgroup", "ancestors"),
+        cgroup_node: maybe("cgroup", "kn"),
+        node_id: maybe("kernfs_node", "id"),
     })
 }
 

@@ -19,6 +19,7 @@ pub mod cpus;
 pub mod decode;
 pub mod event;
 pub mod executables;
+pub mod governor;
 pub mod host;
 pub mod kernel;
 pub mod kernel_maps;

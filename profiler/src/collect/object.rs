@@ -1,12 +1,18 @@
 //! The BPF object: configured, loaded, its maps in hand.
 
-use std::os::fd::{AsFd as _, AsRawFd as _};
+use std::{
+    os::{
+        fd::{AsFd as _, AsRawFd as _},
+        unix::fs::MetadataExt as _,
+    },
+    path::Path,
+};
 
 use anyhow::{Context as _, Result, bail};
 use aya::{
     Btf, Ebpf, EbpfLoader,
     maps::{HashMap, Map, MapData, PerCpuArray, RingBuf},
-    programs::{BtfTracePoint, PerfEvent},
+    programs::{BtfTracePoint, PerfEvent, tp_btf::BtfTracePointLink},
 };
 use profiler_common::{
     config::{
@@ -90,6 +96,7 @@ pub struct Object {
     pub counters: PerCpuArray<MapData, u64>,
     /// What the programs remember of stacks they sent.
     pub seen: PerCpuArray<MapData, SeenRow>,
+    process_hooks: Vec<BtfTracePointLink>,
 }
 
 /// What [`Object::load`] gives.
@@ -163,6 +170,7 @@ impl Object {
             events,
             counters,
             seen,
+            process_hooks: Vec::new(),
         };
         object.set_filters(options)?;
         object.attach_process_hooks(&btf)?;
@@ -203,7 +211,8 @@ impl Object {
             ("process_fork", "sched_process_fork"),
             ("process_exec", "sched_process_exec"),
         ] {
-            attach(&mut self.ebpf, btf, name, tracepoint)?;
+            self.process_hooks
+                .push(attach(&mut self.ebpf, btf, name, tracepoint)?);
         }
         Ok(())
     }
@@ -230,11 +239,11 @@ impl Object {
     }
 }
 
-/// Loads the program `name` and attaches it to a tracepoint of the kernel.
+/// Loads the program `name` and attaches it to a tracepoint of the kernel, for as long as the link is kept.
 ///
 /// # Errors
 /// If there is no such program, or the kernel refuses it.
-pub fn attach(ebpf: &mut Ebpf, btf: &Btf, name: &str, tracepoint: &str) -> Result<()> {
+pub fn attach(ebpf: &mut Ebpf, btf: &Btf, name: &str, tracepoint: &str) -> Result<BtfTracePointLink> {
     let program: &mut BtfTracePoint = ebpf
         .program_mut(name)
         .with_context(|| format!("the kernel side has no {name}"))?
@@ -242,10 +251,19 @@ pub fn attach(ebpf: &mut Ebpf, btf: &Btf, name: &str, tracepoint: &str) -> Resul
     program
         .load(tracepoint, btf)
         .with_context(|| format!("the kernel refuses program {name}"))?;
-    program
+    let link = program
         .attach()
         .with_context(|| format!("cannot attach {name} to {tracepoint}"))?;
-    Ok(())
+    Ok(program.take_link(link)?)
+}
+
+/// The kernel's number of the cgroup with this directory, and how deep it lies below the root of its file system.
+fn cgroup_place(path: &Path) -> std::io::Result<(u64, u64)> {
+    let path = path.canonicalize()?;
+    let own = path.metadata()?;
+    let is_within = |directory: &&Path| directory.metadata().is_ok_and(|parent| parent.dev() == own.dev());
+    let within = path.ancestors().take_while(is_within).count();
+    Ok((own.ino(), within.saturating_sub(1) as u64))
 }
 
 /// `THREAD_SIZE` (arch/x86/include/asm/page_64_types.h). With KASAN it is twice as large, and the upper half is then
@@ -258,6 +276,10 @@ fn config(options: &Options, sizes: Sizes) -> Result<Config> {
         Some(pattern) => Glob::compile(pattern.as_bytes()).with_context(|| {
             format!("--comm {pattern:?} is too long: a thread's name has at most 15 bytes, a pattern {MAX_PATTERN}")
         })?,
+    };
+    let (cgroup_id, cgroup_level) = match &options.cgroup {
+        None => (0, 0),
+        Some(path) => cgroup_place(path).with_context(|| format!("cannot read cgroup {}", path.display()))?,
     };
     let flags = [
         (options.user_stacks, FLAG_USER),
@@ -281,6 +303,8 @@ fn config(options: &Options, sizes: Sizes) -> Result<Config> {
         places: sizes.places,
         kernel_stack: KERNEL_STACK,
         slow_ns: options.slow_ns,
+        cgroup_id,
+        cgroup_level,
         comm,
         offsets: btf::offsets()?,
     })

@@ -20,7 +20,7 @@ pub struct Options {
     pub comm: Option<String>,
     /// On-CPU samples.
     pub cpu: bool,
-    /// The states of threads. Filters by cgroup and by name do not reach them.
+    /// The states of threads.
     pub states: bool,
     /// Stacks of waits; needs the states.
     pub off_cpu: bool,
@@ -28,6 +28,8 @@ pub struct Options {
     pub calls: bool,
     /// System calls from this duration on are told of singly, in nanoseconds.
     pub slow_ns: u64,
+    /// What all may cost, in percent of the time of all CPUs; above it probes are shed. `None`: whatever it takes.
+    pub max_overhead: Option<f64>,
     /// Kernel stacks.
     pub kernel_stacks: bool,
     /// User stacks.
@@ -82,6 +84,7 @@ impl Default for Options {
             off_cpu: false,
             calls: false,
             slow_ns: 1_000_000,
+            max_overhead: None,
             kernel_stacks: true,
             user_stacks: true,
             max_stack: profiler_common::config::MAX_USER_FRAMES as u32,

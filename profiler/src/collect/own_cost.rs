@@ -38,27 +38,50 @@ const BPF_ENABLE_STATS: libc::c_int = 32;
 /// Measures the run time of BPF programs, one second in ten: the measurement itself costs 150 ns a run.
 #[derive(Debug, Default)]
 pub struct RunTime {
-    enabled: Option<(OwnedFd, Instant, u64)>,
+    enabled: Option<(OwnedFd, Instant, Vec<Run>)>,
     rounds: u32,
 }
 
 /// A measured stretch.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Measured {
-    /// Run time of the programs, in nanoseconds.
-    pub run_ns: u64,
-    /// Over how long, in nanoseconds.
+    /// Over how long, in nanoseconds; 0: nothing was measured.
     pub over_ns: u64,
+    /// What each program ran.
+    pub programs: Vec<Run>,
+}
+
+/// What a program ran.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Run {
+    /// The program's name.
+    pub name: String,
+    /// For how long, in nanoseconds.
+    pub ns: u64,
+    /// How often.
+    pub runs: u64,
+}
+
+impl Measured {
+    /// Run time of all programs, in nanoseconds.
+    pub fn run_ns(&self) -> u64 {
+        self.programs.iter().map(|run| run.ns).sum()
+    }
 }
 
 impl RunTime {
+    /// Measures from now to the next tick.
+    pub fn start(&mut self, ebpf: &Ebpf) {
+        self.enabled = enable().ok().map(|fd| (fd, Instant::now(), runs(ebpf)));
+    }
+
     /// To be called once a second. Returns what the second that just ended measured, if it did.
     pub fn tick(&mut self, ebpf: &Ebpf) -> Measured {
         let measured = self.take(ebpf);
-        if self.rounds.is_multiple_of(10) {
-            self.enabled = enable().ok().map(|fd| (fd, Instant::now(), total(ebpf)));
-        }
         self.rounds += 1;
+        if self.rounds.is_multiple_of(10) {
+            self.start(ebpf);
+        }
         measured
     }
 
@@ -68,19 +91,32 @@ impl RunTime {
             return Measured::default();
         };
         let over: Duration = since.elapsed();
-        let run_ns = total(ebpf).saturating_sub(before);
+        let mut programs = runs(ebpf);
+        for run in &mut programs {
+            if let Some(before) = before.iter().find(|before| before.name == run.name) {
+                run.ns = run.ns.saturating_sub(before.ns);
+                run.runs = run.runs.saturating_sub(before.runs);
+            }
+        }
         drop(statistics);
         Measured {
-            run_ns,
             over_ns: over.as_nanos() as u64,
+            programs,
         }
     }
 }
 
-/// The run time of all programs of the object since statistics were first on.
-fn total(ebpf: &Ebpf) -> u64 {
-    let run_time = |program: &aya::programs::Program| Some(program.info().ok()?.run_time().as_nanos() as u64);
-    ebpf.programs().filter_map(|(_, program)| run_time(program)).sum()
+/// What all programs of the object ran since statistics were first on.
+fn runs(ebpf: &Ebpf) -> Vec<Run> {
+    let run = |(name, program): (&str, &aya::programs::Program)| {
+        let info = program.info().ok()?;
+        Some(Run {
+            name: name.to_owned(),
+            ns: info.run_time().as_nanos() as u64,
+            runs: info.run_count(),
+        })
+    };
+    ebpf.programs().filter_map(run).collect()
 }
 
 /// Statistics are on while the descriptor is open.

@@ -35,14 +35,16 @@ impl Totals {
         }
     }
 
-    /// The window since the last one, ending at `end_ns` after the begin. `lost` are losses of the user side.
+    /// The window since the last one, ending at `end_ns` after the begin. `lost` are losses of the user side, `shed_ns` for how long
+    /// probes were off.
     pub fn window(
         &mut self,
         counters: &PerCpuArray<MapData, u64>,
         end_ns: u64,
         expected: u64,
-        measured: Measured,
+        measured: &Measured,
         lost: BTreeMap<&'static str, u64>,
+        shed_ns: BTreeMap<String, u64>,
     ) -> QualityWindow {
         let now = Self {
             counters: read(counters),
@@ -69,23 +71,34 @@ impl Totals {
             expected,
             lost: losses,
             own_cpu_ns: now.own_cpu_ns.saturating_sub(self.own_cpu_ns),
-            bpf_ns: measured.run_ns,
+            bpf_ns: measured.run_ns(),
             bpf_measured_ns: measured.over_ns,
             host_busy_ns: now.host.busy.saturating_sub(self.host.busy),
             host_idle_ns: now.host.idle.saturating_sub(self.host.idle),
+            not_kept: counted(Counter::SlowBudget),
+            shed_ns,
         };
         *self = now;
         window
     }
 }
 
+/// One counter, summed over CPUs.
+pub fn count(counters: &PerCpuArray<MapData, u64>, counter: Counter) -> u64 {
+    at(counters, counter as u32)
+}
+
 /// The counters, summed over CPUs. A counter that cannot be read counts nothing.
 fn read(counters: &PerCpuArray<MapData, u64>) -> [u64; Counter::COUNT] {
     let mut totals = [0; Counter::COUNT];
     for (index, total) in (0u32..).zip(&mut totals) {
-        *total = counters.get(&index, 0).map_or(0, |values| values.iter().sum());
+        *total = at(counters, index);
     }
     totals
+}
+
+fn at(counters: &PerCpuArray<MapData, u64>, index: u32) -> u64 {
+    counters.get(&index, 0).map_or(0, |values| values.iter().sum())
 }
 
 fn host_time() -> HostTime {

@@ -19,13 +19,14 @@ use std::{
 
 use anyhow::{Context as _, Result};
 use aya::maps::PerCpuValues;
-use profiler_common::event::ProbeId;
+use profiler_common::{event::ProbeId, stats::Counter};
 
 use super::{
     apply::Recorder,
     arrays::BpfChunks,
     clock, cpus, decode,
     event::{Event, What},
+    governor::{Governor, Sheddable},
     host::ProcFs,
     kernel_maps::KernelMaps,
     kernel_text::KernelText,
@@ -36,10 +37,10 @@ use super::{
     perf_event::Sampler,
     places::Places,
     proc_fs,
-    quality::Totals,
+    quality::{self, Totals},
     side_band::Ring,
     tables::UnwindTables,
-    thread_times,
+    thread_times::{self, Hooks},
 };
 use crate::{
     probes::PROBES,
@@ -143,6 +144,8 @@ const FIRST_TICKS: Duration = Duration::from_millis(5);
 const FIRST_TICKS_END_NS: u64 = 500_000_000;
 /// An event is applied when it is at least this old: by then all rings have shown what came before it.
 const SETTLE_NS: u64 = 5_000_000;
+/// How often the governor looks at what system calls cost.
+const LOOK_NS: u64 = 200_000_000;
 /// Bytes of unwind rows at most.
 const MAX_ROWS: u64 = 160 << 20;
 
@@ -153,8 +156,13 @@ struct Collector {
     side_band: Vec<Ring>,
     sampler: OwnedFd,
     samplers: Vec<Sampler>,
-    /// Whether the accounts of threads are kept.
-    states: bool,
+    /// The hooks that keep the accounts of threads and count system calls.
+    hooks: Hooks,
+    governor: Governor,
+    /// Since when probes are off that would have cost too much (`CLOCK_MONOTONIC`, nanoseconds).
+    shed: BTreeMap<Sheddable, u64>,
+    /// When the governor looked last.
+    looked: u64,
     /// Where the kernel side sums operations.
     places: Places,
     pending: Vec<Event>,
@@ -224,7 +232,10 @@ impl Collector {
             side_band,
             sampler,
             samplers: Vec::new(),
-            states: false,
+            hooks: Hooks::default(),
+            governor: Governor::new(options.max_overhead, online.len()),
+            shed: BTreeMap::new(),
+            looked: start,
             places,
             pending: Vec::new(),
             mark: Mark::default(),
@@ -249,14 +260,12 @@ impl Collector {
             }
         }
         if options.states {
-            collector.states = match thread_times::attach(&mut collector.object.ebpf, &btf, options) {
-                Ok(()) => true,
-                Err(error) => {
-                    log::warn!("the states of threads are not recorded: {error:#}");
-                    false
-                }
-            };
+            match Hooks::attach(&mut collector.object.ebpf, &btf, options) {
+                Ok(hooks) => collector.hooks = hooks,
+                Err(error) => log::warn!("the states of threads are not recorded: {error:#}"),
+            }
         }
+        collector.run_time.start(&collector.object.ebpf);
         Ok(collector)
     }
 
@@ -286,6 +295,7 @@ impl Collector {
             self.apply(if stopping { u64::MAX } else { now - SETTLE_NS });
             if !stopping {
                 self.publish(now);
+                self.look_at_cost(now);
             }
             if stopping || now >= self.last_window + self.options.window_ms * 1_000_000 {
                 self.close_window(now, stopping);
@@ -330,6 +340,28 @@ impl Collector {
                 self.drain();
             }
         }
+    }
+
+    /// Sheds system calls at once if there is a storm of them.
+    fn look_at_cost(&mut self, now: u64) {
+        if !self.hooks.count_calls() || now < self.looked + LOOK_NS {
+            return;
+        }
+        let calls = quality::count(&self.object.counters, Counter::Calls);
+        if let Some(probe) = self.governor.look(calls, now - self.looked) {
+            self.shed(probe, now);
+        }
+        self.looked = now;
+    }
+
+    fn shed(&mut self, probe: Sheddable, now: u64) {
+        if probe == Sheddable::States {
+            // What threads did until now counts.
+            self.read_thread_times(true);
+        }
+        log::info!("{} is shed: it would cost more than is allowed", probe.name());
+        self.hooks.shed(probe);
+        self.shed.insert(probe, now);
     }
 
     fn drain(&mut self) {
@@ -421,27 +453,32 @@ impl Collector {
         self.side_band.retain(|ring| !gone.contains(&ring.cpu));
     }
 
+    /// What threads did since this was asked last; of all threads, if it is the `last` time.
+    fn read_thread_times(&mut self, last: bool) {
+        match thread_times::read(&mut self.object.ebpf, last) {
+            Ok(threads) => {
+                for (time, thread) in threads {
+                    self.recorder.thread_time(time, &thread);
+                    if last && self.hooks.count_calls() {
+                        self.recorder.still_runs(time, &thread);
+                    }
+                }
+            }
+            Err(error) => {
+                log::debug!("{error:#}");
+                self.lose("states of threads", 1);
+            }
+        }
+    }
+
     fn close_window(&mut self, now: u64, last: bool) {
         self.count_expected();
         let measured = match last {
             true => self.run_time.take(&self.object.ebpf),
             false => self.run_time.tick(&self.object.ebpf),
         };
-        if self.states {
-            match thread_times::read(&mut self.object.ebpf, last) {
-                Ok(threads) => {
-                    for (time, thread) in threads {
-                        self.recorder.thread_time(time, &thread);
-                        if last && self.options.calls {
-                            self.recorder.still_runs(time, &thread);
-                        }
-                    }
-                }
-                Err(error) => {
-                    log::debug!("{error:#}");
-                    self.lose("states of threads", 1);
-                }
-            }
+        if self.hooks.keep_states() {
+            self.read_thread_times(last);
         }
         for pid in self.places.pids() {
             let summed = self.places.read(pid);
@@ -456,9 +493,25 @@ impl Collector {
         }
         let expected = std::mem::take(&mut self.expected);
         let end_ns = now.saturating_sub(self.start);
-        let window = self
-            .totals
-            .window(&self.object.counters, end_ns, expected, measured, lost);
+        let shed = self.shed.iter().map(|(probe, since)| {
+            let since = (*since).max(self.last_window);
+            (probe.name().to_owned(), now.saturating_sub(since))
+        });
+        let window = self.totals.window(
+            &self.object.counters,
+            end_ns,
+            expected,
+            &measured,
+            lost,
+            shed.collect(),
+        );
+        let (length, own) = (window.end_ns - window.start_ns, window.own_cpu_ns);
+        let dearest = self
+            .governor
+            .window(length, own, &measured, &self.hooks.sheddable());
+        if let Some(probe) = dearest.filter(|_| !last) {
+            self.shed(probe, now);
+        }
         self.recorder.profile.quality.push(window);
         self.recorder.profile.ended = last;
         for pid in self.recorder.reap(now - SETTLE_NS) {

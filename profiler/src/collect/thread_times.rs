@@ -6,10 +6,10 @@ use anyhow::{Context as _, Result, bail};
 use aya::{
     Btf, Ebpf,
     maps::{Array, MapData},
-    programs::Iter,
+    programs::{Iter, tp_btf::BtfTracePointLink},
 };
 
-use super::{decode, event::RawThread, object, options::Options};
+use super::{decode, event::RawThread, governor::Sheddable, object, options::Options};
 
 /// The iterator over all threads.
 const READER: &str = "states_read";
@@ -25,25 +25,91 @@ const CALL_BEGINS: (&str, &str) = ("calls_enter", "sys_enter");
 /// This one also takes the user stacks of waits.
 const CALL_ENDS: (&str, &str) = ("calls_exit", "sys_exit");
 
-/// Attaches the hooks that `options` ask for, and opens an account for every thread there is.
-///
-/// # Errors
-/// If the kernel refuses a program; nothing is accounted then.
-pub fn attach(ebpf: &mut Ebpf, btf: &Btf, options: &Options) -> Result<()> {
-    let reader: &mut Iter = ebpf
-        .program_mut(READER)
-        .with_context(|| format!("the kernel side has no {READER}"))?
-        .try_into()?;
-    reader
-        .load("task", btf)
-        .context("the kernel refuses the iterator over threads")?;
-    let begins = Some(CALL_BEGINS).filter(|_| options.calls);
-    let ends = Some(CALL_ENDS).filter(|_| options.calls || options.off_cpu);
-    for (name, tracepoint) in HOOKS.into_iter().chain(ends).chain(begins) {
-        object::attach(ebpf, btf, name, tracepoint)?;
+/// Hooks that are attached; they go with this value.
+#[derive(Debug, Default)]
+pub struct Hooks {
+    states: Vec<BtfTracePointLink>,
+    call_begins: Option<BtfTracePointLink>,
+    call_ends: Option<BtfTracePointLink>,
+    off_cpu: bool,
+}
+
+impl Hooks {
+    /// Attaches the hooks that `options` ask for, and opens an account for every thread there is. If those of system calls
+    /// are refused, the others stay.
+    ///
+    /// # Errors
+    /// If the kernel refuses a program; nothing is accounted then.
+    pub fn attach(ebpf: &mut Ebpf, btf: &Btf, options: &Options) -> Result<Self> {
+        let reader: &mut Iter = ebpf
+            .program_mut(READER)
+            .with_context(|| format!("the kernel side has no {READER}"))?
+            .try_into()?;
+        reader
+            .load("task", btf)
+            .context("the kernel refuses the iterator over threads")?;
+        let mut hooks = Self {
+            off_cpu: options.off_cpu,
+            ..Self::default()
+        };
+        for (name, tracepoint) in HOOKS {
+            hooks.states.push(object::attach(ebpf, btf, name, tracepoint)?);
+        }
+        if let Err(error) = hooks.attach_calls(ebpf, btf, options) {
+            log::warn!("system calls are not recorded: {error:#}");
+            (hooks.call_begins, hooks.call_ends) = (None, None);
+        }
+        // What it tells now is nothing yet.
+        read(ebpf, false)?;
+        Ok(hooks)
     }
-    // What it tells now is nothing yet.
-    read(ebpf, false).map(drop)
+
+    fn attach_calls(&mut self, ebpf: &mut Ebpf, btf: &Btf, options: &Options) -> Result<()> {
+        if options.calls || options.off_cpu {
+            let (name, tracepoint) = CALL_ENDS;
+            self.call_ends = Some(object::attach(ebpf, btf, name, tracepoint)?);
+        }
+        if options.calls {
+            let (name, tracepoint) = CALL_BEGINS;
+            self.call_begins = Some(object::attach(ebpf, btf, name, tracepoint)?);
+        }
+        Ok(())
+    }
+
+    /// Whether the accounts of threads are kept.
+    pub fn keep_states(&self) -> bool {
+        !self.states.is_empty()
+    }
+
+    /// Whether system calls are counted.
+    pub fn count_calls(&self) -> bool {
+        self.call_begins.is_some()
+    }
+
+    /// What may be shed.
+    pub fn sheddable(&self) -> Vec<Sheddable> {
+        let all = [
+            (self.count_calls(), Sheddable::Syscalls),
+            (self.off_cpu, Sheddable::OffCpu),
+            (self.keep_states(), Sheddable::States),
+        ];
+        all.into_iter()
+            .filter(|(on, _)| *on)
+            .map(|(_, probe)| probe)
+            .collect()
+    }
+
+    /// Takes a probe off.
+    pub fn shed(&mut self, probe: Sheddable) {
+        match probe {
+            Sheddable::Syscalls => self.call_begins = None,
+            Sheddable::OffCpu => self.off_cpu = false,
+            Sheddable::States => *self = Self::default(),
+        }
+        if self.call_begins.is_none() && !self.off_cpu {
+            self.call_ends = None;
+        }
+    }
 }
 
 /// The accounts of threads that switched since they were read last; of all threads, if `all`.

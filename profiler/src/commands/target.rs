@@ -9,6 +9,9 @@ use crate::{
     collect::{Options, perf_event::Clock},
 };
 
+/// What a recording may cost, unless the user says what to record, in percent of the time of all CPUs.
+const MAX_OVERHEAD: f64 = 3.0;
+
 /// What the flags ask for; of `probes`, or the default set if there are none.
 ///
 /// # Errors
@@ -31,16 +34,9 @@ pub(super) fn options(
         }
     }
     let wanted = |probe| match probes {
-        [] => !matches!(probe, ProbeName::OffCpu | ProbeName::Syscalls),
+        [] => probe != ProbeName::OffCpu,
         probes => probes.contains(&probe),
     };
-    // These filters can be asked of the running thread only, and states are of those that do not run.
-    let has_states = target.cgroup.is_none() && target.comm.is_none();
-    if wanted(ProbeName::OffCpu) && !has_states {
-        bail!(
-            "--probe off-cpu does not go with --cgroup or --comm: say which processes with -p, or leave out the filter"
-        );
-    }
     Ok(Options {
         frequency: sampling.frequency,
         clock: match sampling.event {
@@ -52,12 +48,13 @@ pub(super) fn options(
         cgroup: target.cgroup.as_deref().map(cgroup_directory).transpose()?,
         comm: target.comm.clone(),
         cpu: wanted(ProbeName::Cpu),
-        states: has_states
-            && [ProbeName::States, ProbeName::OffCpu, ProbeName::Syscalls]
-                .into_iter()
-                .any(wanted),
+        // The other two are kept in the accounts of threads.
+        states: [ProbeName::States, ProbeName::OffCpu, ProbeName::Syscalls]
+            .into_iter()
+            .any(wanted),
         off_cpu: wanted(ProbeName::OffCpu),
-        calls: has_states && wanted(ProbeName::Syscalls),
+        calls: wanted(ProbeName::Syscalls),
+        max_overhead: probes.is_empty().then_some(MAX_OVERHEAD),
         kernel_stacks: !sampling.no_kernel,
         user_stacks: !sampling.no_user,
         max_stack: sampling.max_stack,

@@ -49,7 +49,7 @@ pub(super) fn check(view: View, trace: &Path, profile: &Profile) -> Result<()> {
     let missing = match view {
         View::States(_) if profile.thread_times.is_empty() => {
             "how threads spent their time: the recording had no `states` probe; record again with `profiler record \
-             --probe states`, or without --probe (not with --cgroup or --comm, which leave states out)"
+             --probe states`, or without --probe"
         }
         View::Syscalls(_) if !counts(is_call) && !profile.slow.iter().any(|slow| is_call(slow.operation)) => {
             "system calls: the recording had no `syscalls` probe, or nothing made a call; record again with `profiler \

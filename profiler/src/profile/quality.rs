@@ -31,6 +31,11 @@ pub struct QualityWindow {
     pub host_busy_ns: u64,
     /// Idle time of all CPUs (`/proc/stat`: idle and iowait), in nanoseconds.
     pub host_idle_ns: u64,
+    /// Slow calls that were counted, but not kept with all that is known of them: their rate is bounded.
+    pub not_kept: u64,
+    /// For how much of the time probes were off because they would have cost too much, by the probe's name, in
+    /// nanoseconds.
+    pub shed_ns: BTreeMap<String, u64>,
 }
 
 impl QualityWindow {
@@ -49,6 +54,8 @@ impl QualityWindow {
             bpf_measured_ns,
             host_busy_ns,
             host_idle_ns,
+            not_kept,
+            shed_ns,
         } = other;
         self.start_ns = if self.end_ns == 0 {
             *start_ns
@@ -70,6 +77,10 @@ impl QualityWindow {
         add(&mut self.bpf_measured_ns, *bpf_measured_ns);
         add(&mut self.host_busy_ns, *host_busy_ns);
         add(&mut self.host_idle_ns, *host_idle_ns);
+        add(&mut self.not_kept, *not_kept);
+        for (probe, ns) in shed_ns {
+            add(self.shed_ns.entry(probe.clone()).or_default(), *ns);
+        }
     }
 
     /// Records lost, whatever the reason.
@@ -91,6 +102,8 @@ mod tests {
             start_ns: 5,
             end_ns: 9,
             lost: [("ring full".to_owned(), 2)].into(),
+            not_kept: 3,
+            shed_ns: [("syscalls".to_owned(), 7)].into(),
             ..Default::default()
         };
         sum.add(&window);
@@ -100,5 +113,6 @@ mod tests {
             ..window
         });
         assert_eq!((sum.start_ns, sum.end_ns, sum.lost_total()), (5, 12, 4));
+        assert_eq!((sum.not_kept, sum.shed_ns["syscalls"]), (6, 14));
     }
 }

@@ -48,6 +48,8 @@ pub(super) fn run(options: RecordOptions, verbose: u8) -> Result<ExitCode> {
 
 fn record(options: RecordOptions, verbose: u8) -> Result<ExitCode> {
     let mut what = target::options(&options.target, &options.sampling, &options.probe, verbose)?;
+    what.max_overhead = options.max_overhead.or(what.max_overhead);
+    what.slow_ns = options.slow.as_nanos() as u64;
     // A command is forked before there are threads, and waits at the gate.
     let child = match options.command.is_empty() {
         true => None,

@@ -480,6 +480,8 @@ impl Assembler {
                 bpf_measured_ns,
                 host_busy_ns,
                 host_idle_ns,
+                not_kept,
+                shed_ns,
             } = row;
             let counters = [
                 samples,
@@ -492,8 +494,9 @@ impl Assembler {
             ];
             let all = counters
                 .into_iter()
-                .chain([host_busy_ns, host_idle_ns])
-                .chain(lost.values());
+                .chain([host_busy_ns, host_idle_ns, not_kept])
+                .chain(lost.values())
+                .chain(shed_ns.values());
             sum = all.fold(sum, |sum, count| sum?.checked_add(*count));
         }
         self.counter_sum = bounded(sum)?;

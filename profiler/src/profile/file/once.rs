@@ -89,7 +89,7 @@ fn texts(lengths: &mut Lengths<'_>, items: &mut Bytes<'_>) -> Result<Vec<String>
 }
 
 impl Row for QualityWindow {
-    const LAST_COLUMN: u8 = 14;
+    const LAST_COLUMN: u8 = 18;
 
     fn encode(rows: &[Self], _: u64, columns: &mut ColumnsWriter) {
         let lost = || rows.iter().flat_map(|row| &row.lost);
@@ -107,6 +107,11 @@ impl Row for QualityWindow {
         columns.varints(12, rows.iter().map(|row| row.bpf_measured_ns));
         columns.varints(13, rows.iter().map(|row| row.host_busy_ns));
         columns.varints(14, rows.iter().map(|row| row.host_idle_ns));
+        let shed = || rows.iter().flat_map(|row| &row.shed_ns);
+        columns.varints(15, rows.iter().map(|row| row.not_kept));
+        columns.varints(16, rows.iter().map(|row| row.shed_ns.len() as u64));
+        columns.texts(17, shed().map(|(probe, _)| probe));
+        columns.varints(18, shed().map(|(_, &ns)| ns));
     }
 
     fn decode(columns: &Columns<'_>, _: u64, rows: usize) -> Result<Vec<Self>, Malformed> {
@@ -118,7 +123,10 @@ impl Row for QualityWindow {
         let (mut own_cpu_ns, mut bpf_ns, mut bpf_measured_ns) =
             (columns.varints(10)?, columns.varints(11)?, columns.varints(12)?);
         let (mut host_busy_ns, mut host_idle_ns) = (columns.varints(13)?, columns.varints(14)?);
+        let (mut not_kept, mut probes) = (columns.varints(15)?, columns.lengths(16, [17])?);
+        let (mut names, mut shed_ns) = (columns.bytes(17)?, columns.varints(18)?);
         let mut reason = || Ok((reasons.next_text()?, counts.next()?));
+        let mut shed = || Ok((names.next_text()?, shed_ns.next()?));
         let mut row = || {
             Ok(Self {
                 start_ns: time(start_ns.next()?)?,
@@ -133,6 +141,8 @@ impl Row for QualityWindow {
                 bpf_measured_ns: bpf_measured_ns.next()?,
                 host_busy_ns: host_busy_ns.next()?,
                 host_idle_ns: host_idle_ns.next()?,
+                not_kept: not_kept.next()?,
+                shed_ns: (0..probes.next()?).map(|_| shed()).collect::<Result<_, _>>()?,
             })
         };
         (0..rows).map(|_| row()).collect()

@@ -88,6 +88,8 @@ struct Quality {
     host_busy_ns: u64,
     host_idle_ns: u64,
     host_busy_percent: Option<f64>,
+    slow_calls_not_kept: u64,
+    shed_ns_by_probe: BTreeMap<String, u64>,
 }
 
 #[derive(Serialize)]
@@ -316,6 +318,8 @@ impl Quality {
             host_idle_ns: summary.quality.host_idle_ns,
             host_busy_percent: summary.host_busy_percent(),
             lost_by_reason: summary.quality.lost,
+            slow_calls_not_kept: summary.quality.not_kept,
+            shed_ns_by_probe: summary.quality.shed_ns,
         }
     }
 }

@@ -164,6 +164,23 @@ fn warnings(report: &Report<'_>, summary: &Summary) -> Vec<String> {
             )
         ));
     }
+    for (probe, &ns) in &summary.quality.shed_ns {
+        warnings.push(format!(
+            "{} was off for {} of {}: it would have cost more than --max-overhead allows",
+            clean(probe),
+            duration(ns),
+            duration(summary.quality_ns)
+        ));
+    }
+    if summary.quality.not_kept > 0 {
+        warnings.push(format!(
+            "{} counted, but not told of singly: their rate is bounded, and the longest are kept",
+            match summary.quality.not_kept {
+                1 => "1 slow call was".to_owned(),
+                calls => format!("{} slow calls were", count(calls)),
+            }
+        ));
+    }
     if summary.never_ran_percent() > NEVER_RAN_IS_NORMAL {
         warnings.push(format!(
             "the sampler did not run in {} of {} periods ({}) though the CPU was busy: the hypervisor held it, interrupts were off, or the kernel throttled it",

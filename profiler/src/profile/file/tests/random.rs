@@ -125,6 +125,10 @@ impl Random {
             bpf_measured_ns: count(),
             host_busy_ns: count(),
             host_idle_ns: count(),
+            not_kept: count(),
+            shed_ns: (0..self.below(3))
+                .map(|n| (format!("{n}{}", self.text()), self.below(99)))
+                .collect(),
             lost: (0..self.below(4))
                 .map(|n| (format!("{n}{}", self.text()), self.below(99)))
                 .collect(),
