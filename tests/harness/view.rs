@@ -6,7 +6,7 @@ use std::{
     fmt::Write as _,
 };
 
-use profiler::profile::{Id, Location, MappingKind, Outcome, Process, Profile, Sample, Thread};
+use profiler::profile::{Id, Location, MappingKind, Outcome, Process, Profile, Sample, Stack, Thread};
 
 use crate::Symbols;
 
@@ -92,7 +92,7 @@ impl<'a> View<'a> {
     /// Those that have a frame in the function `name`.
     pub fn through(&self, name: &str) -> Self {
         self.filter(|profile, sample| {
-            user_locations(profile, sample).any(|location| is(profile, location, name))
+            user_locations(profile, sample.stack).any(|location| is(profile, location, name))
         })
     }
 
@@ -108,7 +108,7 @@ impl<'a> View<'a> {
 
     /// Where a sample's innermost user frame is.
     pub fn innermost_user(&self, sample: &Sample) -> Option<Id<Location>> {
-        user_locations(self.profile, sample).next()
+        user_locations(self.profile, sample.stack).next()
     }
 
     /// How many samples there are.
@@ -129,7 +129,7 @@ impl<'a> View<'a> {
     /// The part of the samples whose innermost user frame is in the function `name`; 0 without samples.
     pub fn share_of(&self, name: &str) -> f64 {
         self.share(|sample| {
-            user_locations(self.profile, sample)
+            user_locations(self.profile, sample.stack)
                 .next()
                 .is_some_and(|location| is(self.profile, location, name))
         })
@@ -138,7 +138,7 @@ impl<'a> View<'a> {
     /// The part of the samples with the function `name` anywhere on the user stack.
     pub fn total_share_of(&self, name: &str) -> f64 {
         self.share(|sample| {
-            user_locations(self.profile, sample).any(|location| is(self.profile, location, name))
+            user_locations(self.profile, sample.stack).any(|location| is(self.profile, location, name))
         })
     }
 
@@ -155,11 +155,16 @@ impl<'a> View<'a> {
 
     /// The user stack of a sample by function, outermost first; what has no name is `module+?`.
     pub fn stack(&self, sample: &Sample) -> Vec<String> {
+        sample.stack.map_or(Vec::new(), |stack| self.names_of(stack))
+    }
+
+    /// The user part of a stack by function, as [`Self::stack`].
+    pub fn names_of(&self, stack: Id<Stack>) -> Vec<String> {
         let label = |location| match physical_name(self.profile, location) {
             Some(name) => name.to_owned(),
             None => format!("{}+?", self.profile.mapping_of(location).name()),
         };
-        let mut stack: Vec<String> = user_locations(self.profile, sample).map(label).collect();
+        let mut stack: Vec<String> = user_locations(self.profile, Some(stack)).map(label).collect();
         stack.reverse();
         stack
     }
@@ -169,7 +174,7 @@ impl<'a> View<'a> {
         let locations = self
             .samples
             .iter()
-            .flat_map(|sample| user_locations(self.profile, sample));
+            .flat_map(|sample| user_locations(self.profile, sample.stack));
         locations
             .filter(|&location| self.profile.mapping_of(location).name() == module)
             .filter_map(|location| physical_name(self.profile, location))
@@ -192,7 +197,7 @@ impl<'a> View<'a> {
         for location in self
             .samples
             .iter()
-            .flat_map(|sample| user_locations(self.profile, sample))
+            .flat_map(|sample| user_locations(self.profile, sample.stack))
         {
             frames += 1;
             if physical_name(self.profile, location).is_some() {
@@ -326,9 +331,8 @@ fn thread_of<'a>(profile: &'a Profile, sample: &Sample) -> &'a Thread {
 }
 
 /// The user frames of a sample, innermost first.
-fn user_locations<'a>(profile: &'a Profile, sample: &Sample) -> impl Iterator<Item = Id<Location>> + 'a {
-    sample
-        .stack
+fn user_locations(profile: &Profile, stack: Option<Id<Stack>>) -> impl Iterator<Item = Id<Location>> + '_ {
+    stack
         .into_iter()
         .flat_map(|stack| profile.stacks.locations(stack))
         .filter(|&location| !profile.mapping_of(location).is_kernel())

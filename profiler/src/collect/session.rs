@@ -401,7 +401,10 @@ impl Collector {
         for event in std::mem::replace(&mut self.pending, later) {
             match event.what {
                 What::Place { key, place } => self.places.taken(key, place),
-                What::Image { pid, parent: None } => self.close_image(event.time, pid),
+                // The new name comes before the new image.
+                What::Comm { pid, exec: true, .. } | What::Image { pid, parent: None } => {
+                    self.close_image(event.time, pid)
+                }
                 _ => {}
             }
             self.recorder.apply(event);
