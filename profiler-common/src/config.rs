@@ -17,6 +17,9 @@ pub const SEEN_SLOTS: u32 = 16_384;
 /// Bytes of stack memory copied at most for a sample that user space has to finish.
 pub const STACK_COPY_MAX: usize = 32 * 1024;
 
+/// Requests to block devices on their way at a time, about. A power of two, so that the kernel side need not divide.
+pub const REQUESTS: u32 = 8_192;
+
 /// The page size, which is the step of a stack copy: one absent page fails a whole read.
 pub const PAGE: usize = 4096;
 
@@ -130,6 +133,18 @@ pub struct Offsets {
     pub cgroup_node: u32,
     /// `kernfs_node.id`.
     pub node_id: u32,
+    /// `request.cmd_flags`.
+    pub request_flags: u32,
+    /// `request.q`.
+    pub request_queue: u32,
+    /// `request.start_time_ns`.
+    pub request_start: u32,
+    /// `request_queue.disk`.
+    pub queue_disk: u32,
+    /// `gendisk.major`.
+    pub disk_major: u32,
+    /// `gendisk.first_minor`.
+    pub disk_minor: u32,
 }
 
 /// Record user stacks.

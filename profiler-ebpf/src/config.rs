@@ -60,6 +60,12 @@ static CONFIG: Config = Config {
         cgroup_ancestors: 0,
         cgroup_node: 0,
         node_id: 0,
+        request_flags: 0,
+        request_queue: 0,
+        request_start: 0,
+        queue_disk: 0,
+        disk_major: 0,
+        disk_minor: 0,
     },
 };
 

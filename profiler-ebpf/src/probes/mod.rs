@@ -1,5 +1,6 @@
 //! One file a probe, named as its user half in `profiler/src/probes`. `process` is always attached.
 
+mod block;
 mod calls;
 mod cpu;
 mod process;

@@ -79,6 +79,8 @@ pub enum ProbeName {
     States,
     /// System calls, each counted and timed, and the slow ones with their stacks; with states
     Syscalls,
+    /// Requests to block devices: how long they queue, and how long the device takes
+    Block,
     /// Where threads wait: stacks that weigh what the waits last; with states. Costs every system call some 0.1 µs
     OffCpu,
 }

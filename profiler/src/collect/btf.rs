@@ -26,8 +26,15 @@ pub fn offsets() -> Result<Offsets> {
     let super_block = Structure::find(&btf, "super_block")?;
     let sock = Structure::find(&btf, "sock_common")?;
     let one = |structure: &str, member: &str| Structure::find(&btf, structure)?.offset(member);
-    // Kernels without Unix sockets, IPv6 or cgroups are fine: they have fewer names to tell, and fewer filters.
+    // Kernels without Unix sockets, IPv6, cgroups or disks are fine: they have fewer names to tell, and fewer filters.
     let maybe = |structure: &str, member: &str| one(structure, member).unwrap_or(u32::MAX);
+    let block = Structure::find(&btf, "request").ok();
+    let request = |member| {
+        block
+            .as_ref()
+            .and_then(|block| block.offset(member).ok())
+            .unwrap_or(u32::MAX)
+    };
     Ok(Offsets {
         task_pid: task.offset("pid")?,
         task_tgid: task.offset("tgid")?,
@@ -65,6 +72,12 @@ pub fn offsets() -> Result<Offsets> {
         cgroup_ancestors: maybe("cgroup", "ancestors"),
         cgroup_node: maybe("cgroup", "kn"),
         node_id: maybe("kernfs_node", "id"),
+        request_flags: request("cmd_flags"),
+        request_queue: request("q"),
+        request_start: request("start_time_ns"),
+        queue_disk: maybe("request_queue", "disk"),
+        disk_major: maybe("gendisk", "major"),
+        disk_minor: maybe("gendisk", "first_minor"),
     })
 }
 

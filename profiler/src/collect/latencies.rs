@@ -14,11 +14,11 @@ use super::{event::RawOperation, places::Summed};
 pub struct Latencies {
     /// By what they are; the CPU is 0 in these keys.
     sums: FxHashMap<OperationKey, Summed>,
-    /// How many waits for a CPU were told one by one, by process and CPU.
+    /// How many operations of the kinds that get no place by themselves were told one by one.
     told: FxHashMap<OperationKey, u32>,
 }
 
-/// From so many waits for a CPU in a window on they get a place.
+/// From so many in a window on they get a place.
 const MANY: u32 = 16;
 
 impl Latencies {
@@ -37,7 +37,7 @@ impl Latencies {
             summed.errors = vec![(raw.errno, 1)];
         }
         self.many(raw.key, &summed);
-        if raw.key.kind != OperationKind::RunQueue as u8 {
+        if !is_noted_in_interrupts(raw.key.kind) {
             return false;
         }
         let told = self.told.entry(raw.key).or_default();
@@ -61,6 +61,17 @@ impl Latencies {
         self.told.clear();
         self.sums.drain().collect()
     }
+}
+
+/// Whether operations of this kind end where the kernel side may not take a place for them.
+fn is_noted_in_interrupts(kind: u8) -> bool {
+    [
+        OperationKind::RunQueue,
+        OperationKind::Block,
+        OperationKind::BlockQueue,
+    ]
+    .into_iter()
+    .any(|one| one as u8 == kind)
 }
 
 #[cfg(test)]
@@ -102,7 +113,7 @@ mod tests {
     }
 
     #[test]
-    fn only_waits_for_a_cpu_get_a_place_and_once() {
+    fn what_ends_in_interrupts_gets_a_place_and_once() {
         let mut latencies = Latencies::default();
         let mut wait = operation(0, 100);
         wait.key.kind = OperationKind::RunQueue as u8;

@@ -26,6 +26,8 @@ pub struct Options {
     pub off_cpu: bool,
     /// System calls, counted and timed; needs the states.
     pub calls: bool,
+    /// Block I/O.
+    pub block: bool,
     /// System calls from this duration on are told of singly, in nanoseconds.
     pub slow_ns: u64,
     /// What all may cost, in percent of the time of all CPUs; above it probes are shed. `None`: whatever it takes.
@@ -83,6 +85,7 @@ impl Default for Options {
             states: true,
             off_cpu: false,
             calls: false,
+            block: false,
             slow_ns: 1_000_000,
             max_overhead: None,
             kernel_stacks: true,

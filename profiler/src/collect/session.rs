@@ -265,6 +265,9 @@ impl Collector {
                 Err(error) => log::warn!("the states of threads are not recorded: {error:#}"),
             }
         }
+        if options.block {
+            collector.hooks.attach_block(&mut collector.object.ebpf, &btf);
+        }
         collector.run_time.start(&collector.object.ebpf);
         Ok(collector)
     }

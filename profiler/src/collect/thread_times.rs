@@ -22,6 +22,11 @@ const HOOKS: [(&str, &str); 4] = [
 ];
 /// The hooks of system calls.
 const CALL_BEGINS: (&str, &str) = ("calls_enter", "sys_enter");
+/// The hooks of block devices.
+const BLOCK: [(&str, &str); 2] = [
+    ("block_issue", "block_rq_issue"),
+    ("block_complete", "block_rq_complete"),
+];
 /// This one also takes the user stacks of waits.
 const CALL_ENDS: (&str, &str) = ("calls_exit", "sys_exit");
 
@@ -31,6 +36,7 @@ pub struct Hooks {
     states: Vec<BtfTracePointLink>,
     call_begins: Option<BtfTracePointLink>,
     call_ends: Option<BtfTracePointLink>,
+    block: Vec<BtfTracePointLink>,
     off_cpu: bool,
 }
 
@@ -62,6 +68,15 @@ impl Hooks {
         // What it tells now is nothing yet.
         read(ebpf, false)?;
         Ok(hooks)
+    }
+
+    /// Attaches the hooks of block devices. Not every kernel has them.
+    pub fn attach_block(&mut self, ebpf: &mut Ebpf, btf: &Btf) {
+        let hooks = BLOCK.map(|(name, tracepoint)| object::attach(ebpf, btf, name, tracepoint));
+        match hooks.into_iter().collect::<Result<Vec<_>>>() {
+            Ok(links) => self.block = links,
+            Err(error) => log::warn!("block I/O is not recorded: {error:#}"),
+        }
     }
 
     fn attach_calls(&mut self, ebpf: &mut Ebpf, btf: &Btf, options: &Options) -> Result<()> {
@@ -104,7 +119,13 @@ impl Hooks {
         match probe {
             Sheddable::Syscalls => self.call_begins = None,
             Sheddable::OffCpu => self.off_cpu = false,
-            Sheddable::States => *self = Self::default(),
+            Sheddable::States => {
+                let block = std::mem::take(&mut self.block);
+                *self = Self {
+                    block,
+                    ..Self::default()
+                };
+            }
         }
         if self.call_begins.is_none() && !self.off_cpu {
             self.call_ends = None;

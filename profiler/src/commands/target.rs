@@ -54,6 +54,7 @@ pub(super) fn options(
             .any(wanted),
         off_cpu: wanted(ProbeName::OffCpu),
         calls: wanted(ProbeName::Syscalls),
+        block: wanted(ProbeName::Block),
         max_overhead: probes.is_empty().then_some(MAX_OVERHEAD),
         kernel_stacks: !sampling.no_kernel,
         user_stacks: !sampling.no_user,

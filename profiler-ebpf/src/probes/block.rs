@@ -1,0 +1,139 @@
+//! Block I/O: how long devices take, and how long requests wait before them.
+
+use aya_ebpf::{
+    macros::{btf_tracepoint, map},
+    maps::Array,
+    programs::BtfTracePointContext,
+};
+use profiler_common::{
+    config::REQUESTS,
+    object::ObjectKind,
+    operation::{OperationKey, OperationKind},
+    stats::Counter,
+};
+
+use crate::{config, emit, kernel, places::Ended, task};
+
+/// A request on its way.
+#[repr(C)]
+struct Request {
+    /// The kernel's `struct request *`; 0: none.
+    request: u64,
+    /// When it was issued to the device.
+    issued: u64,
+    /// For whom.
+    key: OperationKey,
+    tid: u32,
+    reserved: u32,
+}
+
+/// Requests on their way, in the place that their address gives. A request whose place is taken by another before it
+/// completes is not counted, and that is. No table that needs a lock: requests complete in interrupts.
+#[map]
+static IN_FLIGHT: Array<Request> = Array::with_max_entries(REQUESTS, 0);
+
+/// The operation in `request.cmd_flags` (`REQ_OP_MASK`, include/linux/blk_types.h).
+const OPERATION: u32 = 0xff;
+/// Bits of the minor number in the kernel's `dev_t` (include/linux/kdev_t.h).
+const MINOR_BITS: u32 = 20;
+
+/// `block_rq_issue(struct request *rq)`: mostly in the context of who asked for it, or of a kernel thread that writes
+/// back.
+#[btf_tracepoint(function = "block_rq_issue")]
+pub(crate) fn block_issue(ctx: BtfTracePointContext) -> i32 {
+    let request: u64 = ctx.arg(0);
+    let current = task::current_task();
+    // SAFETY: `current` is a valid task.
+    if !unsafe { task::is_target(current) } {
+        return 0;
+    }
+    // In a system call or a page fault of who wants the data, or in a kernel thread: interrupts leave requests to those.
+    let task::Current { pid, tid } = task::current();
+    /// A field of a structure that the verifier knows by its type.
+    macro_rules! field {
+        ($structure:expr, $offset:ident, $type:ty) => {{
+            // SAFETY: the tracepoint's argument, or what it leads to; the offset is that of the field.
+            unsafe { kernel::field::<$type>($structure, config::offset!($offset)) }
+        }};
+    }
+    let queue = field!(request, request_queue, u64);
+    if queue == 0 {
+        return 0;
+    }
+    let disk = field!(queue, queue_disk, u64);
+    let device = match disk {
+        // A command that is no I/O of a disk.
+        0 => return 0,
+        disk => field!(disk, disk_major, u32) << MINOR_BITS | field!(disk, disk_minor, u32),
+    };
+    let (now, address) = (emit::now(), kernel::address(request));
+    let mut key = OperationKey {
+        pid,
+        cpu: emit::cpu(),
+        device,
+        number: (field!(request, request_flags, u32) & OPERATION) as u16,
+        kind: OperationKind::BlockQueue as u8,
+        object: ObjectKind::BlockDevice as u8,
+    };
+    let made = field!(request, request_start, u64);
+    if made != 0 && made <= now {
+        note(key, tid, now, now - made);
+    }
+    key.kind = OperationKind::Block as u8;
+    if let Some(place) = IN_FLIGHT.get_ptr_mut(index(address)) {
+        // SAFETY: a map value is valid for writes. Another CPU may write here, too: then one of the two requests is not
+        // found when it completes.
+        unsafe {
+            *place = Request {
+                request: address,
+                issued: now,
+                key,
+                tid,
+                reserved: 0,
+            }
+        };
+    }
+    0
+}
+
+/// `block_rq_complete(struct request *rq, blk_status_t error, unsigned int nr_bytes)`: in an interrupt.
+#[btf_tracepoint(function = "block_rq_complete")]
+pub(crate) fn block_complete(ctx: BtfTracePointContext) -> i32 {
+    let request = kernel::address(ctx.arg(0));
+    let Some(place) = IN_FLIGHT.get_ptr_mut(index(request)) else {
+        return 0;
+    };
+    // SAFETY: a map value is valid.
+    let place = unsafe { &mut *place };
+    if place.request != request {
+        return 0;
+    }
+    // It may complete in parts; the first one counts.
+    place.request = 0;
+    let now = emit::now();
+    let mut key = place.key;
+    key.cpu = emit::cpu();
+    note(key, place.tid, now, now.saturating_sub(place.issued));
+    0
+}
+
+#[inline(always)]
+fn note(key: OperationKey, tid: u32, now: u64, ns: u64) {
+    let ended = Ended {
+        key,
+        tid,
+        now,
+        ns,
+        errno: 0,
+        flags: 0,
+    };
+    if !ended.add() {
+        emit::record_quietly(&ended.record(), Counter::OperationRingFull);
+    }
+}
+
+/// Where a request is kept: a hash of its address (the multiplier is 2^64 / golden ratio).
+#[inline(always)]
+fn index(request: u64) -> u32 {
+    (request.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 40) as u32 & (REQUESTS - 1)
+}
