@@ -3,12 +3,12 @@
 use std::cmp::Reverse;
 
 use super::{Selection, operation::is_idle};
-use crate::profile::{Profile, SlowEvent};
+use crate::profile::{Extent, Profile, SlowEvent};
 
 /// The selected slow operations.
 #[derive(Clone, Debug, Default)]
 pub struct Slow<'a> {
-    /// Longest first, then in the order of their ends.
+    /// Those that ended, longest first, and then those that did not: most of them are threads that wait for work.
     pub events: Vec<&'a SlowEvent>,
     /// Nanoseconds that they took in all.
     pub total_ns: u64,
@@ -40,8 +40,13 @@ pub fn slow<'a>(profile: &'a Profile, selection: &Selection, idle: bool) -> Slow
         slow.events.push(event);
     }
     slow.events
-        .sort_by_key(|event| (Reverse(event.duration_ns), event.end_ns));
+        .sort_by_key(|event| (has_no_end(event), Reverse(event.duration_ns), event.end_ns));
     slow
+}
+
+/// Whether an operation still ran when the recording ended.
+pub fn has_no_end(event: &SlowEvent) -> bool {
+    matches!(event.extent, Extent::NotEnded | Extent::Throughout)
 }
 
 /// When an operation began, or the recording did, in nanoseconds since the latter.
@@ -53,7 +58,7 @@ pub fn start_ns(event: &SlowEvent) -> u64 {
 pub(crate) mod tests {
     use super::*;
     use crate::{
-        profile::{Extent, Id, ObjectKind, Operation, Outcome, Waker, folded::from_folded},
+        profile::{Id, ObjectKind, Operation, Outcome, Waker, folded::from_folded},
         query::Glob,
     };
 

@@ -141,7 +141,6 @@ fn slow_calls_at_120_columns() {
 7 slow calls, 1.22 s in all, longest first; 1 that waited for events or slept left out (--idle shows them)
 
        when  duration  thread          call
-    9.000 s    1.00 s  nginx/88        read [pipe] (still running)
     3.216 s   81.0 ms  walwriter/1208  fdatasync /var/lib/postgresql/15/main/pg_wal/000000010000000000000001 = 0
           last wait 80.0 ms, woken by an interrupt
     3.217 s   81.0 ms  postgres/1207   futex = 0
@@ -162,6 +161,7 @@ fn slow_calls_at_120_columns() {
     5.000 s   3.00 ms  postgres/1207   openat /etc/missing = ENOENT
     6.000 s   2.10 ms  nginx/88        recvfrom 10.0.0.17:40312 = 1 byte
           last wait 2.00 ms, who woke it is not known
+    9.000 s    1.00 s  nginx/88        read [pipe] (still running)
 ");
 }
 
@@ -173,7 +173,6 @@ fn slow_calls_at_80_columns() {
 7 slow calls, 1.22 s in all, longest first; 1 that waited for events or slept left out (--idle shows them)
 
        when  duration  thread          call
-    9.000 s    1.00 s  nginx/88        read [pipe] (still running)
     3.216 s   81.0 ms  walwriter/1208  fdatasync /var/lib/post…0000000000001 = 0
           last wait 80.0 ms, woken by an interrupt
     3.217 s   81.0 ms  postgres/1207   futex = 0
@@ -194,6 +193,7 @@ fn slow_calls_at_80_columns() {
     5.000 s   3.00 ms  postgres/1207   openat /etc/missing = ENOENT
     6.000 s   2.10 ms  nginx/88        recvfrom 10.0.0.17:40312 = 1 byte
           last wait 2.00 ms, who woke it is not known
+    9.000 s    1.00 s  nginx/88        read [pipe] (still running)
 "
     );
 }
