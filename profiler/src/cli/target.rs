@@ -85,6 +85,17 @@ pub enum ProbeName {
     OffCpu,
 }
 
+/// What is recorded without being asked for.
+pub const DEFAULT_PROBES: [ProbeName; 4] = [
+    ProbeName::Cpu,
+    ProbeName::States,
+    ProbeName::Syscalls,
+    ProbeName::Block,
+];
+
+/// What a recording may cost, unless the user says what to record, in percent of the time of all CPUs.
+pub const MAX_OVERHEAD: f64 = 3.0;
+
 /// What makes the sampler fire.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Event {

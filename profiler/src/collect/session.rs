@@ -33,7 +33,7 @@ use super::{
     metadata,
     object::{Loaded, Object, SeenRow, Sizes},
     options::Options,
-    own_cost::RunTime,
+    own_cost::{Measured, RunTime},
     perf_event::Sampler,
     places::Places,
     proc_fs,
@@ -123,6 +123,21 @@ impl Session {
             .join()
             .map_err(|_| anyhow::anyhow!("the collector's thread panicked"))?
     }
+}
+
+/// What a recording with `options` would cost: records for `time`, and throws it away.
+///
+/// # Errors
+/// If the kernel refuses something.
+pub fn measure(options: &Options, time: Duration) -> Result<Measured> {
+    let mut collector = Collector::start(options)?;
+    let end = Instant::now() + time;
+    while Instant::now() < end {
+        collector.wait();
+        collector.drain();
+        collector.apply(clock::monotonic_ns() - SETTLE_NS);
+    }
+    Ok(collector.run_time.take(&collector.object.ebpf))
 }
 
 /// Ends a session.

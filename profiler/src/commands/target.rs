@@ -5,12 +5,9 @@ use std::{fs, path::Path, path::PathBuf};
 use anyhow::{Result, bail};
 
 use crate::{
-    cli::target::{Event, ProbeName, SamplingOptions, TargetOptions},
+    cli::target::{DEFAULT_PROBES, Event, MAX_OVERHEAD, ProbeName, SamplingOptions, TargetOptions},
     collect::{Options, perf_event::Clock},
 };
-
-/// What a recording may cost, unless the user says what to record, in percent of the time of all CPUs.
-const MAX_OVERHEAD: f64 = 3.0;
 
 /// What the flags ask for; of `probes`, or the default set if there are none.
 ///
@@ -34,7 +31,7 @@ pub(super) fn options(
         }
     }
     let wanted = |probe| match probes {
-        [] => probe != ProbeName::OffCpu,
+        [] => DEFAULT_PROBES.contains(&probe),
         probes => probes.contains(&probe),
     };
     Ok(Options {

@@ -1,5 +1,7 @@
 //! `profiler doctor`.
 
+mod cost;
+
 use std::{
     io::{self, IsTerminal as _, Write},
     process::ExitCode,
@@ -25,12 +27,19 @@ struct Answer<'a> {
     kernel: &'a str,
     machine: &'a str,
     checks: &'a [Check],
+    /// What recording costs; empty where nothing can be recorded, or it was not measured.
+    costs: &'a [cost::Cost],
 }
 
 pub(super) fn run(options: &DoctorOptions) -> Result<ExitCode> {
     let facts = Facts::gather();
     let checks = checks(&facts);
     let can_record = can_record(&checks);
+    // What is missing was said by the checks; what goes wrong all the same is worth a line.
+    let costs = match can_record {
+        true => cost::measure(),
+        false => Ok(Vec::new()),
+    };
     let mut out = io::stdout().lock();
     let written = if options.json {
         let answer = Answer {
@@ -39,13 +48,18 @@ pub(super) fn run(options: &DoctorOptions) -> Result<ExitCode> {
             kernel: &facts.release,
             machine: &facts.machine,
             checks: &checks,
+            costs: costs.as_deref().unwrap_or_default(),
         };
         serde_json::to_writer_pretty(&mut out, &answer)
             .map_err(io::Error::from)
             .and_then(|()| writeln!(out))
     } else {
         let width = io::stdout().is_terminal().then(width).flatten();
-        print(&mut out, &checks, width)
+        print(&mut out, &checks, width).and_then(|()| match &costs {
+            Ok(costs) if costs.is_empty() => Ok(()),
+            Ok(costs) => cost::print(&mut out, costs),
+            Err(error) => writeln!(out, "What it costs could not be measured: {error:#}"),
+        })
     };
     match written {
         // The reader has seen enough.

@@ -1,0 +1,173 @@
+//! What recording would cost here and now.
+
+use std::{
+    io::{self, Write},
+    time::Duration,
+};
+
+use anyhow::Result;
+use serde::Serialize;
+
+use crate::{
+    cli::target::{DEFAULT_PROBES, MAX_OVERHEAD, ProbeName},
+    collect::{
+        Options, cpus,
+        own_cost::{Measured, Run},
+        session,
+    },
+};
+
+/// How long it is measured.
+const TIME: Duration = Duration::from_secs(1);
+
+/// What the kernel programs of a probe cost while they were measured.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub(super) struct Cost {
+    /// As users type it.
+    probe: &'static str,
+    /// Whether it is recorded without being asked for.
+    by_default: bool,
+    /// How often its programs ran.
+    runs: u64,
+    /// How long they ran together, in nanoseconds.
+    run_ns: u64,
+    /// The same in percent of the time of all CPUs.
+    percent: f64,
+}
+
+/// Records everything for a second.
+///
+/// # Errors
+/// If the kernel refuses something.
+pub(super) fn measure() -> Result<Vec<Cost>> {
+    let options = Options {
+        off_cpu: true,
+        calls: true,
+        block: true,
+        ..Options::default()
+    };
+    let measured = session::measure(&options, TIME)?;
+    Ok(costs(&measured, cpus::online().map_or(1, |cpus| cpus.len())))
+}
+
+fn costs(measured: &Measured, cpus: usize) -> Vec<Cost> {
+    let all = [
+        (ProbeName::Cpu, "cpu"),
+        (ProbeName::States, "states"),
+        (ProbeName::Syscalls, "syscalls"),
+        (ProbeName::Block, "block"),
+    ];
+    let cost = |(probe, name)| {
+        let of_probe = || {
+            measured
+                .programs
+                .iter()
+                .filter(move |run| probe_of(run) == Some(probe))
+        };
+        let run_ns = of_probe().map(|run| run.ns).sum();
+        Cost {
+            probe: name,
+            by_default: DEFAULT_PROBES.contains(&probe),
+            runs: of_probe().map(|run| run.runs).sum(),
+            run_ns,
+            percent: 100.0 * run_ns as f64 / (measured.over_ns.max(1) as f64 * cpus as f64),
+        }
+    };
+    all.into_iter().map(cost).collect()
+}
+
+/// Whose program it is. The stacks of waits are taken where threads switch and calls end: they cost with these.
+fn probe_of(run: &Run) -> Option<ProbeName> {
+    match run.name.split('_').next() {
+        Some("cpu") => Some(ProbeName::Cpu),
+        Some("states") => Some(ProbeName::States),
+        Some("calls") => Some(ProbeName::Syscalls),
+        Some("block") => Some(ProbeName::Block),
+        _ => None,
+    }
+}
+
+pub(super) fn print(out: &mut dyn Write, costs: &[Cost]) -> io::Result<()> {
+    let by_default: Vec<_> = costs
+        .iter()
+        .filter(|cost| cost.by_default)
+        .map(|cost| cost.probe)
+        .collect();
+    writeln!(
+        out,
+        "\nWhat is recorded without --probe, and what it costs the programs of this host now (measured for {} s, with \
+         the stacks of waits of --probe off-cpu):",
+        TIME.as_secs()
+    )?;
+    writeln!(
+        out,
+        "{:<10}{:>12}{:>12}{:>18}",
+        "probe", "runs/s", "ns a run", "% of all CPUs"
+    )?;
+    for cost in costs {
+        let mean = cost
+            .run_ns
+            .checked_div(cost.runs)
+            .map_or("·".to_owned(), |ns| ns.to_string());
+        writeln!(
+            out,
+            "{:<10}{:>12}{:>12}{:>17.2} %",
+            cost.probe, cost.runs, mean, cost.percent
+        )?;
+    }
+    let all: f64 = costs.iter().map(|cost| cost.percent).sum();
+    writeln!(out, "{:<10}{:>12}{:>12}{:>17.2} %", "all", "", "", all)?;
+    writeln!(
+        out,
+        "{} are recorded by default; where all, with the recorder's own CPU time, would cost more than {MAX_OVERHEAD} % \
+         of the CPUs' time (--max-overhead), the dearest is turned off and the trace says so.",
+        by_default.join(", ")
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn programs_belong_to_probes() {
+        let run = |name: &str, ns, runs| Run {
+            name: name.to_owned(),
+            ns,
+            runs,
+        };
+        let measured = Measured {
+            over_ns: 1_000_000_000,
+            programs: vec![
+                run("cpu", 1_000_000, 198),
+                run("states_switch", 2_000_000, 4_000),
+                run("states_waking", 1_000_000, 2_000),
+                run("calls_exit", 10_000_000, 20_000),
+                run("process_fork", 5, 1),
+            ],
+        };
+        let costs = costs(&measured, 2);
+        let shown: Vec<_> = costs
+            .iter()
+            .map(|cost| (cost.probe, cost.runs, cost.percent))
+            .collect();
+        let expected = [
+            ("cpu", 198, 0.05),
+            ("states", 6_000, 0.15),
+            ("syscalls", 20_000, 0.5),
+            ("block", 0, 0.0),
+        ];
+        assert_eq!(shown, expected);
+        let mut text = Vec::new();
+        print(&mut text, &costs).unwrap();
+        let text = String::from_utf8(text).unwrap();
+        assert!(
+            text.contains("syscalls         20000         500             0.50 %"),
+            "{text}"
+        );
+        assert!(
+            text.contains("block               0           ·             0.00 %"),
+            "{text}"
+        );
+    }
+}
