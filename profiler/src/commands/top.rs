@@ -21,7 +21,8 @@ const WINDOW_MS: u64 = 500;
 /// Shows the dashboard until the user leaves.
 pub(super) fn run(options: TopOptions, verbose: u8) -> Result<ExitCode> {
     // What the dashboard does not show is not measured.
-    let mut what = target::options(&options.target, &options.sampling, &[ProbeName::Cpu], verbose)?;
+    let probes = [ProbeName::Cpu, ProbeName::States, ProbeName::Syscalls];
+    let mut what = target::options(&options.target, &options.sampling, &probes, verbose)?;
     what.window_ms = WINDOW_MS;
     let display = tui::Options {
         window: match options.window {
@@ -33,6 +34,7 @@ pub(super) fn run(options: TopOptions, verbose: u8) -> Result<ExitCode> {
             TopSort::Own => tui::Sort::Own,
             TopSort::Total => tui::Sort::Total,
         },
+        exact: what.states && what.calls,
     };
     tui::check_terminal()?;
     let mut session = start::session(what)?;
