@@ -25,8 +25,19 @@ pub struct Options {
     pub refresh: Duration,
     /// By what functions are sorted at first.
     pub sort: Sort,
-    /// Whether the states of threads and system calls are measured. Filters by cgroup and by name leave them out.
-    pub exact: bool,
+    /// Why the states of threads are not measured, if they are not.
+    pub no_states: Option<Missing>,
+    /// Why system calls are not measured, if they are not.
+    pub no_calls: Option<Missing>,
+}
+
+/// Why something is not measured.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Missing {
+    /// Filters by cgroup and by name can be asked of running threads only.
+    Filter,
+    /// Nobody asked for it.
+    Flag,
 }
 
 impl Default for Options {
@@ -35,7 +46,8 @@ impl Default for Options {
             window: Window::default(),
             refresh: Duration::from_secs(1),
             sort: Sort::default(),
-            exact: true,
+            no_states: None,
+            no_calls: None,
         }
     }
 }
@@ -90,8 +102,8 @@ pub(super) struct App {
     pub(super) inverted: bool,
     /// Whether calls are shown that wait for events, a time or a person.
     pub(super) idle: bool,
-    /// Whether thread states and calls are measured.
-    pub(super) exact: bool,
+    pub(super) no_states: Option<Missing>,
+    pub(super) no_calls: Option<Missing>,
     pub(super) filters: [Text; TABS],
     pub(super) typing: bool,
     pub(super) help: Option<usize>,
@@ -142,7 +154,8 @@ impl App {
             kernel: true,
             inverted: false,
             idle: false,
-            exact: options.exact,
+            no_states: options.no_states,
+            no_calls: options.no_calls,
             filters: Default::default(),
             typing: false,
             help: None,
@@ -273,6 +286,15 @@ impl App {
 
     pub(super) fn filter(&self) -> &Text {
         &self.filters[self.tab.index()]
+    }
+
+    /// Why what this tab shows is not measured, if it is not.
+    pub(super) fn missing(&self) -> Option<Missing> {
+        match self.tab {
+            Tab::Functions | Tab::Processes | Tab::Stacks => None,
+            Tab::Time => self.no_states,
+            Tab::Calls => self.no_calls,
+        }
     }
 
     pub(super) fn layout(&self) -> Layout {

@@ -73,7 +73,7 @@ use crate::profile::Delta;
 
 pub use answers::Sort;
 use app::App;
-pub use app::Options;
+pub use app::{Missing, Options};
 pub use history::Window;
 use keys::Action;
 use terminal::{Output, Screen};

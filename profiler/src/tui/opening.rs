@@ -5,6 +5,7 @@ use super::{
     app::{App, Tab},
     branches::Branch,
     matching::Text,
+    prepare::time_key,
 };
 use crate::query::{GroupRow, LatencyRow, Name, StateRow};
 
@@ -44,11 +45,15 @@ impl App {
         if !self.filter().is_empty() {
             self.edit(|filter| *filter = Text::default());
         } else if let Some(opened) = self.opened.pop() {
-            if let Subject::Process(..) = opened.what {
-                self.answers = Answers::default();
-            }
             self.answers.forest = None;
             self.go(opened.from);
+            if let Subject::Process(pid, name) = opened.what {
+                self.answers = Answers::default();
+                if opened.from == Tab::Time {
+                    // Its threads stood in its place.
+                    self.list().seek(time_key(Some(pid), None, &name));
+                }
+            }
         }
     }
 
@@ -70,14 +75,16 @@ impl App {
                     self.open_subject(Subject::Process(pid.unwrap_or(0), label.clone()));
                 }
             }
+            // In a process they show more of it, and then there is its code.
+            Tab::Time | Tab::Calls if self.process().is_some() => self.go(Tab::Stacks),
             Tab::Time => {
-                // The threads of what is opened already are nothing to open.
                 if let Some(row) = self.time_rows.get(cursor)
                     && let Some(states) = &self.answers.states
-                    && self.process().is_none()
                 {
                     let StateRow { pid, label, .. } = &states.rows[row.index];
-                    self.open_subject(Subject::Process(pid.unwrap_or(0), label.clone()));
+                    let process = Subject::Process(pid.unwrap_or(0), label.clone());
+                    self.list().move_to(0);
+                    self.open_in_place(process);
                 }
             }
             Tab::Calls => {
@@ -85,7 +92,7 @@ impl App {
                     && let Some(calls) = &self.answers.calls
                 {
                     let LatencyRow { pid, label, .. } = &calls.rows[row.index];
-                    self.open_subject(Subject::Process(pid.unwrap_or(0), label.clone()));
+                    self.open_in_place(Subject::Process(pid.unwrap_or(0), label.clone()));
                 }
             }
             Tab::Stacks => {
@@ -103,6 +110,13 @@ impl App {
                 }
             }
         }
+    }
+
+    /// The process, in the same tab.
+    fn open_in_place(&mut self, process: Subject) {
+        let tab = self.tab;
+        self.open_subject(process);
+        self.go(tab);
     }
 
     fn open_subject(&mut self, what: Subject) {

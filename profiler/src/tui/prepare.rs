@@ -132,7 +132,7 @@ impl App {
                     let mut ids = row.pid.into_iter().chain(row.tid);
                     filter.is_in(&row.label) || ids.any(|id| filter.is_in(&id.to_string()))
                 };
-                self.time_rows = select(rows, found, |row| hash(&(row.pid, row.tid, &row.label)));
+                self.time_rows = select(rows, found, |row| time_key(row.pid, row.tid, &row.label));
             }
             Tab::Calls => self.arrange_calls(),
         }
@@ -246,6 +246,11 @@ fn hottest_open(forest: &Forest) -> Vec<BranchRow> {
 fn select<T>(rows: &[T], wanted: impl Fn(&T) -> bool, key: impl Fn(&T) -> u64) -> Vec<Row> {
     let rows = rows.iter().enumerate().filter(|(_, row)| wanted(row));
     rows.map(|(index, row)| Row { index, key: key(row) }).collect()
+}
+
+/// What names a row of the times of processes or threads.
+pub(super) fn time_key(pid: Option<u32>, tid: Option<u32>, label: &str) -> u64 {
+    hash(&(pid, tid, label))
 }
 
 fn hash(key: &impl Hash) -> u64 {

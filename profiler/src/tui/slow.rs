@@ -50,7 +50,7 @@ fn row(profile: &Profile, event: &SlowEvent) -> SlowRow {
         woken_by: match event.waker {
             Waker::Thread(thread) => name(profile, thread),
             Waker::Interrupt => "an interrupt".to_owned(),
-            Waker::Nobody => "nobody: it waited for a CPU".to_owned(),
+            Waker::Nobody => "waited for a CPU".to_owned(),
             Waker::Unknown => String::new(),
         },
     }

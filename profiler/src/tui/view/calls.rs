@@ -191,9 +191,9 @@ pub(super) fn slowest(frame: &mut Frame<'_>, area: Rect, app: &App, theme: &Them
     put_text(frame, row(area, 0), format!("──{title}{line}"), theme.dim);
     let slow = app.answers.slow.as_deref().unwrap_or_default();
     if app.slow_rows.is_empty() {
-        let words = match app.exact {
-            true => format!(" none ({})", app.window()),
-            false => String::new(),
+        let words = match app.missing() {
+            None => format!(" none ({})", app.window()),
+            Some(_) => String::new(),
         };
         return put_text(frame, row(area, 1), words, theme.dim);
     }
@@ -226,12 +226,12 @@ fn slow_call(frame: &mut Frame<'_>, area: Rect, slow: &SlowRow, now: u64, theme:
     };
     let room = usize::from(words.call.width);
     let rest = room.saturating_sub(width(&slow.call) + 1 + width(&result));
-    let call = vec![
-        Span::styled(fit(&slow.call, room), theme.text),
-        Span::raw(" "),
-        Span::styled(fit(&slow.target, rest), theme.kernel),
-        Span::styled(fit(&result, room), theme.dim),
-    ];
+    let mut call = vec![Span::styled(fit(&slow.call, room), theme.text)];
+    if !slow.target.is_empty() {
+        call.push(Span::raw(" "));
+        call.push(Span::styled(fit(&slow.target, rest), theme.kernel));
+    }
+    call.push(Span::styled(fit(&result, room), theme.dim));
     put(frame, words.call, Line::from(call));
     put_text(
         frame,

@@ -19,7 +19,7 @@ use ratatui::{
 };
 
 use super::{
-    app::{App, Tab},
+    app::{App, Missing, Tab},
     theme::Theme,
 };
 
@@ -68,12 +68,18 @@ pub(super) fn draw(frame: &mut Frame<'_>, app: &App, theme: &Theme) {
 
 /// Why there is no row.
 fn nothing(app: &App) -> String {
+    match app.missing() {
+        Some(Missing::Filter) => {
+            return " not measured: -G and --comm leave it out; choose processes with -p instead".to_owned();
+        }
+        Some(Missing::Flag) => {
+            return " not measured, as --no-states or --no-calls asks for".to_owned();
+        }
+        None => {}
+    }
     let shown = app.history.shown();
     let (rows, what) = match app.tab {
         Tab::Functions | Tab::Processes | Tab::Stacks => (shown.samples.len(), "samples"),
-        Tab::Time | Tab::Calls if !app.exact => {
-            return " not measured: -G and --comm leave it out; choose processes with -p instead".to_owned();
-        }
         Tab::Time => (shown.thread_times.len(), "times of threads"),
         Tab::Calls => (shown.latencies.len(), "calls"),
     };
@@ -96,6 +102,7 @@ fn nothing(app: &App) -> String {
             format!(" no {what} that were not idle ({window}): I shows the others")
         }
         (None, Tab::Calls) => format!(" no {what} ({window})"),
+        (None, Tab::Time) => format!(" no {what} ({window}): none did anything, or this kernel cannot tell"),
         (None, _) => format!(" no {what} ({window}): nothing of this ran"),
     }
 }

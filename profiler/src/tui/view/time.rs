@@ -76,7 +76,7 @@ impl Cells {
             }),
             waits: next(7, ROOM, u16::MAX),
             run_queue: next(8, ROOM, u16::MAX),
-            id: next(7, 26, u16::MAX),
+            id: next(7, 56, u16::MAX),
             name: columns.rest(0),
         }
     }
@@ -146,12 +146,11 @@ pub(super) fn total(frame: &mut Frame<'_>, area: Rect, app: &App, theme: &Theme)
         1 => "[all: 1 thread]".to_owned(),
         threads => format!("[all: {threads} threads]"),
     };
-    put_text(
-        frame,
-        cells.name,
-        fit(&threads, cells.name.width.into()),
-        theme.strong,
-    );
+    let place = match cells.id.width {
+        0 => cells.name,
+        _ => cells.id.union(cells.name),
+    };
+    put_text(frame, place, fit(&threads, place.width.into()), theme.strong);
 }
 
 fn figures(
@@ -198,11 +197,15 @@ fn put_bar(frame: &mut Frame<'_>, area: Rect, times: &StateTimes, most: u64, the
     for ((mark, style), cells) in marks.zip(lengths(parts, most, area.width)) {
         spans.push(Span::styled(mark.repeat(cells), style));
     }
+    // Whatever is not nothing can be seen.
+    if times.active_ns() > 0 && spans.iter().all(|span| span.content.is_empty()) {
+        spans.push(Span::styled("▏", theme.dim));
+    }
     put(frame, area, Line::from(spans));
 }
 
 /// How many cells each part has of a bar that is as long as their sum is of `most`. The end of each is where it should
-/// be; what would be too short to be seen lends nothing to others.
+/// be, so the whole is as long as it should be, too.
 fn lengths(parts: impl Iterator<Item = u64>, most: u64, cells: u16) -> impl Iterator<Item = usize> {
     let (mut sum, mut before) = (0u64, 0);
     parts.map(move |part| {
