@@ -9,7 +9,16 @@ use super::{
     target::{SamplingOptions, TargetOptions},
 };
 
+/// Show what the whole system does and what it waits for, live.
 #[derive(Debug, Args)]
+#[command(after_help = "Views, by their keys:
+  1 Functions  the hottest functions, sampled
+  2 Processes  the hottest processes, sampled
+  3 Stacks     who called what
+  4 Time       how threads spent their time: ran, wanted a CPU, waited and for what; measured, not sampled
+  5 I/O        system calls by process, call and kind of object, each counted and timed; and the slowest of them
+Time and I/O do not go with -G and --comm: these can be asked of the running thread only.
+Enter opens what is under the cursor, Esc goes back, ? shows all keys.")]
 pub struct TopOptions {
     #[command(flatten)]
     pub target: TargetOptions,
@@ -24,6 +33,14 @@ pub struct TopOptions {
     /// Renew the picture so often; more seldom where that would cost more than 2 % of a CPU
     #[arg(long, value_name = "TIME", default_value = "1s", value_parser = refresh)]
     pub refresh: Duration,
+
+    /// Leave out system calls: each is counted and timed at a cost of some 0.3 µs, for the view I/O
+    #[arg(long)]
+    pub no_calls: bool,
+
+    /// Leave out what threads do and wait for, and system calls with it: the views Time and I/O stay empty
+    #[arg(long)]
+    pub no_states: bool,
 
     /// Sort functions by this; s changes it
     #[arg(long, value_enum, default_value_t = TopSort::Own)]

@@ -21,7 +21,12 @@ const WINDOW_MS: u64 = 500;
 /// Shows the dashboard until the user leaves.
 pub(super) fn run(options: TopOptions, verbose: u8) -> Result<ExitCode> {
     // What the dashboard does not show is not measured.
-    let mut what = target::options(&options.target, &options.sampling, &[ProbeName::Cpu], verbose)?;
+    let probes: &[_] = match (options.no_states, options.no_calls) {
+        (true, _) => &[ProbeName::Cpu],
+        (_, true) => &[ProbeName::Cpu, ProbeName::States],
+        _ => &[ProbeName::Cpu, ProbeName::States, ProbeName::Syscalls],
+    };
+    let mut what = target::options(&options.target, &options.sampling, probes, verbose)?;
     what.window_ms = WINDOW_MS;
     let display = tui::Options {
         window: match options.window {
@@ -33,6 +38,8 @@ pub(super) fn run(options: TopOptions, verbose: u8) -> Result<ExitCode> {
             TopSort::Own => tui::Sort::Own,
             TopSort::Total => tui::Sort::Total,
         },
+        no_states: missing(what.states, options.no_states),
+        no_calls: missing(what.calls, options.no_states || options.no_calls),
     };
     tui::check_terminal()?;
     let mut session = start::session(what)?;
@@ -58,6 +65,15 @@ pub(super) fn run(options: TopOptions, verbose: u8) -> Result<ExitCode> {
         Ending::Signal(number) => ExitCode::from(128 + number as u8),
         Ending::Panicked => ExitCode::FAILURE,
     })
+}
+
+/// Why something is not measured, if it is not.
+fn missing(measured: bool, unwanted: bool) -> Option<tui::Missing> {
+    match (measured, unwanted) {
+        (true, _) => None,
+        (_, true) => Some(tui::Missing::Flag),
+        _ => Some(tui::Missing::Filter),
+    }
 }
 
 /// Gives names to what the collector hands on, and passes it to the dashboard.

@@ -1,7 +1,7 @@
 //! What the queries answered about what is shown. Asked once, when data or selection have changed, never by a draw.
 
-use super::{app::Tab, branches::BranchRow, forest::Forest};
-use crate::query::{FunctionRow, Functions, GroupRow, Name, Summary, Tree};
+use super::{app::Tab, branches::BranchRow, forest::Forest, slow::SlowRow};
+use crate::query::{FunctionRow, Functions, GroupRow, Latencies, Name, States, Summary, Tree};
 
 /// Answers that are known; `None` is to be asked.
 #[derive(Debug, Default)]
@@ -13,6 +13,9 @@ pub(super) struct Answers {
     pub(super) tree: Option<Tree>,
     pub(super) forest: Option<Forest>,
     pub(super) preview: Option<Preview>,
+    pub(super) states: Option<States>,
+    pub(super) calls: Option<Latencies>,
+    pub(super) slow: Option<Vec<SlowRow>>,
 }
 
 /// The stacks of the row under the cursor.

@@ -6,15 +6,15 @@ use ratatui::layout::Size;
 
 use super::{
     Feed,
-    answers::{Answers, Row, Sort, name_of},
-    branches::{Branch, BranchRow, Branches},
+    answers::{Answers, Row, Sort},
+    branches::{BranchRow, Branches},
     history::{History, Window},
     keys::Action,
     layout::Layout,
     list::List,
     matching::Text,
+    opening::Opened,
 };
-use crate::query::{GroupRow, Name};
 
 /// How the dashboard begins.
 #[derive(Clone, Copy, Debug)]
@@ -25,6 +25,19 @@ pub struct Options {
     pub refresh: Duration,
     /// By what functions are sorted at first.
     pub sort: Sort,
+    /// Why the states of threads are not measured, if they are not.
+    pub no_states: Option<Missing>,
+    /// Why system calls are not measured, if they are not.
+    pub no_calls: Option<Missing>,
+}
+
+/// Why something is not measured.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Missing {
+    /// Filters by cgroup and by name can be asked of running threads only.
+    Filter,
+    /// Nobody asked for it.
+    Flag,
 }
 
 impl Default for Options {
@@ -33,9 +46,14 @@ impl Default for Options {
             window: Window::default(),
             refresh: Duration::from_secs(1),
             sort: Sort::default(),
+            no_states: None,
+            no_calls: None,
         }
     }
 }
+
+/// How many screens there are.
+pub(super) const TABS: usize = 5;
 
 /// One of the screens.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,11 +64,21 @@ pub(super) enum Tab {
     Processes,
     /// The tree of call stacks.
     Stacks,
+    /// How threads spent their time.
+    Time,
+    /// System calls.
+    Calls,
 }
 
 impl Tab {
     /// Every tab, in the order in which they stand.
-    pub(super) const ALL: [Self; 3] = [Self::Functions, Self::Processes, Self::Stacks];
+    pub(super) const ALL: [Self; TABS] = [
+        Self::Functions,
+        Self::Processes,
+        Self::Stacks,
+        Self::Time,
+        Self::Calls,
+    ];
 
     pub(super) fn index(self) -> usize {
         self as usize
@@ -59,20 +87,6 @@ impl Tab {
     fn next(self, steps: usize) -> Self {
         Self::ALL[(self.index() + steps) % Self::ALL.len()]
     }
-}
-
-/// Something that was opened, and where one was before.
-#[derive(Clone, Debug)]
-struct Opened {
-    what: Subject,
-    from: Tab,
-}
-
-/// Something that can be opened.
-#[derive(Clone, Debug, PartialEq, Eq)]
-enum Subject {
-    Process(u32, String),
-    Function(Name),
 }
 
 /// What is shown and how.
@@ -86,7 +100,11 @@ pub(super) struct App {
     pub(super) sort: Sort,
     pub(super) kernel: bool,
     pub(super) inverted: bool,
-    pub(super) filters: [Text; 3],
+    /// Whether calls are shown that wait for events, a time or a person.
+    pub(super) idle: bool,
+    pub(super) no_states: Option<Missing>,
+    pub(super) no_calls: Option<Missing>,
+    pub(super) filters: [Text; TABS],
     pub(super) typing: bool,
     pub(super) help: Option<usize>,
     pub(super) paused: bool,
@@ -94,15 +112,19 @@ pub(super) struct App {
     pub(super) quit: bool,
     /// Whether something came in that is not shown yet.
     pub(super) news: bool,
-    opened: Vec<Opened>,
+    pub(super) opened: Vec<Opened>,
     pub(super) size: Size,
     pub(super) answers: Answers,
     pub(super) function_rows: Vec<Row>,
     pub(super) process_rows: Vec<Row>,
     pub(super) branch_rows: Vec<BranchRow>,
+    pub(super) time_rows: Vec<Row>,
+    pub(super) call_rows: Vec<Row>,
+    /// Those of the slow calls that pass the filter, by their places in the answer.
+    pub(super) slow_rows: Vec<usize>,
     /// Whether the rows are those of the answers, filters and branches.
     pub(super) rows_known: bool,
-    pub(super) lists: [List<u64>; 3],
+    pub(super) lists: [List<u64>; TABS],
     pub(super) branches: Branches,
 }
 
@@ -131,6 +153,9 @@ impl App {
             sort: options.sort,
             kernel: true,
             inverted: false,
+            idle: false,
+            no_states: options.no_states,
+            no_calls: options.no_calls,
             filters: Default::default(),
             typing: false,
             help: None,
@@ -144,6 +169,9 @@ impl App {
             function_rows: Vec::new(),
             process_rows: Vec::new(),
             branch_rows: Vec::new(),
+            time_rows: Vec::new(),
+            call_rows: Vec::new(),
+            slow_rows: Vec::new(),
             rows_known: false,
             lists: Default::default(),
             branches: Branches::default(),
@@ -222,6 +250,11 @@ impl App {
                 self.show();
             }
             Action::Window | Action::Redraw => {}
+            Action::Idle => {
+                self.idle = !self.idle;
+                self.answers.slow = None;
+                self.rows_known = false;
+            }
             Action::Invert => {
                 self.inverted = !self.inverted;
                 self.answers.forest = None;
@@ -255,29 +288,22 @@ impl App {
         &self.filters[self.tab.index()]
     }
 
+    /// Why what this tab shows is not measured, if it is not.
+    pub(super) fn missing(&self) -> Option<Missing> {
+        match self.tab {
+            Tab::Functions | Tab::Processes | Tab::Stacks => None,
+            Tab::Time => self.no_states,
+            Tab::Calls => self.no_calls,
+        }
+    }
+
     pub(super) fn layout(&self) -> Layout {
-        Layout::of(self.size, self.tab != Tab::Stacks)
-    }
-
-    /// The process that was opened: every view shows just that.
-    pub(super) fn process(&self) -> Option<(u32, &str)> {
-        self.opened.iter().rev().find_map(|opened| match &opened.what {
-            Subject::Process(pid, name) => Some((*pid, name.as_str())),
-            Subject::Function(_) => None,
-        })
-    }
-
-    /// The function that was opened: the stacks are those around it.
-    pub(super) fn function(&self) -> Option<&Name> {
-        self.opened.iter().rev().find_map(|opened| match &opened.what {
-            Subject::Function(name) => Some(name),
-            Subject::Process(..) => None,
-        })
+        Layout::of(self.size, self.tab)
     }
 }
 
 impl App {
-    fn list(&mut self) -> &mut List<u64> {
+    pub(super) fn list(&mut self) -> &mut List<u64> {
         &mut self.lists[self.tab.index()]
     }
 
@@ -292,108 +318,14 @@ impl App {
         self.refresh();
     }
 
-    fn go(&mut self, tab: Tab) {
+    pub(super) fn go(&mut self, tab: Tab) {
         self.tab = tab;
         self.typing = false;
         self.rows_known = false;
     }
 
-    fn edit(&mut self, edit: impl FnOnce(&mut Text)) {
+    pub(super) fn edit(&mut self, edit: impl FnOnce(&mut Text)) {
         edit(&mut self.filters[self.tab.index()]);
         self.rows_known = false;
-    }
-
-    fn back(&mut self) {
-        self.typing = false;
-        if !self.filter().is_empty() {
-            self.edit(|filter| *filter = Text::default());
-        } else if let Some(opened) = self.opened.pop() {
-            if let Subject::Process(..) = opened.what {
-                self.answers = Answers::default();
-            }
-            self.answers.forest = None;
-            self.go(opened.from);
-        }
-    }
-
-    fn open(&mut self) {
-        let cursor = self.shown_list().cursor();
-        match self.tab {
-            Tab::Functions => {
-                if let Some(row) = self.function_rows.get(cursor)
-                    && let Some(functions) = &self.answers.functions
-                {
-                    self.open_subject(Subject::Function(name_of(&functions.rows[row.index])));
-                }
-            }
-            Tab::Processes => {
-                if let Some(row) = self.process_rows.get(cursor)
-                    && let Some(processes) = &self.answers.processes
-                {
-                    let GroupRow { pid, label, .. } = &processes[row.index];
-                    self.open_subject(Subject::Process(pid.unwrap_or(0), label.clone()));
-                }
-            }
-            Tab::Stacks => {
-                if let Some(row) = self.branch_rows.get(cursor)
-                    && let Some(forest) = &self.answers.forest
-                {
-                    match row.branch {
-                        Branch::Leaf => {}
-                        Branch::Closed if self.filters[Tab::Stacks.index()].is_empty() => {
-                            self.branches.open_hottest(forest, row);
-                        }
-                        Branch::Closed | Branch::Open => self.branches.toggle(row.path),
-                    }
-                    self.rows_known = false;
-                }
-            }
-        }
-    }
-
-    fn open_subject(&mut self, what: Subject) {
-        let kind = std::mem::discriminant(&what);
-        let is_process = matches!(what, Subject::Process(..));
-        // Another process means another question; another function is asked within the same process.
-        self.opened
-            .retain(|opened| !is_process && std::mem::discriminant(&opened.what) != kind);
-        self.opened.push(Opened { what, from: self.tab });
-        if is_process {
-            self.answers = Answers::default();
-        }
-        self.answers.forest = None;
-        self.filters[Tab::Stacks.index()] = Text::default();
-        self.lists[Tab::Stacks.index()].move_to(0);
-        self.go(Tab::Stacks);
-    }
-
-    fn left(&mut self) {
-        let row = self.branch_rows.get(self.shown_list().cursor()).copied();
-        if let (Tab::Stacks, Some(row)) = (self.tab, row) {
-            match (row.branch, row.parent) {
-                (Branch::Open, _) => {
-                    self.branches.toggle(row.path);
-                    self.rows_known = false;
-                }
-                (_, Some(parent)) => self.list().move_to(parent),
-                (_, None) => {}
-            }
-        }
-    }
-
-    fn right(&mut self) {
-        if self.tab != Tab::Stacks {
-            return self.open();
-        }
-        if let Some(row) = self.branch_rows.get(self.shown_list().cursor()).copied() {
-            match row.branch {
-                Branch::Closed => {
-                    self.branches.toggle(row.path);
-                    self.rows_known = false;
-                }
-                Branch::Open => self.list().move_by(1),
-                Branch::Leaf => {}
-            }
-        }
     }
 }

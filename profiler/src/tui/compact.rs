@@ -1,10 +1,11 @@
-//! Only what samples still refer to.
+//! Only what is still referred to.
 
 use crate::profile::{
-    Id, Line, Location, Mapping, MappingKind, Process, Profile, Sample, Stack, Thread, Waker,
+    Id, Latency, Line, Location, Mapping, MappingKind, Process, Profile, Sample, SlowEvent, Stack, Thread,
+    ThreadTime, Waker,
 };
 
-/// Moves rows from an old profile to a new one, each when the first sample refers to it.
+/// Moves rows from an old profile to a new one, each when the first of what was observed refers to it.
 pub(super) struct Compaction {
     old: Profile,
     new: Profile,
@@ -13,7 +14,7 @@ pub(super) struct Compaction {
 }
 
 impl Compaction {
-    /// Begins with the rows of `old`; its samples and quality are no concern of this.
+    /// Begins with the rows of `old`; what was observed, and the quality, are no concern of this.
     pub(super) fn of(old: Profile) -> Self {
         let new = Profile {
             metadata: old.metadata.clone(),
@@ -33,14 +34,38 @@ impl Compaction {
     pub(super) fn keep(&mut self, sample: &mut Sample) {
         sample.thread = self.thread(sample.thread);
         sample.stack = sample.stack.map(|stack| self.stack(stack));
-        if let Waker::Thread(thread) = &mut sample.waker {
-            *thread = self.thread(*thread);
+        self.waker(&mut sample.waker);
+    }
+
+    /// As [`Self::keep`], for a span of a thread.
+    pub(super) fn keep_time(&mut self, span: &mut ThreadTime) {
+        span.thread = self.thread(span.thread);
+    }
+
+    /// As [`Self::keep`], for a window of operations.
+    pub(super) fn keep_latency(&mut self, row: &mut Latency) {
+        row.key.process = self.process(row.key.process);
+    }
+
+    /// As [`Self::keep`], for a call that took long.
+    pub(super) fn keep_slow(&mut self, event: &mut SlowEvent) {
+        event.thread = self.thread(event.thread);
+        event.stack = event.stack.map(|stack| self.stack(stack));
+        if let Some(target) = &mut event.target {
+            *target = self.new.targets.intern(self.old.targets[*target].clone());
         }
+        self.waker(&mut event.waker);
     }
 
     /// The profile with what was kept.
     pub(super) fn finish(self) -> Profile {
         self.new
+    }
+
+    fn waker(&mut self, waker: &mut Waker) {
+        if let Waker::Thread(thread) = waker {
+            *thread = self.thread(*thread);
+        }
     }
 
     fn thread(&mut self, id: Id<Thread>) -> Id<Thread> {

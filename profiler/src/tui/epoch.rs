@@ -1,9 +1,18 @@
 //! From the ids of a feed to the ids of what the dashboard keeps.
 
 use crate::profile::{
-    Delta, ExtendError, Function, Id, Line, Location, Mapping, MappingKind, Process, Profile, Sample,
-    SampleType, Stack, Thread, Waker,
+    Delta, ExtendError, Function, Id, Latency, LatencyKey, Line, Location, Mapping, MappingKind, Process,
+    Profile, Sample, SampleType, SlowEvent, Stack, Target, Thread, ThreadTime, Waker,
 };
+
+/// What was observed, with the ids of the dashboard's own tables.
+#[derive(Debug, Default)]
+pub(super) struct Observed {
+    pub(super) samples: Vec<Sample>,
+    pub(super) thread_times: Vec<ThreadTime>,
+    pub(super) latencies: Vec<Latency>,
+    pub(super) slow: Vec<SlowEvent>,
+}
 
 /// Where each row of the feed's tables is in the dashboard's own. It begins anew whenever the feed begins its tables
 /// anew, while the dashboard's own rows stay, so that a sample from before and one from after meet in the same row.
@@ -16,20 +25,16 @@ pub(super) struct Epoch {
     processes: Vec<Id<Process>>,
     threads: Vec<Id<Thread>>,
     functions: Vec<Id<Function>>,
+    targets: Vec<Id<Target>>,
 }
 
 impl Epoch {
-    /// Puts the tables of `delta` into `profile`; its samples come back with the ids they have there. Latencies and slow
-    /// events are not looked at: the dashboard does not show them.
+    /// Puts the tables of `delta` into `profile`; what was observed comes back with the ids it has there.
     ///
     /// # Errors
     /// If the delta refers to a row that the feed never sent. What came before that row is in `profile` then; that
-    /// does no harm, since no sample refers to it.
-    pub(super) fn take(
-        &mut self,
-        profile: &mut Profile,
-        delta: &mut Delta,
-    ) -> Result<Vec<Sample>, ExtendError> {
+    /// does no harm, since nothing observed refers to it.
+    pub(super) fn take(&mut self, profile: &mut Profile, delta: &mut Delta) -> Result<Observed, ExtendError> {
         for sample_type in delta.sample_types.drain(..) {
             self.sample_types.push(number(profile, sample_type)?);
         }
@@ -75,32 +80,76 @@ impl Epoch {
                 .collect();
             profile.lines.insert(location, lines?);
         }
-        delta
-            .samples
-            .drain(..)
-            .map(|sample| self.sample(sample))
-            .collect()
+        for target in delta.targets.drain(..) {
+            self.targets.push(profile.targets.intern(target));
+        }
+        self.observed(delta)
+    }
+
+    fn observed(&self, delta: &mut Delta) -> Result<Observed, ExtendError> {
+        let samples = delta.samples.drain(..).map(|sample| self.sample(sample));
+        let times = delta.thread_times.drain(..).map(|span| self.thread_time(span));
+        let latencies = delta.latencies.drain(..).map(|row| self.latency(row));
+        let slow = delta.slow.drain(..).map(|event| self.slow(event));
+        Ok(Observed {
+            samples: samples.collect::<Result<_, _>>()?,
+            thread_times: times.collect::<Result<_, _>>()?,
+            latencies: latencies.collect::<Result<_, _>>()?,
+            slow: slow.collect::<Result<_, _>>()?,
+        })
     }
 
     fn sample(&self, sample: Sample) -> Result<Sample, ExtendError> {
         Ok(Sample {
             thread: find("threads", &self.threads, sample.thread)?,
-            stack: match sample.stack {
-                Some(stack) => Some(find("stacks", &self.stacks, stack)?),
-                None => None,
-            },
+            stack: self.stack(sample.stack)?,
             sample_type: *self.sample_types.get(usize::from(sample.sample_type)).ok_or(
                 ExtendError::Missing {
                     table: "sample types",
                     row: sample.sample_type.into(),
                 },
             )?,
-            waker: match sample.waker {
-                Waker::Thread(thread) => Waker::Thread(find("threads", &self.threads, thread)?),
-                other => other,
-            },
+            waker: self.waker(sample.waker)?,
             ..sample
         })
+    }
+
+    fn thread_time(&self, span: ThreadTime) -> Result<ThreadTime, ExtendError> {
+        let thread = find("threads", &self.threads, span.thread)?;
+        Ok(ThreadTime { thread, ..span })
+    }
+
+    fn latency(&self, row: Latency) -> Result<Latency, ExtendError> {
+        let process = find("processes", &self.processes, row.key.process)?;
+        let key = LatencyKey { process, ..row.key };
+        Ok(Latency { key, ..row })
+    }
+
+    fn slow(&self, event: SlowEvent) -> Result<SlowEvent, ExtendError> {
+        Ok(SlowEvent {
+            thread: find("threads", &self.threads, event.thread)?,
+            target: match event.target {
+                Some(target) => Some(find("targets", &self.targets, target)?),
+                None => None,
+            },
+            stack: self.stack(event.stack)?,
+            waker: self.waker(event.waker)?,
+            ..event
+        })
+    }
+
+    fn stack(&self, stack: Option<Id<Stack>>) -> Result<Option<Id<Stack>>, ExtendError> {
+        match stack {
+            Some(stack) => find("stacks", &self.stacks, stack).map(Some),
+            None => Ok(None),
+        }
+    }
+
+    fn waker(&self, waker: Waker) -> Result<Waker, ExtendError> {
+        match waker {
+            Waker::Thread(thread) => find("threads", &self.threads, thread).map(Waker::Thread),
+            other => Ok(other),
+        }
     }
 }
 

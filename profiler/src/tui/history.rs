@@ -4,13 +4,15 @@
 //! most [`KEPT`] are kept: when they would be more, a fair coin decides for each whether it stays, and those that stay
 //! count twice. So shares stay true on average, with an error of at most 0.2 points (95 %).
 //!
-//! Tables grow with what is new, and shrink to what the kept samples refer to whenever the feed begins its own
+//! What was measured, not sampled, is kept beside them ([`Measured`]), joined where it would be too much.
+//!
+//! Tables grow with what is new, and shrink to what is kept refers to whenever the feed begins its own
 //! tables anew (`restart`). So memory is bounded by the two numbers above plus what the feed sends
 //! between two such moments; when that is, is the feed's decision, which has the same tables to bound.
 
 use std::{collections::VecDeque, fmt, ops::Range, time::Duration};
 
-use super::{compact::Compaction, epoch::Epoch};
+use super::{compact::Compaction, epoch::Epoch, measured::Measured};
 use crate::profile::{Delta, ExtendError, Profile, QualityWindow, Sample};
 
 /// The most samples of the latest stretch of time: 32 MB. 64 busy CPUs at 99 Hz fill it in 158 s.
@@ -48,7 +50,7 @@ impl fmt::Display for Window {
 /// What the dashboard remembers. See the [module](self) for how much that is.
 #[derive(Debug)]
 pub(super) struct History {
-    /// The tables, and the samples and quality of what is shown.
+    /// The tables, and what was observed and the quality of what is shown.
     profile: Profile,
     epoch: Epoch,
     /// How far back `recent` and `quality` go, in nanoseconds.
@@ -56,6 +58,7 @@ pub(super) struct History {
     recent: VecDeque<Sample>,
     quality: VecDeque<QualityWindow>,
     since_start: Fair,
+    measured: Measured,
     quality_since_start: QualityWindow,
     /// The latest moment of which there is news, in nanoseconds since the recording began.
     latest_ns: u64,
@@ -72,6 +75,7 @@ impl History {
             recent: VecDeque::new(),
             quality: VecDeque::new(),
             since_start: Fair::new(KEPT),
+            measured: Measured::new(),
             quality_since_start: QualityWindow::default(),
             latest_ns: 0,
             shown_ns: 0..0,
@@ -92,11 +96,13 @@ impl History {
             self.quality.push_back(window);
         }
         self.profile.ended |= delta.ended;
-        for sample in self.epoch.take(&mut self.profile, &mut delta)? {
+        let mut observed = self.epoch.take(&mut self.profile, &mut delta)?;
+        for sample in observed.samples.drain(..) {
             self.latest_ns = self.latest_ns.max(sample.time_ns);
             self.since_start.push(sample);
             self.recent.push_back(sample);
         }
+        self.measured.take(observed, &mut self.profile);
         self.forget();
         Ok(())
     }
@@ -104,24 +110,41 @@ impl History {
     /// The feed begins its tables anew: the ids of the next delta count from 0 again. Times go on.
     pub(super) fn restart(&mut self) {
         self.epoch = Epoch::default();
-        let mut shown = std::mem::take(&mut self.profile.samples);
+        let mut samples = std::mem::take(&mut self.profile.samples);
+        let mut thread_times = std::mem::take(&mut self.profile.thread_times);
+        let mut latencies = std::mem::take(&mut self.profile.latencies);
+        let mut slow = std::mem::take(&mut self.profile.slow);
         let quality = std::mem::take(&mut self.profile.quality);
         let mut compaction = Compaction::of(std::mem::take(&mut self.profile));
-        let samples = self.recent.iter_mut().chain(&mut self.since_start.samples);
-        samples
-            .chain(&mut shown)
+        let kept = self.recent.iter_mut().chain(&mut self.since_start.samples);
+        kept.chain(&mut samples)
             .for_each(|sample| compaction.keep(sample));
+        self.measured.keep(&mut compaction);
+        thread_times
+            .iter_mut()
+            .for_each(|span| compaction.keep_time(span));
+        latencies.iter_mut().for_each(|row| compaction.keep_latency(row));
+        slow.iter_mut().for_each(|event| compaction.keep_slow(event));
         self.profile = Profile {
-            samples: shown,
+            samples,
+            thread_times,
+            latencies,
+            slow,
             quality,
             ..compaction.finish()
         };
     }
 
-    /// Lets [`Self::shown`] be the samples and the quality of `window`, as far as they are known now.
+    /// Lets [`Self::shown`] be what was observed, and the quality, of `window`, as far as they are known now. Spans of
+    /// threads that its begin cuts are in it whole.
     pub(super) fn show(&mut self, window: Window) {
         self.shown_ns = self.latest_ns.saturating_sub(self.reach_ns(window))..self.latest_ns;
         let Self { profile, .. } = self;
+        let start = match window {
+            Window::Last(_) => Some(self.shown_ns.start),
+            Window::Start => None,
+        };
+        self.measured.show(start, profile);
         profile.samples.clear();
         profile.quality.clear();
         match window {
@@ -174,6 +197,7 @@ impl History {
         while self.recent.front().is_some_and(|oldest| oldest.time_ns < start) {
             self.recent.pop_front();
         }
+        self.measured.forget_until(start);
         while self.quality.front().is_some_and(|oldest| oldest.end_ns <= start) {
             self.quality.pop_front();
         }
@@ -241,177 +265,4 @@ fn nanoseconds(time: Duration) -> u64 {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::{
-        profile::{Id, Mark, Waker, folded::from_folded},
-        query::{Selection, functions},
-    };
-
-    const SECOND: u64 = 1_000_000_000;
-
-    /// A delta of `text`, begun at `second`, as from a collector with tables of its own.
-    fn delta(text: &str, second: u64) -> Delta {
-        let mut profile = from_folded(text);
-        let lines = std::mem::take(&mut profile.lines);
-        let mut delta = profile.take_delta(&mut Mark::default());
-        delta.lines = lines.into_iter().collect();
-        for sample in &mut delta.samples {
-            sample.time_ns += second * SECOND;
-        }
-        for window in &mut delta.quality {
-            window.start_ns += second * SECOND;
-            window.end_ns += second * SECOND;
-        }
-        delta
-    }
-
-    fn hottest(history: &mut History, window: Window) -> Vec<(String, u64)> {
-        history.show(window);
-        let functions = functions(history.shown(), &Selection::default());
-        let hot = functions.rows.into_iter().filter(|row| row.self_samples > 0);
-        hot.map(|row| (row.label, row.self_samples)).collect()
-    }
-
-    fn expected(rows: &[(&str, u64)]) -> Vec<(String, u64)> {
-        rows.iter()
-            .map(|&(label, samples)| (label.to_owned(), samples))
-            .collect()
-    }
-
-    const TEN: Window = Window::Last(Duration::from_secs(10));
-
-    #[test]
-    fn a_window_forgets_and_since_the_start_does_not() {
-        let mut history = History::new(Duration::from_secs(60));
-        history.absorb(delta("app;main;f 5", 0)).unwrap();
-        history.restart();
-        history.absorb(delta("bpp;main;g 2", 30)).unwrap();
-        assert_eq!(hottest(&mut history, TEN), expected(&[("g", 2)]));
-        assert_eq!(
-            history.shown_ns(),
-            20 * SECOND + 20_000_000..30 * SECOND + 20_000_000
-        );
-        let both = expected(&[("f", 5), ("g", 2)]);
-        assert_eq!(hottest(&mut history, Window::Last(Duration::from_secs(60))), both);
-        assert_eq!(hottest(&mut history, Window::Start), both);
-        history.restart();
-        history.absorb(delta("cpp;main;h 1", 100)).unwrap();
-        assert_eq!(
-            hottest(&mut history, Window::Last(Duration::from_secs(60))),
-            expected(&[("h", 1)])
-        );
-        assert_eq!(history.recent.len(), 1);
-    }
-
-    #[test]
-    fn samples_from_before_and_after_a_restart_meet_in_one_row() {
-        let mut history = History::new(Duration::from_secs(60));
-        history.absorb(delta("app/7;main;x;f 5", 0)).unwrap();
-        history.restart();
-        // Other numbers for the same rows.
-        history
-            .absorb(delta("other/9;start 1\napp/7;main;x;f 3", 1))
-            .unwrap();
-        assert_eq!(hottest(&mut history, TEN), expected(&[("f", 8), ("start", 1)]));
-        let profile = history.shown();
-        assert_eq!((profile.stacks.len(), profile.processes.len()), (4, 2));
-    }
-
-    #[test]
-    fn names_that_become_known_later_are_shown() {
-        let mut history = History::new(Duration::from_secs(60));
-        let mut first = delta("app;main;f 5", 0);
-        let lines = std::mem::take(&mut first.lines);
-        let functions = std::mem::take(&mut first.functions);
-        history.absorb(first).unwrap();
-        assert_eq!(hottest(&mut history, TEN), expected(&[("app+0x1010", 5)]));
-        history
-            .absorb(Delta {
-                lines,
-                functions,
-                ..Delta::default()
-            })
-            .unwrap();
-        assert_eq!(hottest(&mut history, TEN), expected(&[("f", 5)]));
-    }
-
-    #[test]
-    fn tables_stay_bounded_over_many_restarts() {
-        let mut history = History::new(Duration::from_secs(60));
-        history.since_start = Fair::new(100);
-        for turn in 0..300 {
-            let text = format!("app{turn};main{turn};f{turn};{turn} 10");
-            history.absorb(delta(&text, turn)).unwrap();
-            history.restart();
-        }
-        // 60 s of one stack of three nodes each, and at most 100 samples since the start.
-        let stacks = history.shown().stacks.len();
-        assert!(stacks <= 3 * (62 + 100), "{stacks}");
-        assert!(history.shown().functions.len() <= stacks);
-        assert!(history.shown().processes.len() <= stacks / 3);
-        assert_eq!(history.shown().lines.len(), history.shown().locations.len());
-        assert!(history.quality.len() <= 61);
-    }
-
-    #[test]
-    fn a_fair_choice_keeps_shares_and_sums() {
-        let mut history = History::new(Duration::from_secs(1));
-        history.since_start = Fair::new(4_000);
-        for _ in 0..50 {
-            history.restart();
-            history.absorb(delta("app;f 750\napp;g 250", 0)).unwrap();
-        }
-        assert!(history.since_start.halvings >= 3);
-        history.show(Window::Start);
-        let functions = functions(history.shown(), &Selection::default());
-        let share = functions.rows[0].self_value as f64 / functions.total_value as f64;
-        assert_eq!(functions.rows[0].label, "f");
-        assert!((share - 0.75).abs() < 0.03, "{share}");
-        let samples = functions.total_value as f64 / crate::profile::folded::PERIOD_NS as f64;
-        assert!((samples / 50_000.0 - 1.0).abs() < 0.1, "{samples}");
-    }
-
-    #[test]
-    fn who_ended_a_wait_is_known_still_after_a_restart() {
-        let mut history = History::new(Duration::from_secs(60));
-        let mut waits = delta("cat/9;main\napp/7;main\nsh/8;main", 0);
-        waits.samples.remove(0);
-        waits.samples[0].waker = Waker::Thread(Id::new(0));
-        waits.samples[1].waker = Waker::Nobody;
-        // Other numbers for the same rows.
-        history.absorb(delta("first/5;main", 0)).unwrap();
-        history.restart();
-        history.absorb(waits).unwrap();
-        for _ in 0..2 {
-            history.show(TEN);
-            let profile = history.shown();
-            let wakers: Vec<_> = profile.samples[1..].iter().map(|sample| sample.waker).collect();
-            let (Waker::Thread(waker), Waker::Nobody) = (wakers[0], wakers[1]) else {
-                panic!("{wakers:?}")
-            };
-            assert_eq!(profile.threads[waker].tid, 9);
-            history.restart();
-        }
-        let mut broken = delta("app;f 1", 0);
-        broken.samples[0].waker = Waker::Thread(Id::new(1));
-        let error = history.absorb(broken).unwrap_err();
-        assert_eq!(
-            error.to_string(),
-            "refers to row 1 of threads, which is not there"
-        );
-    }
-
-    #[test]
-    fn a_delta_that_refers_to_nothing_is_refused_by_name() {
-        let mut history = History::new(Duration::from_secs(1));
-        let mut broken = delta("app;f 1", 0);
-        broken.locations.clear();
-        let error = history.absorb(broken).unwrap_err();
-        assert_eq!(
-            error.to_string(),
-            "refers to row 0 of locations, which is not there"
-        );
-        assert_eq!(hottest(&mut history, TEN), []);
-    }
-}
+mod tests;

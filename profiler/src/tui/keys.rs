@@ -47,6 +47,8 @@ pub(super) enum Action {
     Window,
     /// Turn the tree around.
     Invert,
+    /// Show calls that wait for events, or hide them.
+    Idle,
     /// Add to the filter.
     Type(char),
     /// Take back the last character of the filter.
@@ -114,6 +116,8 @@ pub(super) const BROWSING: &[Binding] = &[
     bind(&[char('1')], Action::Tab(0), "", "the hottest functions"),
     bind(&[char('2')], Action::Tab(1), "", "the hottest processes"),
     bind(&[char('3')], Action::Tab(2), "", "the tree of call stacks"),
+    bind(&[char('4')], Action::Tab(3), "", "how threads spent their time"),
+    bind(&[char('5')], Action::Tab(4), "", "system calls, and the slowest"),
     bind(
         &[char('s')],
         Action::Sort,
@@ -137,6 +141,12 @@ pub(super) const BROWSING: &[Binding] = &[
         Action::Invert,
         "invert",
         "turn the tree around: callers or callees first",
+    ),
+    bind(
+        &[char('I')],
+        Action::Idle,
+        "idle",
+        "show calls that wait for events or sleep, or hide them",
     ),
     bind(&[key(KeyCode::Up), char('k')], Action::Move(-1), "", "one row up"),
     bind(

@@ -2,6 +2,8 @@
 
 use ratatui::layout::{Rect, Size};
 
+use super::app::Tab;
+
 /// Where everything is. What does not fit has no height.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Layout {
@@ -9,14 +11,16 @@ pub(super) struct Layout {
     pub(super) tabs: Rect,
     /// The table with its heading.
     pub(super) body: Rect,
-    /// The stacks of the row under the cursor, with a heading.
-    pub(super) preview: Rect,
+    /// The sum of the table, of the tab that has one.
+    pub(super) total: Rect,
+    /// The stacks of the row under the cursor, or the slowest calls; with a heading.
+    pub(super) lower: Rect,
     pub(super) footer: Rect,
 }
 
 impl Layout {
-    /// For a terminal of this size. `preview` is whether there is something to show there.
-    pub(super) fn of(size: Size, preview: bool) -> Self {
+    /// For a terminal of this size, and what `tab` shows.
+    pub(super) fn of(size: Size, tab: Tab) -> Self {
         let (header, tabs, footer) = match size.height {
             0..3 => (0, 0, 0),
             3..6 => (0, 0, 1),
@@ -24,7 +28,12 @@ impl Layout {
             12.. => (3, 1, 1),
         };
         let rest = size.height - header - tabs - footer;
-        let preview = if preview && rest >= 24 { rest * 2 / 5 } else { 0 };
+        let lower = match tab {
+            Tab::Functions | Tab::Processes if rest >= 24 => rest * 2 / 5,
+            Tab::Calls if rest >= 10 => rest * 9 / 20,
+            _ => 0,
+        };
+        let total = u16::from(tab == Tab::Time && rest >= 5);
         let mut top = 0;
         let mut next = |height| {
             let area = Rect::new(0, top, size.width, height);
@@ -34,8 +43,9 @@ impl Layout {
         Self {
             header: next(header),
             tabs: next(tabs),
-            body: next(rest - preview),
-            preview: next(preview),
+            body: next(rest - lower - total),
+            total: next(total),
+            lower: next(lower),
             footer: next(footer),
         }
     }
@@ -58,13 +68,14 @@ mod tests {
     #[test]
     fn every_row_of_every_screen_is_used_once() {
         for height in 0..100 {
-            for preview in [false, true] {
-                let layout = Layout::of(Size::new(80, height), preview);
+            for tab in Tab::ALL {
+                let layout = Layout::of(Size::new(80, height), tab);
                 let areas = [
                     layout.header,
                     layout.tabs,
                     layout.body,
-                    layout.preview,
+                    layout.total,
+                    layout.lower,
                     layout.footer,
                 ];
                 assert_eq!(areas.iter().map(|area| area.height).sum::<u16>(), height);

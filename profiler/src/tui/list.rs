@@ -48,6 +48,11 @@ impl<K: PartialEq> List<K> {
         self.key = None;
     }
 
+    /// To the row with this key, once it is there.
+    pub(super) fn seek(&mut self, key: K) {
+        self.key = Some(key);
+    }
+
     /// The rows are these now, of which `height` are on the screen: the cursor finds its row again and the screen
     /// shows it.
     pub(super) fn settle(&mut self, rows: impl ExactSizeIterator<Item = K>, height: usize) {
@@ -99,6 +104,9 @@ mod tests {
         assert_eq!((list.cursor(), list.offset()), (3, 1));
         settle(&mut list, "x");
         assert_eq!((list.cursor(), list.offset()), (0, 0));
+        list.seek('d');
+        settle(&mut list, "abcdef");
+        assert_eq!(list.cursor(), 3);
     }
 
     #[test]

@@ -28,8 +28,8 @@
 //! have registered through `signal-hook` or tokio run as well.
 //!
 //! Memory stays bounded: at most 1,000,000 samples of the latest stretch of time and 250,000 that stand for all since
-//! the start (40 MB together), twice what is shown of them while it is shown, and tables for what they refer to. The
-//! work stays bounded, too: a picture that took long to make stays 50 times as long, at most 10 s.
+//! the start (40 MB together); 100,000 spans of threads, 100,000 windows of calls and 10,000 slow calls of each (90 MB
+//! together); twice what is shown of them while it is shown, and tables for what they refer to. The work stays bounded, too: a picture that took long to make stays 50 times as long, at most 10 s.
 //!
 //! Inside, input and data change the state (`app`), which knows no widgets; `keys` turns events into actions; queries
 //! are asked when data or selection have changed (`prepare`); views borrow the state and draw (`view`).
@@ -41,11 +41,17 @@ mod compact;
 mod epoch;
 mod forest;
 mod history;
+mod joining;
+mod kept;
 mod keys;
 mod layout;
 mod list;
 mod matching;
+mod measured;
+mod opening;
 mod prepare;
+mod slow;
+mod slowest;
 mod terminal;
 mod theme;
 mod view;
@@ -67,7 +73,7 @@ use crate::profile::Delta;
 
 pub use answers::Sort;
 use app::App;
-pub use app::Options;
+pub use app::{Missing, Options};
 pub use history::Window;
 use keys::Action;
 use terminal::{Output, Screen};

@@ -10,8 +10,14 @@ use super::{
     branches::{Branch, BranchRow, Branches},
     forest::{Forest, Reading},
     matching::Text,
+    slow::{SlowRow, slowest},
 };
-use crate::query::{Direction, GroupBy, Selection, Summary, Tree, functions, groups};
+use crate::query::{
+    Direction, FunctionRow, GroupBy, GroupRow, LatencyRow, Owner, Selection, StateRow, Summary, Tree,
+    functions, groups, latencies,
+    operation::{is_call, object, operation},
+    states,
+};
 
 impl App {
     /// Asks what is not known yet for the screen that is shown. To be called before a draw.
@@ -22,13 +28,15 @@ impl App {
             self.rows_known = true;
         }
         self.settle();
-        if self.layout().preview.height > 0 {
+        if self.layout().lower.height > 0 {
             self.preview();
         }
     }
 
     fn ask(&mut self) {
         let selection = self.selection();
+        let process = self.process().is_some();
+        let shown_ns = self.history.shown_ns();
         let profile = self.history.shown();
         let answers = &mut self.answers;
         answers
@@ -47,6 +55,24 @@ impl App {
             }
             Tab::Stacks if answers.forest.is_none() => {
                 self.answers.forest = Some(self.forest());
+            }
+            Tab::Time if answers.states.is_none() => {
+                // Of spans that the begin of what is shown cuts, a part counts.
+                let within = Selection {
+                    time: Some(shown_ns),
+                    ..selection
+                };
+                let by = if process { Owner::Thread } else { Owner::Process };
+                answers.states = Some(states(profile, &within, by));
+            }
+            Tab::Calls if answers.calls.is_none() || answers.slow.is_none() => {
+                answers
+                    .calls
+                    .get_or_insert_with(|| latencies(profile, &selection, Owner::Process, is_call));
+                let idle = self.idle;
+                answers
+                    .slow
+                    .get_or_insert_with(|| slowest(profile, &selection, idle));
             }
             _ => return,
         }
@@ -81,32 +107,18 @@ impl App {
         match self.tab {
             Tab::Functions => {
                 let rows = self.answers.functions.as_ref().map_or(&[][..], |it| &it.rows);
-                self.function_rows = rows
-                    .iter()
-                    .enumerate()
-                    .filter(|(_, row)| filter.is_in(&row.label) || filter.is_in(&row.module))
-                    .map(|(index, row)| Row {
-                        index,
-                        key: hash(&(&row.label, &row.module, row.kernel)),
-                    })
-                    .collect();
+                let found = |row: &FunctionRow| filter.is_in(&row.label) || filter.is_in(&row.module);
+                self.function_rows = select(rows, found, |row| hash(&(&row.label, &row.module, row.kernel)));
                 // Stable: equal rows stay in the order of the answer, which is by name.
                 self.function_rows
                     .sort_by_key(|row| std::cmp::Reverse(self.sort.rank(&rows[row.index])));
             }
             Tab::Processes => {
                 let rows = self.answers.processes.as_deref().unwrap_or_default();
-                self.process_rows = rows
-                    .iter()
-                    .enumerate()
-                    .filter(|(_, row)| {
-                        filter.is_in(&row.label) || row.pid.is_some_and(|pid| filter.is_in(&pid.to_string()))
-                    })
-                    .map(|(index, row)| Row {
-                        index,
-                        key: hash(&(row.pid, &row.label)),
-                    })
-                    .collect();
+                let found = |row: &GroupRow| {
+                    filter.is_in(&row.label) || row.pid.is_some_and(|pid| filter.is_in(&pid.to_string()))
+                };
+                self.process_rows = select(rows, found, |row| hash(&(row.pid, &row.label)));
             }
             Tab::Stacks => {
                 self.branch_rows = match &self.answers.forest {
@@ -114,7 +126,37 @@ impl App {
                     None => Vec::new(),
                 };
             }
+            Tab::Time => {
+                let rows = self.answers.states.as_ref().map_or(&[][..], |it| &it.rows);
+                let found = |row: &StateRow| {
+                    let mut ids = row.pid.into_iter().chain(row.tid);
+                    filter.is_in(&row.label) || ids.any(|id| filter.is_in(&id.to_string()))
+                };
+                self.time_rows = select(rows, found, |row| time_key(row.pid, row.tid, &row.label));
+            }
+            Tab::Calls => self.arrange_calls(),
         }
+    }
+
+    fn arrange_calls(&mut self) {
+        let filter = &self.filters[Tab::Calls.index()];
+        let rows = self.answers.calls.as_ref().map_or(&[][..], |it| &it.rows);
+        let found = |row: &LatencyRow| {
+            (self.idle || !row.idle)
+                && (filter.is_in(&row.label)
+                    || filter.is_in(&operation(row.operation))
+                    || filter.is_in(object(row.object))
+                    || row.pid.is_some_and(|pid| filter.is_in(&pid.to_string())))
+        };
+        self.call_rows = select(rows, found, |row| {
+            hash(&(row.pid, &row.label, row.operation, row.object, row.device))
+        });
+        let slow = self.answers.slow.as_deref().unwrap_or_default();
+        let found = |row: &SlowRow| {
+            let texts = [&row.thread, &row.call, &row.target, &row.result, &row.woken_by];
+            texts.into_iter().any(|text| filter.is_in(text))
+        };
+        self.slow_rows = (0..slow.len()).filter(|&index| found(&slow[index])).collect();
     }
 
     fn settle(&mut self) {
@@ -124,6 +166,8 @@ impl App {
             Tab::Functions => list.settle(self.function_rows.iter().map(|row| row.key), height),
             Tab::Processes => list.settle(self.process_rows.iter().map(|row| row.key), height),
             Tab::Stacks => list.settle(self.branch_rows.iter().map(|row| row.path), height),
+            Tab::Time => list.settle(self.time_rows.iter().map(|row| row.key), height),
+            Tab::Calls => list.settle(self.call_rows.iter().map(|row| row.key), height),
         }
     }
 
@@ -132,7 +176,7 @@ impl App {
         let rows = match self.tab {
             Tab::Functions => &self.function_rows,
             Tab::Processes => &self.process_rows,
-            Tab::Stacks => return,
+            Tab::Stacks | Tab::Time | Tab::Calls => return,
         };
         let Some(&Row { index, key }) = rows.get(cursor) else {
             self.answers.preview = None;
@@ -196,6 +240,17 @@ fn hottest_open(forest: &Forest) -> Vec<BranchRow> {
         }
     }
     branches.rows(forest, &nothing)
+}
+
+/// The rows that are wanted, each with its key.
+fn select<T>(rows: &[T], wanted: impl Fn(&T) -> bool, key: impl Fn(&T) -> u64) -> Vec<Row> {
+    let rows = rows.iter().enumerate().filter(|(_, row)| wanted(row));
+    rows.map(|(index, row)| Row { index, key: key(row) }).collect()
+}
+
+/// What names a row of the times of processes or threads.
+pub(super) fn time_key(pid: Option<u32>, tid: Option<u32>, label: &str) -> u64 {
+    hash(&(pid, tid, label))
 }
 
 fn hash(key: &impl Hash) -> u64 {

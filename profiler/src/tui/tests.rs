@@ -19,6 +19,8 @@ use crate::{
     tui::{app::Tab, forest::Forest},
 };
 
+mod measured;
+
 const WEB: &str = "\
 redis-server/812;_start;__libc_start_main;main;aeMain;processCommand;lookupKey;dictFind 180
 redis-server/812;_start;__libc_start_main;main;aeMain;processCommand;libc.so.6`memcpy 90
@@ -289,9 +291,9 @@ fn text_width(text: &str) -> usize {
 
 #[test]
 fn every_size_can_be_drawn() {
-    for profile in [Profile::default(), web(), from_folded(HOSTILE)] {
+    for profile in [Profile::default(), measured::waiting(), from_folded(HOSTILE)] {
         let mut app = app_of(profile);
-        for keys in ["1", "G", "2", "\n", "3", "?", "?/x"] {
+        for keys in ["1", "G", "2", "\n", "3", "4", "\n", "5", "I", "\n", "?", "?/x"] {
             press(&mut app, keys);
             for width in [1, 2, 3, 7, 13, 14, 15, 23, 25, 30, 39, 45, 59, 60, 79, 110, 300] {
                 for height in (1..8).chain([11, 12, 13, 24, 40]) {
@@ -427,6 +429,8 @@ fn the_cost_of_a_picture_of_many_stacks_is_measured() {
         ("processes", "2"),
         ("stacks", "3"),
         ("stacks, inverted", "i"),
+        ("time", "4"),
+        ("calls", "5"),
     ] {
         app.update(match key {
             "i" => Action::Invert,

@@ -19,6 +19,8 @@ pub(super) struct Theme {
     pub(super) own: Style,
     /// The bar of total time.
     pub(super) total: Style,
+    /// What threads did: running, runnable, disk, network, ipc, lock, fault, other.
+    pub(super) states: [Style; 8],
     /// Kernel code.
     pub(super) kernel: Style,
     /// What matches the filter, and the filter itself.
@@ -41,6 +43,16 @@ impl Theme {
         panel: Style::new().bg(Color::Indexed(236)),
         own: Style::new().fg(Color::Indexed(209)),
         total: Style::new().fg(Color::Indexed(67)),
+        states: [
+            Style::new().fg(Color::Indexed(209)),
+            Style::new().fg(Color::Indexed(220)),
+            Style::new().fg(Color::Indexed(75)),
+            Style::new().fg(Color::Indexed(80)),
+            Style::new().fg(Color::Indexed(141)),
+            Style::new().fg(Color::Indexed(203)),
+            Style::new().fg(Color::Indexed(180)),
+            Style::new().fg(Color::Indexed(245)),
+        ],
         kernel: Style::new().fg(Color::Indexed(180)),
         found: Style::new().fg(Color::Indexed(220)),
         good: Style::new().fg(Color::Indexed(114)),
@@ -57,6 +69,16 @@ impl Theme {
         panel: Style::new(),
         own: Style::new().fg(Color::Red),
         total: Style::new().fg(Color::Blue),
+        states: [
+            Style::new().fg(Color::Red),
+            Style::new().fg(Color::Yellow),
+            Style::new().fg(Color::Blue),
+            Style::new().fg(Color::Cyan),
+            Style::new().fg(Color::Magenta),
+            Style::new().fg(Color::LightRed),
+            Style::new().fg(Color::LightYellow),
+            Style::new().add_modifier(Modifier::DIM),
+        ],
         kernel: Style::new().fg(Color::Yellow),
         found: Style::new().fg(Color::Yellow).add_modifier(Modifier::BOLD),
         good: Style::new().fg(Color::Green),
@@ -73,6 +95,7 @@ impl Theme {
         panel: Style::new(),
         own: Style::new(),
         total: Style::new(),
+        states: [Style::new(); 8],
         kernel: Style::new(),
         found: Style::new().add_modifier(Modifier::UNDERLINED),
         good: Style::new(),

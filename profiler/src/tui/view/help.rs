@@ -18,6 +18,20 @@ const FIGURES: &[(&str, &str)] = &[
     ("±", "95 % of the time the truth is within so many points"),
     ("CPU%", "100 is one CPU"),
     (
+        "BUSY",
+        "how many threads ran or were held up, on average; sleeping is neither",
+    ),
+    (
+        "bar of BUSY",
+        "█ running, ▒ wants a CPU, waits for d disk n net i ipc l lock f fault o other",
+    ),
+    ("RUN …", "shares of the threads' whole time, idle time as well"),
+    ("RUNQ P99", "99 % of the waits for a CPU were shorter"),
+    (
+        "TIME%",
+        "of the time in all calls that did not wait for events or sleep",
+    ),
+    (
         "lost",
         "samples that should be there and are not, for whatever reason",
     ),

@@ -1,5 +1,6 @@
 //! From the state to the screen. Views borrow and draw; they ask nothing and change nothing.
 
+mod calls;
 mod footer;
 mod functions;
 mod header;
@@ -7,6 +8,7 @@ mod help;
 mod processes;
 mod tabs;
 mod text;
+mod time;
 mod tree;
 
 use ratatui::{
@@ -17,7 +19,7 @@ use ratatui::{
 };
 
 use super::{
-    app::{App, Tab},
+    app::{App, Missing, Tab},
     theme::Theme,
 };
 
@@ -34,6 +36,8 @@ pub(super) fn draw(frame: &mut Frame<'_>, app: &App, theme: &Theme) {
             Tab::Functions => functions::heading(frame, heading, app, theme),
             Tab::Processes => processes::heading(frame, heading, theme),
             Tab::Stacks => tree::heading(frame, heading, theme),
+            Tab::Time => time::heading(frame, heading, app, theme),
+            Tab::Calls => calls::heading(frame, heading, theme),
         }
     }
     if app.shown_list().len() == 0 {
@@ -43,10 +47,18 @@ pub(super) fn draw(frame: &mut Frame<'_>, app: &App, theme: &Theme) {
             Tab::Functions => functions::draw(frame, body, app, theme),
             Tab::Processes => processes::draw(frame, body, app, theme),
             Tab::Stacks => tree::draw(frame, body, app, theme),
+            Tab::Time => time::draw(frame, body, app, theme),
+            Tab::Calls => calls::draw(frame, body, app, theme),
         }
     }
-    if layout.preview.height > 0 {
-        tree::preview(frame, layout.preview, app, theme);
+    if layout.total.height > 0 {
+        time::total(frame, layout.total, app, theme);
+    }
+    if layout.lower.height > 0 {
+        match app.tab {
+            Tab::Calls => calls::slowest(frame, layout.lower, app, theme),
+            _ => tree::preview(frame, layout.lower, app, theme),
+        }
     }
     footer::draw(frame, layout.footer, app, theme);
     if let Some(scroll) = app.help {
@@ -56,22 +68,42 @@ pub(super) fn draw(frame: &mut Frame<'_>, app: &App, theme: &Theme) {
 
 /// Why there is no row.
 fn nothing(app: &App) -> String {
-    let samples = app.history.shown().samples.len();
-    if !app.filter().is_empty() && samples > 0 {
+    match app.missing() {
+        Some(Missing::Filter) => {
+            return " not measured: -G and --comm leave it out; choose processes with -p instead".to_owned();
+        }
+        Some(Missing::Flag) => {
+            return " not measured, as --no-states or --no-calls asks for".to_owned();
+        }
+        None => {}
+    }
+    let shown = app.history.shown();
+    let (rows, what) = match app.tab {
+        Tab::Functions | Tab::Processes | Tab::Stacks => (shown.samples.len(), "samples"),
+        Tab::Time => (shown.thread_times.len(), "times of threads"),
+        Tab::Calls => (shown.latencies.len(), "calls"),
+    };
+    if !app.filter().is_empty() && rows > 0 {
         return format!(
             " nothing here contains “{}”: Esc drops the filter",
             text::clean(app.filter().as_str())
         );
     }
-    if app.history.shown().quality.is_empty() && samples == 0 {
+    if shown.quality.is_empty() && rows == 0 {
         return match app.ended {
-            Some(_) => " there are no samples".to_owned(),
-            None => " waiting for the first samples …".to_owned(),
+            Some(_) => format!(" there are no {what}"),
+            None => format!(" waiting for the first {what} …"),
         };
     }
-    match app.process() {
-        Some((pid, name)) => format!(" no samples of {} {pid} ({})", text::clean(name), app.window()),
-        None => format!(" no samples ({}): nothing of this ran", app.window()),
+    let window = app.window();
+    match (app.process(), app.tab) {
+        (Some((pid, name)), _) => format!(" no {what} of {} {pid} ({window})", text::clean(name)),
+        (None, Tab::Calls) if !app.idle && rows > 0 => {
+            format!(" no {what} that were not idle ({window}): I shows the others")
+        }
+        (None, Tab::Calls) => format!(" no {what} ({window})"),
+        (None, Tab::Time) => format!(" no {what} ({window}): none did anything, or this kernel cannot tell"),
+        (None, _) => format!(" no {what} ({window}): nothing of this ran"),
     }
 }
 
@@ -92,6 +124,12 @@ fn put(frame: &mut Frame<'_>, area: Rect, line: Line<'_>) {
 /// Text in one style at the begin of `area`.
 fn put_text(frame: &mut Frame<'_>, area: Rect, text: impl Into<String>, style: Style) {
     put(frame, area, Line::from(Span::styled(text.into(), style)));
+}
+
+/// Text in one style at the end of `area`.
+fn put_right(frame: &mut Frame<'_>, area: Rect, text: &str, style: Style) {
+    let cells = usize::from(area.width);
+    put_text(frame, area, format!("{text:>cells$}"), style);
 }
 
 /// Row number `index` of `area`; empty if there is none.

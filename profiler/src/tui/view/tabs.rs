@@ -50,5 +50,7 @@ fn title(tab: Tab) -> &'static str {
         Tab::Functions => "Functions",
         Tab::Processes => "Processes",
         Tab::Stacks => "Stacks",
+        Tab::Time => "Time",
+        Tab::Calls => "I/O",
     }
 }

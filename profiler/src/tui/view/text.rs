@@ -89,6 +89,76 @@ pub(super) fn duration(nanoseconds: u64) -> String {
     }
 }
 
+/// How long ago, in six cells: `0.3 s`, `75 s`, `12 min`, `3 h`.
+pub(super) fn ago(nanoseconds: u64) -> String {
+    let seconds = nanoseconds / 1_000_000_000;
+    match seconds {
+        0..10 => format!("{:.1} s", nanoseconds as f64 / 1e9),
+        10..120 => format!("{seconds} s"),
+        120..7200 => format!("{} min", seconds / 60),
+        _ => format!("{} h", seconds / 3600),
+    }
+}
+
+/// How long something took, in three digits: `850 ns`, `12.3 µs`, `1.20 ms`, `20.6 min`.
+pub(super) fn latency(nanoseconds: u64) -> String {
+    const UNITS: [(&str, f64); 6] = [
+        ("µs", 1e3),
+        ("ms", 1e6),
+        ("s", 1e9),
+        ("min", 6e10),
+        ("h", 3.6e12),
+        ("d", 8.64e13),
+    ];
+    if nanoseconds < 1_000 {
+        return format!("{nanoseconds} ns");
+    }
+    let nanoseconds = nanoseconds as f64;
+    // 999.6 µs would be rounded to four digits.
+    let unit = UNITS.iter().find(|(_, length)| nanoseconds / length < 999.5);
+    let (unit, length) = unit.unwrap_or(&UNITS[5]);
+    let number = nanoseconds / length;
+    let decimals = match number {
+        small if small < 9.995 => 2,
+        middle if middle < 99.95 => 1,
+        _ => 0,
+    };
+    format!("{number:.decimals$} {unit}")
+}
+
+/// How often a second, in at most seven cells; a dot for never.
+pub(super) fn rate(number: u64, seconds: f64) -> String {
+    if number == 0 || seconds <= 0.0 {
+        return "·".to_owned();
+    }
+    match number as f64 / seconds {
+        rate if rate < 0.1 => "<0.1".to_owned(),
+        rate if rate < 9.95 => format!("{rate:.1}"),
+        rate if rate < 999_999.5 => count(rate.round() as u64),
+        rate => format!("{:.1} M", rate / 1e6),
+    }
+}
+
+/// How many on average, in five cells. What is not nothing is not `0.00`.
+pub(super) fn count_short(number: f64) -> String {
+    match number {
+        small if (f64::MIN_POSITIVE..0.005).contains(&small) => "<0.01".to_owned(),
+        small if small < 99.995 => format!("{small:.2}"),
+        middle if middle < 999.95 => format!("{middle:.1}"),
+        large => format!("{large:.0}"),
+    }
+}
+
+/// A share in percent in four cells; a dot for none. Rounding never turns some into none or all.
+pub(super) fn share(part: u64, whole: u64) -> String {
+    match crate::query::percent(part, whole) {
+        0.0 => "·".to_owned(),
+        small if small < 0.05 => "<0.1".to_owned(),
+        percent if percent >= 100.0 => "100".to_owned(),
+        percent => format!("{:.1}", percent.min(99.9)),
+    }
+}
+
 /// A count with its thousands apart: `12,345`.
 pub(super) fn count(count: u64) -> String {
     let digits = count.to_string();
@@ -144,6 +214,16 @@ mod tests {
         assert_eq!(duration(9_500_000_000), "9.5 s");
         assert_eq!(duration(723_000_000_000), "12 min 3 s");
         assert_eq!(count(1_234_567), "1,234,567");
+        let agos = [300_000_000, 75_000_000_000, 740_000_000_000, u64::MAX].map(ago);
+        assert_eq!(agos, ["0.3 s", "75 s", "12 min", "5124095 h"]);
+        let times = [0, 999, 999_600, 1_234_000, 61_000_000_000].map(latency);
+        assert_eq!(times, ["0 ns", "999 ns", "1.00 ms", "1.23 ms", "61.0 s"]);
+        let rates = [0, 1, 99, 99_600, 12_345_678_900].map(|number| rate(number, 100.0));
+        assert_eq!(rates, ["·", "<0.1", "1.0", "996", "123.5 M"]);
+        let counts = [0.0, 0.001, 1.234, 99.996, 123_456.0].map(count_short);
+        assert_eq!(counts, ["0.00", "<0.01", "1.23", "100.0", "123456"]);
+        let shares = [0, 1, 123_456, 999_999, 1_000_000].map(|part| share(part, 1_000_000));
+        assert_eq!(shares, ["·", "<0.1", "12.3", "99.9", "100"]);
         assert_eq!(count(12), "12");
     }
 }
