@@ -107,7 +107,7 @@ pub fn has_descriptor(call: u64) -> bool {
     }
     // SAFETY: the mask keeps the index inside the table; volatile as above.
     let word =
-        unsafe { core::ptr::read_volatile(&raw const DESCRIPTORS[call as usize / 64 & (CALLS / 64 - 1)]) };
+        unsafe { core::ptr::read_volatile(&raw const DESCRIPTORS[(call as usize / 64) & (CALLS / 64 - 1)]) };
     word >> (call % 64) & 1 != 0
 }
 
@@ -140,7 +140,7 @@ pub fn path_argument(call: u64) -> Option<usize> {
     if call >= CALLS as u64 {
         return None;
     }
-    let word = call as usize / 64 & (CALLS / 64 - 1);
+    let word = (call as usize / 64) & (CALLS / 64 - 1);
     // SAFETY: the mask keeps the index inside the table; volatile as above.
     let first = unsafe { core::ptr::read_volatile(&raw const FIRST_PATHS[word]) };
     // SAFETY: as above.

@@ -78,7 +78,7 @@ impl InCall {
     /// The call returns `result`. `None` if its begin was not the thread's, or not seen.
     #[inline(always)]
     pub fn leaves(&mut self, result: i64) -> Option<Ended> {
-        let InCall {
+        let Self {
             since,
             number,
             flags,

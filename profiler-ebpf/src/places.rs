@@ -61,7 +61,7 @@ impl Ended {
     #[inline(always)]
     pub(crate) fn add(&self) -> bool {
         // SAFETY: the value is only read, and a place is never another's while its process lives.
-        let Some(&place) = (unsafe { PLACE_OF.get(&self.key) }) else {
+        let Some(&place) = (unsafe { PLACE_OF.get(self.key) }) else {
             return false;
         };
         self.add_to(place);

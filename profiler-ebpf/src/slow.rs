@@ -114,20 +114,18 @@ pub(crate) unsafe fn wait_ended(
     }
 }
 
-/// Tells of a call that took long.
+/// Keeps in the scratch space what is to be told of a call that took long.
 ///
 /// # Safety
 /// `task` is the current task, and `registers` a pointer that the verifier knows by its type.
 #[inline(always)]
-pub(crate) unsafe fn tell(
+pub(crate) unsafe fn prepare(
     slot: u32,
     task: *const task_struct,
     account: &Account,
     registers: u64,
     result: i64,
     ended: &Ended,
-    stacks: &Stacks,
-    copy: u8,
 ) {
     let Some(scratch) = stack::scratch(slot) else {
         return;
@@ -138,8 +136,6 @@ pub(crate) unsafe fn tell(
     record.header = header;
     record.key = ended.key;
     record.tid = ended.tid;
-    record.outcome = stacks.outcome as u8;
-    record.flags = copy;
     record.operation_flags = ended.flags;
     record.ns = ended.ns;
     record.result = result;
@@ -157,7 +153,6 @@ pub(crate) unsafe fn tell(
     } else {
         arguments!(rdi rsi rdx r10 r8 r9)
     };
-    record.user_stack = stacks.user;
     let wait = account.wait;
     // Of this call, not of one before.
     let waited = wait.end >= ended.now - ended.ns;
@@ -183,6 +178,18 @@ pub(crate) unsafe fn tell(
             record.target.kind = target::PATH;
         }
     }
+}
+
+/// Tells what was kept, with the stack of the call.
+#[inline(always)]
+pub(crate) fn send(slot: u32, stacks: &Stacks, copy: u8) {
+    let Some(scratch) = stack::scratch(slot) else {
+        return;
+    };
+    let record: &mut SlowRecord = &mut scratch.slow;
+    record.outcome = stacks.outcome as u8;
+    record.flags = copy;
+    record.user_stack = stacks.user;
     // SAFETY: a reference is valid for reads of its size.
     unsafe { emit::output(record, size_of::<SlowRecord>() as u64, Counter::SlowRingFull) };
 }

@@ -63,6 +63,8 @@ pub(crate) struct Scratch {
     pub(crate) user: Frames<MAX_USER_FRAMES>,
     /// A slow call that is being told of.
     pub(crate) slow: SlowRecord,
+    /// See [`keep`].
+    kept: [u64; 2],
     kernel: Frames<{ MAX_KERNEL_FRAMES + 1 }>,
 }
 
@@ -121,6 +123,26 @@ unsafe fn exchange(place: *mut u64, mut value: u64) -> u64 {
         core::arch::asm!("{value} = xchg_64({place} + 0, {value})", place = in(reg) place, value = inout(reg) value);
     }
     value
+}
+
+/// Keeps two numbers over a walk. Not in registers: the verifier would follow the walk for each of their values.
+#[inline(always)]
+pub(crate) fn keep(slot: u32, first: u64, second: u64) {
+    if let Some(scratch) = scratch(slot) {
+        // SAFETY: a reference is valid for writes; volatile, so that the compiler keeps no copy.
+        unsafe { core::ptr::write_volatile(&raw mut scratch.kept, [first, second]) };
+    }
+}
+
+/// What [`keep`] kept.
+#[inline(always)]
+pub(crate) fn kept(slot: u32) -> (u64, u64) {
+    let Some(scratch) = scratch(slot) else {
+        return (0, 0);
+    };
+    // SAFETY: a reference is valid for reads; volatile as above.
+    let [first, second] = unsafe { core::ptr::read_volatile(&raw const scratch.kept) };
+    (first, second)
 }
 
 /// Folds one frame into a hash (the multiplier is 2^64 / golden ratio, as in Fibonacci hashing).

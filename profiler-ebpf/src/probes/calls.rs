@@ -54,25 +54,48 @@ pub(crate) fn calls_exit(ctx: BtfTracePointContext) -> i32 {
         emit::count(Counter::NoScratch, 1);
         return 0;
     };
-    let pid = task::current().pid;
-    let stacks = stack::capture_in_call(slot, pid);
-    let has_copy = stacks.outcome == Outcome::NoMappings as u32 && copy::send(now, pid, stacks.registers);
-    let copy = if has_copy { SAMPLE_HAS_COPY } else { 0 };
     if is_slow {
-        let flags = if is_pending {
-            copy | SAMPLE_COPY_SHARED
-        } else {
-            copy
-        };
         // SAFETY: the current task, and the tracepoint's argument.
-        unsafe { slow::tell(slot, current, account, registers, result, &ended, &stacks, flags) };
+        unsafe { slow::prepare(slot, current, account, registers, result, &ended) };
     }
-    if is_pending {
+    stack::keep(
+        slot,
+        now,
+        if is_slow { IS_SLOW } else { 0 } | if is_pending { IS_PENDING } else { 0 },
+    );
+    tell(slot);
+    stack::release(slot);
+    0
+}
+
+/// What is to be told of a call that ended.
+const IS_SLOW: u64 = 1;
+const IS_PENDING: u64 = 2;
+
+/// Walks the stack of the thread on the CPU, and tells what is kept in the scratch space. Nothing else goes in, because
+/// the verifier follows the walk for each way to come here with something else in hand.
+#[inline(always)]
+fn tell(slot: u32) {
+    let thread = task::current();
+    let stacks = stack::capture_in_call(slot, thread.pid);
+    let (now, what) = stack::kept(slot);
+    let has_copy =
+        stacks.outcome == Outcome::NoMappings as u32 && copy::send(now, thread.pid, stacks.registers);
+    let copy = if has_copy { SAMPLE_HAS_COPY } else { 0 };
+    if what & IS_SLOW != 0 {
+        let shared = if what & IS_PENDING != 0 {
+            SAMPLE_COPY_SHARED
+        } else {
+            0
+        };
+        slow::send(slot, &stacks, copy | shared);
+    }
+    // SAFETY: `current` is a valid task.
+    let account = unsafe { thread::account(task::current_task()) };
+    if let (Some(account), true) = (account, what & IS_PENDING != 0) {
         let pending = off_cpu::take(account);
         off_cpu::send(slot, pending, account.wait.waker, &stacks, now, copy);
     }
-    stack::release(slot);
-    0
 }
 
 /// Whether a call that ended is told of with all that is known of it. One that ran when its thread was first seen is told

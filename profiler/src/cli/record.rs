@@ -57,7 +57,7 @@ pub struct RecordOptions {
     pub command: Vec<String>,
 }
 
-fn overhead(text: &str) -> Result<f64, String> {
+pub(super) fn overhead(text: &str) -> Result<f64, String> {
     match text.trim_end_matches('%').trim_end().parse::<f64>() {
         Ok(percent) if percent > 0.0 && percent <= 100.0 => Ok(percent),
         _ => Err("give a number of percent above 0, up to 100".to_owned()),

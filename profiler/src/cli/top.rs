@@ -6,6 +6,7 @@ use clap::{Args, ValueEnum};
 
 use super::{
     duration,
+    record::overhead,
     target::{SamplingOptions, TargetOptions},
 };
 
@@ -37,6 +38,11 @@ pub struct TopOptions {
     /// Leave out system calls: each is counted and timed at a cost of some 0.3 µs, for the view I/O
     #[arg(long)]
     pub no_calls: bool,
+
+    /// What all of it may cost, in percent of the time of all CPUs; above it probes are turned off, the dearest first, and
+    /// the header says so [default: 3]
+    #[arg(long, value_name = "PERCENT", value_parser = overhead)]
+    pub max_overhead: Option<f64>,
 
     /// Leave out what threads do and wait for, and system calls with it: the views Time and I/O stay empty
     #[arg(long)]

@@ -251,6 +251,11 @@ pub fn attach(ebpf: &mut Ebpf, btf: &Btf, name: &str, tracepoint: &str) -> Resul
     program
         .load(tracepoint, btf)
         .with_context(|| format!("the kernel refuses program {name}"))?;
+    let verified = program
+        .info()
+        .ok()
+        .and_then(|info| info.verified_instruction_count());
+    log::info!("{name} loaded: {} instructions verified", verified.unwrap_or(0));
     let link = program
         .attach()
         .with_context(|| format!("cannot attach {name} to {tracepoint}"))?;

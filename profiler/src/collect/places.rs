@@ -215,8 +215,10 @@ fn upper_bound(bucket: u8) -> u64 {
 /// While it is copied an operation may be added: then its count is in the copy and its duration is not, and the next
 /// reading has the rest.
 fn copy(place: *const Operations, before: u64) -> Option<Operations> {
-    // SAFETY: the place is one of a mapped array. Volatile: the kernel side writes meanwhile, number by number.
-    let count = unsafe { (&raw const (*place).count).read_volatile() };
+    // SAFETY: the place is one of a mapped array.
+    let count = unsafe { &raw const (*place).count };
+    // SAFETY: as above. Volatile: the kernel side writes meanwhile, number by number.
+    let count = unsafe { count.read_volatile() };
     // SAFETY: as above.
     (count != before).then(|| unsafe { place.read_volatile() })
 }

@@ -9,7 +9,10 @@ use anyhow::{Context as _, Result};
 
 use super::{start, target};
 use crate::{
-    cli::{TopOptions, TopSort, TopWindow, target::ProbeName},
+    cli::{
+        TopOptions, TopSort, TopWindow,
+        target::{MAX_OVERHEAD, ProbeName},
+    },
     collect::Batch,
     symbolize::{self, Symbolizer},
     tui::{self, Ending, Feed},
@@ -28,6 +31,7 @@ pub(super) fn run(options: TopOptions, verbose: u8) -> Result<ExitCode> {
     };
     let mut what = target::options(&options.target, &options.sampling, probes, verbose)?;
     what.window_ms = WINDOW_MS;
+    what.max_overhead = Some(options.max_overhead.unwrap_or(MAX_OVERHEAD));
     let display = tui::Options {
         window: match options.window {
             TopWindow::Last(time) => tui::Window::Last(time),

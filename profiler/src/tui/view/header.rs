@@ -150,6 +150,13 @@ fn quality(summary: &Summary, theme: &Theme) -> Line<'static> {
     if summary.bpf_percent().is_some() {
         figure("in kernel", summary.bpf_percent(), 2.0, 5.0);
     }
+    for probe in summary.quality.shed_ns.keys() {
+        // Turned off within the window that is shown.
+        spans.push(Span::styled(
+            format!("{} off: too dear  ", clean(probe)),
+            theme.warn,
+        ));
+    }
     Line::from(spans)
 }
 
