@@ -14,7 +14,44 @@ pub enum Waits {
 }
 
 /// Numbers of calls are below this.
-const CALLS: usize = 512;
+pub(crate) const CALLS: usize = 512;
+
+/// Bits of a word of a table of bits.
+const WORD: u64 = 64;
+
+/// The entry at `number` of a table of [`CALLS`] entries; the caller has seen to it that it is below that.
+#[inline(always)]
+pub(crate) fn entry<T: Copy>(table: &'static [T; CALLS], number: u64) -> T {
+    // SAFETY: the place is inside the table. Volatile, because the compiler would unroll the table into branches, each of
+    // which the verifier follows.
+    unsafe { core::ptr::read_volatile(table.as_ptr().wrapping_add(place(number))) }
+}
+
+/// The bit at `number` of a table of bits, as [`entry`].
+#[inline(always)]
+fn bit(table: &'static [u64; CALLS / WORD as usize], number: u64) -> bool {
+    // SAFETY: as above.
+    let word =
+        unsafe { core::ptr::read_volatile(table.as_ptr().wrapping_add(place(number) / WORD as usize)) };
+    word >> (number % WORD) & 1 != 0
+}
+
+/// The place of a number that is below [`CALLS`]. The compiler, which knows it to be, would leave a mask away, and the
+/// verifier, which does not, would refuse the look-up.
+#[inline(always)]
+fn place(number: u64) -> usize {
+    #[cfg(target_arch = "bpf")]
+    {
+        let mut number = number;
+        // SAFETY: changes the one register it is given.
+        unsafe { core::arch::asm!("{number} &= 511", number = inout(reg) number) };
+        number as usize
+    }
+    #[cfg(not(target_arch = "bpf"))]
+    {
+        number as usize & (CALLS - 1)
+    }
+}
 
 /// An entry of the table that is no [`State`].
 const UNKNOWN: u8 = 254;
@@ -23,9 +60,10 @@ const DESCRIPTOR: u8 = 255;
 /// What call number `call` waits for.
 #[inline(always)]
 pub fn waits(call: u64) -> Waits {
-    // SAFETY: the mask keeps the index inside the table; volatile, because the compiler would unroll the table into
-    // branches, each of which the verifier follows.
-    let entry = unsafe { core::ptr::read_volatile(&raw const TABLE[call as usize & (CALLS - 1)]) };
+    if call >= CALLS as u64 {
+        return Waits::Unknown;
+    }
+    let entry = entry(&TABLE, call);
     if entry == DESCRIPTOR {
         Waits::ForDescriptor
     } else if entry == State::Disk as u8 {
@@ -102,13 +140,7 @@ const fn set(mut table: [u8; CALLS], calls: &[usize], entry: u8) -> [u8; CALLS] 
 /// Whether the first argument of call number `call` is a descriptor.
 #[inline(always)]
 pub fn has_descriptor(call: u64) -> bool {
-    if call >= CALLS as u64 {
-        return false;
-    }
-    // SAFETY: the mask keeps the index inside the table; volatile as above.
-    let word =
-        unsafe { core::ptr::read_volatile(&raw const DESCRIPTORS[(call as usize / 64) & (CALLS / 64 - 1)]) };
-    word >> (call % 64) & 1 != 0
+    call < CALLS as u64 && bit(&DESCRIPTORS, call)
 }
 
 /// A bit for each call whose first argument is a descriptor that it works on. Not those of `*at` calls, which is where a
@@ -140,14 +172,9 @@ pub fn path_argument(call: u64) -> Option<usize> {
     if call >= CALLS as u64 {
         return None;
     }
-    let word = (call as usize / 64) & (CALLS / 64 - 1);
-    // SAFETY: the mask keeps the index inside the table; volatile as above.
-    let first = unsafe { core::ptr::read_volatile(&raw const FIRST_PATHS[word]) };
-    // SAFETY: as above.
-    let second = unsafe { core::ptr::read_volatile(&raw const SECOND_PATHS[word]) };
-    if first >> (call % 64) & 1 != 0 {
+    if bit(&FIRST_PATHS, call) {
         Some(0)
-    } else if second >> (call % 64) & 1 != 0 {
+    } else if bit(&SECOND_PATHS, call) {
         Some(1)
     } else {
         None

@@ -1,23 +1,23 @@
 //! System calls of 32-bit programs: which call of the 64-bit table each one is.
 
+use crate::calls::{CALLS, entry};
+
 /// The call of the 64-bit table that is the same as `number` of the 32-bit one; `None` if there is none.
 #[inline(always)]
 pub fn same_call(number: u64) -> Option<u64> {
     if number >= NUMBERS as u64 {
         return None;
     }
-    // SAFETY: the mask keeps the index inside the table; volatile, so that the table stays one.
-    let same = unsafe { core::ptr::read_volatile(&raw const TABLE[number as usize & (ROOM - 1)]) };
+    let same = entry(&TABLE, number);
     (same != X).then_some(same as u64)
 }
 
 const NUMBERS: usize = 451;
-const ROOM: usize = 512;
 /// There is no such call.
 const X: u16 = u16::MAX;
 
-static TABLE: [u16; ROOM] = {
-    let mut table = [X; ROOM];
+static TABLE: [u16; CALLS] = {
+    let mut table = [X; CALLS];
     let mut at = 0;
     while at < NUMBERS {
         table[at] = SAME[at];

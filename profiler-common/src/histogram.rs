@@ -36,20 +36,22 @@ pub fn lower_bound(bucket: u32) -> u64 {
     ((1 << SUB_BITS) + sub) << (octave + FIRST_BITS - SUB_BITS)
 }
 
-/// The number of the highest bit that is set; 0 for 0. BPF has no instruction for it.
+/// The number of the highest bit that is set; 0 for 0. BPF has no instruction for it, and no comparison that is not a
+/// branch; the verifier would follow each. So a difference's sign tells what is larger.
 #[inline(always)]
 fn highest_bit(value: u64) -> u32 {
     let mut value = value;
     let mut bit = 0;
     let mut width = 32;
     while width > 0 {
-        if value >> width != 0 {
-            value >>= width;
-            bit += width;
-        }
+        // All ones if the value has bits above `width`. Half of it, so that its highest bit is no sign.
+        let above = ((((1 << (width - 1)) - 1) - (value >> 1) as i64) >> 63) as u64;
+        let step = width & above;
+        value >>= step;
+        bit += step;
         width >>= 1;
     }
-    bit
+    bit as u32
 }
 
 #[cfg(test)]

@@ -16,6 +16,7 @@
 //! No standard library, no dependencies: the same source compiles for BPF.
 
 #![cfg_attr(not(test), no_std)]
+#![cfg_attr(target_arch = "bpf", feature(asm_experimental_arch))]
 
 pub mod account;
 pub mod calls;

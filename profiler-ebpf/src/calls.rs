@@ -2,7 +2,11 @@
 
 use core::mem::offset_of;
 
-use aya_ebpf::bindings::{pt_regs, task_struct};
+use aya_ebpf::{
+    bindings::{pt_regs, task_struct},
+    macros::map,
+    maps::PerCpuArray,
+};
 use profiler_common::{
     account::Account,
     calls, compat,
@@ -141,7 +145,10 @@ pub(crate) unsafe fn ends(
     } else {
         0
     };
-    let operation = operation(&ended, object, now, errno as u16, flags);
+    let Some(operation) = forget_how(operation(&ended, object, now, errno as u16, flags)) else {
+        return false;
+    };
+    let flags = operation.flags;
     emit::count(Counter::Calls, 1);
     // Where its begin was not seen, its duration is not one to be summed.
     if flags == 0 {
@@ -149,6 +156,21 @@ pub(crate) unsafe fn ends(
     }
     *into = operation;
     true
+}
+
+/// The operation on its way through [`forget_how`].
+#[map]
+static ENDED: PerCpuArray<Ended> = PerCpuArray::with_max_entries(1, 0);
+
+/// The same operation. To the verifier what comes out of a map may be anything, so it does not follow all that comes
+/// after for each kind of descriptor and error.
+#[inline(always)]
+fn forget_how(ended: Ended) -> Option<Ended> {
+    let place = ENDED.get_ptr_mut(0)?;
+    // SAFETY: a map value is valid, and calls do not end within the end of a call. Volatile, or nothing would be forgotten.
+    unsafe { place.write_volatile(ended) };
+    // SAFETY: as above.
+    Some(unsafe { place.read_volatile() })
 }
 
 #[inline(always)]

@@ -31,19 +31,21 @@ static FREE_PLACES: Stack<u32> = Stack::with_max_entries(1, 0);
 /// So many calls of a thread are told one by one.
 const FIRST_CALLS: u16 = 32;
 
-/// An operation that ended.
+/// An operation that ended. Without padding, for it goes through maps.
+#[repr(C)]
+#[derive(Clone, Copy)]
 pub(crate) struct Ended {
     pub(crate) key: OperationKey,
     /// User space's thread id.
     pub(crate) tid: u32,
-    /// When it ended.
-    pub(crate) now: u64,
-    /// How long it took, in nanoseconds.
-    pub(crate) ns: u64,
     /// `errno`, if it failed; else 0.
     pub(crate) errno: u16,
     /// `OPERATION_*`.
     pub(crate) flags: u16,
+    /// When it ended.
+    pub(crate) now: u64,
+    /// How long it took, in nanoseconds.
+    pub(crate) ns: u64,
 }
 
 impl Ended {
