@@ -17,7 +17,7 @@ pub const SEEN_SLOTS: u32 = 16_384;
 /// Bytes of stack memory copied at most for a sample that user space has to finish.
 pub const STACK_COPY_MAX: usize = 32 * 1024;
 
-/// Requests to block devices on their way at a time, about. A power of two, so that the kernel side need not divide.
+/// Requests to block devices, or to io_uring, on their way at a time, about. A power of two, so that the kernel side need not divide.
 pub const REQUESTS: u32 = 8_192;
 
 /// The page size, which is the step of a stack copy: one absent page fails a whole read.
@@ -145,6 +145,10 @@ pub struct Offsets {
     pub disk_major: u32,
     /// `gendisk.first_minor`.
     pub disk_minor: u32,
+    /// `io_kiocb.opcode`.
+    pub uring_opcode: u32,
+    /// 0.
+    pub reserved: u32,
 }
 
 /// Record user stacks.

@@ -66,6 +66,8 @@ static CONFIG: Config = Config {
         queue_disk: 0,
         disk_major: 0,
         disk_minor: 0,
+        uring_opcode: 0,
+        reserved: 0,
     },
 };
 

@@ -13,6 +13,7 @@
 //! | `off_cpu` | stacks of waits |
 //! | `calls` | system calls: begun, ended, counted and timed |
 //! | `places` | where operations are summed |
+//! | `in_flight` | requests to devices and io_uring on their way |
 //! | `slow` | system calls that take long, with all that is known of them |
 //! | `descriptor` | what a descriptor stands for |
 //! | `kernel` | reading kernel memory |
@@ -29,6 +30,7 @@ mod config;
 mod copy;
 mod descriptor;
 mod emit;
+mod in_flight;
 mod kernel;
 mod off_cpu;
 mod places;

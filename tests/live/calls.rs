@@ -356,3 +356,134 @@ fn processes_that_live_for_a_few_calls_are_counted() {
     assert_eq!(*children, 30_000);
     assert_eq!(recording.profile.quality_total().lost_total(), 0);
 }
+
+/// For half a minute more switches and calls than a busy server makes: every one is counted, and nothing is lost.
+#[test]
+fn a_storm_of_switches_and_calls_loses_nothing() {
+    let recording = require!(record(
+        &Lab::new(),
+        &["--probe", "states,syscalls"],
+        &["storm", "30"]
+    ));
+    let profile = &recording.profile;
+    let said = |what: &str| {
+        let line = recording.stdout.lines().find_map(|line| line.strip_prefix(what));
+        let number = line.and_then(|line| line.trim().parse::<u64>().ok());
+        number.unwrap_or_else(|| panic!("{}", recording.stdout))
+    };
+    let total = profile.quality_total();
+    assert_eq!(total.lost_total(), 0, "{:?}", total.lost);
+    let (counted, _) = calls(profile)[&("getppid".to_owned(), "none".to_owned())];
+    assert_eq!(counted, said("getppid "));
+    let switches: u64 = profile
+        .thread_times
+        .iter()
+        .filter(|span| profile.processes[profile.threads[span.thread].process].name == "calls")
+        .map(|span| u64::from(span.waits) + u64::from(span.preemptions))
+        .sum();
+    // The main thread waits for the others, and each has a switch or two before it counts and after.
+    let of_threads = said("switches ");
+    let found = switches as f64 / of_threads as f64;
+    assert!(
+        (0.999..1.001).contains(&found),
+        "{switches} switches, the kernel counted {of_threads}"
+    );
+    println!("{} calls and {of_threads} switches", counted);
+}
+
+/// Requests to io_uring are counted, by what they ask for.
+#[test]
+fn requests_to_io_uring_are_counted() {
+    let recording = require!(record(&Lab::new(), &["--probe", "syscalls"], &["uring", "3000"]));
+    if recording.stdout.is_empty() {
+        not_run!("there is no io_uring here");
+    }
+    // IORING_OP_NOP, IORING_OP_READ
+    for opcode in [0, 22] {
+        let rows = recording.profile.latencies.iter();
+        let of_kind = rows.filter(|row| row.key.operation == Operation::IoUring(opcode));
+        assert_eq!(
+            of_kind.map(|row| row.count).sum::<u64>(),
+            3_000,
+            "opcode {opcode}"
+        );
+    }
+}
+
+/// bpftrace on the same run: as many calls, and their latencies in the same octaves.
+#[test]
+fn latencies_are_those_of_bpftrace() {
+    let lab = Lab::new();
+    let bpftrace = require!(find_program("bpftrace"));
+    let program = "tracepoint:raw_syscalls:sys_enter { if (comm == \"calls\") { @s[tid] = nsecs; } } \
+                   tracepoint:raw_syscalls:sys_exit { if (@s[tid]) { @h[args->id] = hist(nsecs - @s[tid]); delete(@s[tid]); } } \
+                   END { clear(@s); }";
+    let referee = Running::spawn(Command::new(bpftrace).args(["-f", "json", "-e", program]));
+    // It compiles for seconds, and does not say when it is ready.
+    std::thread::sleep(Duration::from_secs(8));
+    let recording = require!(record(&lab, &["--probe", "syscalls"], &["count", "5000"]));
+    referee.signal(libc::SIGINT);
+    let said = referee.wait(Duration::from_secs(30));
+    let histograms = said
+        .stdout
+        .lines()
+        .filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok())
+        .find(|line| line["type"] == "hist");
+    let Some(histograms) = histograms else {
+        not_run!("bpftrace gives no histograms here: {}", said.stderr);
+    };
+    let profile = &recording.profile;
+    let mut compared = 0;
+    // read, write, pread64, access, fsync, getpgrp, getsid
+    for number in [0u16, 1, 17, 21, 74, 111, 124] {
+        let Some(theirs) = histograms["data"]["@h"][number.to_string()].as_array() else {
+            panic!("bpftrace saw no call {number}: {}", said.stdout);
+        };
+        let octave = |ns: u64| 63 - ns.max(1).leading_zeros();
+        let mut their_octaves = BTreeMap::<u32, u64>::new();
+        for bucket in theirs {
+            let (min, count) = (
+                bucket["min"].as_u64().unwrap_or(0),
+                bucket["count"].as_u64().unwrap_or(0),
+            );
+            *their_octaves.entry(octave(min)).or_default() += count;
+        }
+        let mut our_octaves = BTreeMap::<u32, u64>::new();
+        let rows = profile.latencies.iter().filter(|row| {
+            row.key.operation == Operation::Call(number)
+                && profile.processes[row.key.process].name != "profiler"
+        });
+        for (bucket, count) in rows.flat_map(|row| &row.buckets) {
+            let from = profiler_common::histogram::lower_bound(u32::from(*bucket));
+            *our_octaves.entry(octave(from)).or_default() += count;
+        }
+        let all = |octaves: &BTreeMap<u32, u64>| octaves.values().sum::<u64>();
+        let (ours, theirs) = (all(&our_octaves), all(&their_octaves));
+        // Its name is what it goes by, and before exec it has another.
+        assert!(
+            ours.abs_diff(theirs) <= 20,
+            "call {number}: {ours} here, {theirs} there"
+        );
+        let at = |octaves: &BTreeMap<u32, u64>, part: f64| {
+            let mut left = (all(octaves) as f64 * part) as u64;
+            octaves
+                .iter()
+                .find(|(_, count)| {
+                    let here = left < **count;
+                    left = left.saturating_sub(**count);
+                    here
+                })
+                .map_or(0, |(octave, _)| *octave)
+        };
+        for part in [0.1, 0.5, 0.9] {
+            // One of the two is the outer one, and its latency holds the cost of the other.
+            let (here, there) = (at(&our_octaves, part), at(&their_octaves, part));
+            assert!(
+                here.abs_diff(there) <= 1,
+                "call {number}, {part}: octave {here} here, {there} there"
+            );
+        }
+        compared += 1;
+    }
+    assert_eq!(compared, 7);
+}

@@ -32,6 +32,16 @@ fn a_known_schedule_of_running_and_waiting() {
 }
 
 #[test]
+fn system_calls_are_counted_to_the_call() {
+    crate::calls::counts_are_exact(&Lab::new(), 2_000);
+}
+
+#[test]
+fn slow_calls_are_explained() {
+    crate::calls::slow_calls_are_explained(&Lab::new(), 20);
+}
+
+#[test]
 fn the_c_library_calls_back() {
     let lab = Lab::new();
     let recording = require!(record_workload(&lab, "qsort", 2));

@@ -1,7 +1,9 @@
 //! What threads do, exactly: against a program that knows its own schedule.
 
+use std::{process::Command, time::Duration};
+
 use profiler::profile::{Outcome, Profile, State, ThreadTime};
-use tests::{Lab, Missing, Recording, View, not_run, require};
+use tests::{Lab, Missing, Recording, Running, View, find_program, not_run, require};
 
 /// Records `schedule` with `threads` pairs of threads on CPU 0 for `seconds`. On one CPU, because the time that a thread
 /// waits for a CPU is then no matter of chance.
@@ -167,4 +169,40 @@ fn two_hundred_threads_share_a_cpu() {
         .map(|span| (span.end_ns - span.start_ns) as f64 / 1e9)
         .sum();
     assert!(unknown < 0.01 * all, "{unknown} s of {all} s are unknown");
+}
+
+/// bpftrace on the same run: the same time off the CPU, and the samples of waits add up to it within their own error.
+#[test]
+fn time_off_the_cpu_is_that_of_bpftrace() {
+    let lab = Lab::new();
+    let bpftrace = require!(find_program("bpftrace"));
+    let program = "tracepoint:sched:sched_switch { if (args->prev_comm == \"scheduled\") { @since[args->prev_pid] = nsecs; } \
+                   if (@since[args->next_pid]) { @ns = sum(nsecs - @since[args->next_pid]); delete(@since[args->next_pid]); } } \
+                   END { clear(@since); }";
+    let referee = Running::spawn(Command::new(bpftrace).args(["-f", "json", "-e", program]));
+    std::thread::sleep(Duration::from_secs(8));
+    let recording = require!(record_schedule(&lab, 8, 1));
+    referee.signal(libc::SIGINT);
+    let told = referee.wait(Duration::from_secs(30));
+    let sum = told
+        .stdout
+        .lines()
+        .filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok())
+        .find_map(|line| line["data"]["@ns"].as_u64());
+    let Some(theirs) = sum else {
+        not_run!("bpftrace gives no sum here: {}", told.stderr);
+    };
+    let profile = &recording.profile;
+    let ours: u64 = spans(profile, "scheduled")
+        .map(|span| span.ns.iter().sum::<u64>() - span.ns[State::Running as usize])
+        .sum();
+    let exact = ours as f64 / theirs as f64;
+    assert!((0.95..1.05).contains(&exact), "{ours} ns here, {theirs} there");
+    let waits = View::of_type(profile, 1).thread("scheduled");
+    let estimate: u64 = waits.samples().iter().map(|sample| sample.value).sum();
+    let estimated = estimate as f64 / ours as f64;
+    assert!(
+        (0.9..1.1).contains(&estimated),
+        "{estimate} ns by samples, {ours} by switches"
+    );
 }

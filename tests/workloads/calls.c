@@ -5,6 +5,9 @@
  *                   `call NAME OBJECT COUNT ERRNO ERRORS` for those that only it makes.
  * calls slow N      N waits of 15 ms each: for a pipe, for a TCP peer, for a Unix socket that is bound to a path (the
  *                   second argument is a directory for it); and a file that is synced. Says `partner TID`.
+ * calls storm N     for N seconds, two pairs of threads pass a byte to and fro, and two threads call getppid. Says at the end
+ *                   `switches N` (those that the kernel counted of all threads) and `getppid N`.
+ * calls uring N     N empty requests and N reads through an io_uring, one at a time. Says `requests N` if there is io_uring.
  * calls flight      waits in nanosleep and in a read from standard input, until it is killed. */
 #define _GNU_SOURCE
 #include "workload.h"
@@ -12,12 +15,16 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/io_uring.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <pthread.h>
+#include <signal.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/un.h>
@@ -231,6 +238,119 @@ static void *sleep_short(void *unused)
     return unused;
 }
 
+static uint64_t storm_end;
+
+struct share {
+    int from, to;
+    uint64_t calls, switches;
+};
+
+static void note_switches(struct share *share)
+{
+    struct rusage usage;
+    must(getrusage(RUSAGE_THREAD, &usage) == 0);
+    share->switches = (uint64_t)(usage.ru_nvcsw + usage.ru_nivcsw);
+}
+
+static void *pass_on(void *argument)
+{
+    struct share *share = argument;
+    char byte;
+    while (read(share->from, &byte, 1) == 1 && now_ns() < storm_end)
+        must(write(share->to, &byte, 1) == 1);
+    close(share->to);
+    note_switches(share);
+    return NULL;
+}
+
+static void *call_on(void *argument)
+{
+    struct share *share = argument;
+    while (now_ns() < storm_end) {
+        for (int i = 0; i < 100; i++)
+            syscall(SYS_getppid);
+        share->calls += 100;
+    }
+    note_switches(share);
+    return NULL;
+}
+
+static void storm(long seconds)
+{
+    struct share shares[6] = {0};
+    pthread_t threads[6];
+    uint64_t switches = 0, calls = 0;
+    signal(SIGPIPE, SIG_IGN);
+    storm_end = now_ns() + (uint64_t)seconds * 1000000000u;
+    for (int pair = 0; pair < 2; pair++) {
+        int there[2], back[2];
+        must(pipe(there) == 0 && pipe(back) == 0);
+        shares[2 * pair] = (struct share){.from = there[0], .to = back[1]};
+        shares[2 * pair + 1] = (struct share){.from = back[0], .to = there[1]};
+        must(write(there[1], "x", 1) == 1);
+    }
+    for (int i = 0; i < 6; i++)
+        must(pthread_create(&threads[i], NULL, i < 4 ? pass_on : call_on, &shares[i]) == 0);
+    for (int i = 0; i < 6; i++) {
+        must(pthread_join(threads[i], NULL) == 0);
+        switches += shares[i].switches;
+        calls += shares[i].calls;
+    }
+    printf("switches %lu\ngetppid %lu\n", (unsigned long)switches, (unsigned long)calls);
+}
+
+struct ring {
+    int descriptor;
+    char *submission, *completion;
+    struct io_uring_sqe *entries;
+    struct io_uring_params params;
+};
+
+static int ring_make(struct ring *ring)
+{
+    ring->descriptor = (int)syscall(SYS_io_uring_setup, 8, &ring->params);
+    if (ring->descriptor < 0)
+        return 0;
+    int access = PROT_READ | PROT_WRITE;
+    ring->submission = mmap(NULL, 4096, access, MAP_SHARED, ring->descriptor, IORING_OFF_SQ_RING);
+    ring->completion = mmap(NULL, 4096, access, MAP_SHARED, ring->descriptor, IORING_OFF_CQ_RING);
+    ring->entries = mmap(NULL, 4096, access, MAP_SHARED, ring->descriptor, IORING_OFF_SQES);
+    must(ring->submission != MAP_FAILED && ring->completion != MAP_FAILED && ring->entries != MAP_FAILED);
+    return 1;
+}
+
+static void ring_do(struct ring *ring, unsigned char opcode, int file, void *buffer, unsigned length)
+{
+    struct io_sqring_offsets *at = &ring->params.sq_off;
+    unsigned *tail = (unsigned *)(ring->submission + at->tail);
+    unsigned mask = *(unsigned *)(ring->submission + at->ring_mask), index = *tail & mask;
+    memset(&ring->entries[index], 0, sizeof ring->entries[index]);
+    ring->entries[index].opcode = opcode;
+    ring->entries[index].fd = file;
+    ring->entries[index].addr = (uint64_t)buffer;
+    ring->entries[index].len = length;
+    ((unsigned *)(ring->submission + at->array))[index] = index;
+    __atomic_store_n(tail, *tail + 1, __ATOMIC_RELEASE);
+    must(syscall(SYS_io_uring_enter, ring->descriptor, 1, 1, IORING_ENTER_GETEVENTS, NULL, 0) == 1);
+    unsigned *head = (unsigned *)(ring->completion + ring->params.cq_off.head);
+    __atomic_store_n(head, *head + 1, __ATOMIC_RELEASE);
+}
+
+static void uring(long n)
+{
+    static struct ring ring;
+    static char block[4096];
+    if (!ring_make(&ring))
+        return;
+    int file = open("/proc/self/exe", O_RDONLY);
+    must(file >= 0);
+    for (long i = 0; i < n; i++) {
+        ring_do(&ring, IORING_OP_NOP, -1, NULL, 0);
+        ring_do(&ring, IORING_OP_READ, file, block, sizeof block);
+    }
+    printf("requests %ld\n", n);
+}
+
 int main(int argc, char **argv)
 {
     long n = argc > 2 ? atol(argv[2]) : 0;
@@ -240,6 +360,10 @@ int main(int argc, char **argv)
         count_again(n);
     else if (argc > 3 && strcmp(argv[1], "slow") == 0)
         slow(n, argv[3]);
+    else if (argc > 2 && strcmp(argv[1], "uring") == 0)
+        uring(n);
+    else if (argc > 2 && strcmp(argv[1], "storm") == 0)
+        storm(n);
     else if (argc > 1 && strcmp(argv[1], "flight") == 0) {
         pthread_t thread;
         must(pthread_create(&thread, NULL, sleep_long, NULL) == 0);

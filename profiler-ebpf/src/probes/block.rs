@@ -9,26 +9,15 @@ use profiler_common::{
     config::REQUESTS,
     object::ObjectKind,
     operation::{OperationKey, OperationKind},
-    stats::Counter,
 };
 
-use crate::{config, emit, kernel, places::Ended, task};
+use crate::{
+    config, emit,
+    in_flight::{self, Request},
+    kernel, task,
+};
 
-/// A request on its way.
-#[repr(C)]
-struct Request {
-    /// The kernel's `struct request *`; 0: none.
-    request: u64,
-    /// When it was issued to the device.
-    issued: u64,
-    /// For whom.
-    key: OperationKey,
-    tid: u32,
-    reserved: u32,
-}
-
-/// Requests on their way, in the place that their address gives. A request whose place is taken by another before it
-/// completes is not counted, and that is. No table that needs a lock: requests complete in interrupts.
+/// Requests on their way; see [`in_flight`].
 #[map]
 static IN_FLIGHT: Array<Request> = Array::with_max_entries(REQUESTS, 0);
 
@@ -77,63 +66,16 @@ pub(crate) fn block_issue(ctx: BtfTracePointContext) -> i32 {
     };
     let made = field!(request, request_start, u64);
     if made != 0 && made <= now {
-        note(key, tid, now, now - made);
+        in_flight::note(key, tid, now, now - made);
     }
     key.kind = OperationKind::Block as u8;
-    if let Some(place) = IN_FLIGHT.get_ptr_mut(index(address)) {
-        // SAFETY: a map value is valid for writes. Another CPU may write here, too: then one of the two requests is not
-        // found when it completes.
-        unsafe {
-            *place = Request {
-                request: address,
-                issued: now,
-                key,
-                tid,
-                reserved: 0,
-            }
-        };
-    }
+    in_flight::begins(&IN_FLIGHT, address, key, tid, now);
     0
 }
 
 /// `block_rq_complete(struct request *rq, blk_status_t error, unsigned int nr_bytes)`: in an interrupt.
 #[btf_tracepoint(function = "block_rq_complete")]
 pub(crate) fn block_complete(ctx: BtfTracePointContext) -> i32 {
-    let request = kernel::address(ctx.arg(0));
-    let Some(place) = IN_FLIGHT.get_ptr_mut(index(request)) else {
-        return 0;
-    };
-    // SAFETY: a map value is valid.
-    let place = unsafe { &mut *place };
-    if place.request != request {
-        return 0;
-    }
-    // It may complete in parts; the first one counts.
-    place.request = 0;
-    let now = emit::now();
-    let mut key = place.key;
-    key.cpu = emit::cpu();
-    note(key, place.tid, now, now.saturating_sub(place.issued));
+    in_flight::ends(&IN_FLIGHT, kernel::address(ctx.arg(0)), emit::now());
     0
-}
-
-#[inline(always)]
-fn note(key: OperationKey, tid: u32, now: u64, ns: u64) {
-    let ended = Ended {
-        key,
-        tid,
-        now,
-        ns,
-        errno: 0,
-        flags: 0,
-    };
-    if !ended.add() {
-        emit::record_quietly(&ended.record(), Counter::OperationRingFull);
-    }
-}
-
-/// Where a request is kept: a hash of its address (the multiplier is 2^64 / golden ratio).
-#[inline(always)]
-fn index(request: u64) -> u32 {
-    (request.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 40) as u32 & (REQUESTS - 1)
 }

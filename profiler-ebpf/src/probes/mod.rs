@@ -3,5 +3,6 @@
 mod block;
 mod calls;
 mod cpu;
+mod io_uring;
 mod process;
 mod states;

@@ -78,6 +78,8 @@ pub fn offsets() -> Result<Offsets> {
         queue_disk: maybe("request_queue", "disk"),
         disk_major: maybe("gendisk", "major"),
         disk_minor: maybe("gendisk", "first_minor"),
+        uring_opcode: maybe("io_kiocb", "opcode"),
+        reserved: 0,
     })
 }
 

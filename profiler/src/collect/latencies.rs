@@ -66,6 +66,7 @@ impl Latencies {
 /// Whether operations of this kind end where the kernel side may not take a place for them.
 fn is_noted_in_interrupts(kind: u8) -> bool {
     [
+        OperationKind::IoUring,
         OperationKind::RunQueue,
         OperationKind::Block,
         OperationKind::BlockQueue,

@@ -27,6 +27,12 @@ const BLOCK: [(&str, &str); 2] = [
     ("block_issue", "block_rq_issue"),
     ("block_complete", "block_rq_complete"),
 ];
+/// The hooks of io_uring; what requests are submitted by had another name before Linux 6.4.
+const URING_SUBMIT: (&str, [&str; 2]) = (
+    "calls_uring_submit",
+    ["io_uring_submit_req", "io_uring_submit_sqe"],
+);
+const URING_COMPLETE: (&str, &str) = ("calls_uring_complete", "io_uring_complete");
 /// This one also takes the user stacks of waits.
 const CALL_ENDS: (&str, &str) = ("calls_exit", "sys_exit");
 
@@ -36,6 +42,7 @@ pub struct Hooks {
     states: Vec<BtfTracePointLink>,
     call_begins: Option<BtfTracePointLink>,
     call_ends: Option<BtfTracePointLink>,
+    io_uring: Vec<BtfTracePointLink>,
     block: Vec<BtfTracePointLink>,
     off_cpu: bool,
 }
@@ -65,9 +72,25 @@ impl Hooks {
             log::warn!("system calls are not recorded: {error:#}");
             (hooks.call_begins, hooks.call_ends) = (None, None);
         }
+        if options.calls
+            && let Err(error) = hooks.attach_io_uring(ebpf, btf)
+        {
+            log::info!("requests to io_uring are not recorded: {error:#}");
+            hooks.io_uring.clear();
+        }
         // What it tells now is nothing yet.
         read(ebpf, false)?;
         Ok(hooks)
+    }
+
+    fn attach_io_uring(&mut self, ebpf: &mut Ebpf, btf: &Btf) -> Result<()> {
+        let (name, [tracepoint, before]) = URING_SUBMIT;
+        let submit = object::attach(ebpf, btf, name, tracepoint)
+            .or_else(|_| object::attach(ebpf, btf, name, before))?;
+        self.io_uring.push(submit);
+        let (name, tracepoint) = URING_COMPLETE;
+        self.io_uring.push(object::attach(ebpf, btf, name, tracepoint)?);
+        Ok(())
     }
 
     /// Attaches the hooks of block devices. Not every kernel has them.
@@ -117,7 +140,10 @@ impl Hooks {
     /// Takes a probe off.
     pub fn shed(&mut self, probe: Sheddable) {
         match probe {
-            Sheddable::Syscalls => self.call_begins = None,
+            Sheddable::Syscalls => {
+                self.call_begins = None;
+                self.io_uring.clear();
+            }
             Sheddable::OffCpu => self.off_cpu = false,
             Sheddable::States => {
                 let block = std::mem::take(&mut self.block);
