@@ -111,6 +111,15 @@ impl Account {
         totals
     }
 
+    /// How long the thread has been off the CPU at `now`, in nanoseconds; 0 if it is on one, or has ended.
+    #[inline(always)]
+    pub fn waits_since(&self, now: u64) -> u64 {
+        if self.state == State::Running as u32 || self.has_ended() {
+            return 0;
+        }
+        now.saturating_sub(self.since)
+    }
+
     /// What the thread does: a [`State`].
     #[inline(always)]
     pub fn state(&self) -> u32 {
@@ -351,6 +360,16 @@ mod tests {
         );
         assert!(account.has_ended());
         assert_eq!(account.tell(900).ns, last.ns);
+    }
+
+    #[test]
+    fn a_wait_that_goes_on_has_a_length() {
+        let mut account = account(100, State::Running);
+        assert_eq!(account.waits_since(150), 0);
+        account.leaves(150, State::Ipc);
+        assert_eq!((account.waits_since(190), account.waits_since(140)), (40, 0));
+        account.ends(200);
+        assert_eq!(account.waits_since(300), 0);
     }
 
     #[test]

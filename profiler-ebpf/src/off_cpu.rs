@@ -2,16 +2,24 @@
 //! be had, but not its user stack, for the CPU is still in the thread before. So the sample waits until the thread leaves
 //! its system call.
 
-use aya_ebpf::{bindings::task_struct, macros::map, maps::Array};
+use core::mem::offset_of;
+
+use aya_ebpf::{
+    bindings::{pt_regs, task_struct},
+    helpers::generated::{bpf_get_prandom_u32, bpf_task_pt_regs},
+    macros::map,
+    maps::Array,
+};
 use profiler_common::{
     account::{Account, Pending},
-    event::{Header, ProbeId, kind},
+    event::{CopyHeader, Header, ProbeId, SAMPLE_HAS_COPY, kind},
     stats::{Counter, Outcome},
+    unwind::Registers,
     waker::Waker,
 };
 
 use crate::{
-    emit,
+    calls, emit,
     stack::{self, Stacks},
     task::{self, Current},
     waiting,
@@ -59,6 +67,61 @@ pub(crate) unsafe fn ended(task: *mut task_struct, account: &mut Account, now: u
         // SAFETY: the caller's promise.
         unsafe { send_without_user_stack(task, weight, kernel_stack, waker, now) };
     }
+}
+
+/// The recording ends at `now`, and `task` still waits: what its wait weighs so far is told. Its user stack is in memory
+/// that only user space can read from here, so the registers are told, too.
+///
+/// # Safety
+/// `task` is a task pointer that the verifier trusts.
+#[inline(always)]
+pub(crate) unsafe fn still_waits(task: *mut task_struct, account: &mut Account, now: u64) {
+    let off = account.waits_since(now);
+    // SAFETY: the helper has no preconditions.
+    let weight = account.weigh(off, unsafe { bpf_get_prandom_u32() });
+    // SAFETY: the caller's promise.
+    let in_call = unsafe { waiting::call_of(task) }.is_some();
+    if off == 0 || weight == 0 || !in_call {
+        return;
+    }
+    // SAFETY: the caller's promise.
+    let registers = unsafe { bpf_task_pt_regs(task) } as u64;
+    macro_rules! register {
+        ($name:ident) => {{
+            // SAFETY: the helper's result has this type.
+            unsafe { calls::register(registers, offset_of!(pt_regs, $name)) }
+        }};
+    }
+    let registers = Registers {
+        ip: register!(rip),
+        sp: register!(rsp),
+        bp: register!(rbp),
+    };
+    let cpu = emit::cpu();
+    let header = |kind| Header { kind, cpu, time: now };
+    let copy = CopyHeader {
+        header: header(kind::COPY),
+        // SAFETY: the caller's promise.
+        pid: unsafe { task::pid_of(task) },
+        bytes: 0,
+        address: registers.sp,
+        registers,
+    };
+    if !emit::record(&copy, Counter::CopyRingFull) {
+        return;
+    }
+    let mut stacks = Stacks::NONE;
+    // SAFETY: the caller's promise.
+    stacks.kernel = unsafe { stack::kernel_stack_of(task) };
+    stacks.outcome = Outcome::NotInCall as u32;
+    let thread = Current {
+        pid: copy.pid,
+        // SAFETY: the caller's promise.
+        tid: unsafe { task::tid_of(task) },
+    };
+    let mut sample = stacks.sample(header(kind::SAMPLE), thread, ProbeId::OffCpu, weight);
+    sample.flags |= SAMPLE_HAS_COPY;
+    emit::record(&sample, Counter::OffCpuRingFull);
 }
 
 #[inline(always)]

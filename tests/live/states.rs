@@ -206,3 +206,38 @@ fn time_off_the_cpu_is_that_of_bpftrace() {
         "{estimate} ns by samples, {ours} by switches"
     );
 }
+
+/// A thread that waits all the time has its whole wait in the profile, with the stack that waits.
+#[test]
+fn a_thread_that_never_wakes_is_there_with_its_stack() {
+    let lab = Lab::new();
+    let program = require!(lab.workload("calls"));
+    let running = Running::spawn(Command::new(program).arg("flight"));
+    std::thread::sleep(Duration::from_millis(300));
+    let recording = lab
+        .record()
+        .arguments(["--probe", "cpu,off-cpu"])
+        .pid(running.pid())
+        .seconds(3.0)
+        .run();
+    drop(running);
+    let profile = &recording.profile;
+    let waits = View::of_type(profile, 1).thread("sleeper");
+    let exact: u64 = spans(profile, "sleeper")
+        .map(|span| span.ns.iter().sum::<u64>())
+        .sum();
+    let estimate: u64 = waits.samples().iter().map(|sample| sample.value).sum();
+    // One wait: its points are its length in periods, one more or less.
+    assert!(
+        exact.abs_diff(estimate) <= 2 << 23,
+        "{estimate} ns by samples, {exact} ns in all"
+    );
+    for sample in waits.samples() {
+        let stack = waits.stack(sample);
+        assert!(
+            sample.outcome == Outcome::Complete && stack.contains(&"sleep_long".to_owned()),
+            "{stack:?}"
+        );
+    }
+    assert!(!waits.is_empty());
+}

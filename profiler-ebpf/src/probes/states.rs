@@ -188,7 +188,11 @@ pub(crate) extern "C" fn states_read(ctx: *mut TaskIterator) -> i32 {
         return 0;
     }
     let header = header(emit::now());
-    // SAFETY: the iterator's task is valid.
+    if all && config::has(FLAG_OFF_CPU) {
+        // SAFETY: the iterator's task is valid.
+        unsafe { off_cpu::still_waits(task, account, header.time) };
+    }
+    // SAFETY: as above.
     let record = unsafe { thread::record(task, account, header, false) };
     let bytes = size_of_val(&record) as u32;
     // SAFETY: the kernel's own file, and a record of that size. If the buffer is full, the kernel calls again.

@@ -24,6 +24,9 @@ pub trait Host {
     fn open(&self, pid: u32, mapping: &RawMapping) -> Vec<File>;
     /// The file behind a descriptor.
     fn descriptor(&self, pid: u32, descriptor: u32) -> Option<OpenFile>;
+    /// The stack of a thread that waits in a system call with this stack pointer and program counter, from there up;
+    /// `None` if it does so no longer.
+    fn waiting_stack(&self, pid: u32, tid: u32, sp: u64, ip: u64) -> Option<Vec<u8>>;
     /// Where relative paths begin.
     fn working_directory(&self, pid: u32) -> Option<PathBuf>;
 }
@@ -65,6 +68,10 @@ impl Host for ProcFs {
 
     fn descriptor(&self, pid: u32, descriptor: u32) -> Option<OpenFile> {
         proc_fs::descriptor(pid, descriptor)
+    }
+
+    fn waiting_stack(&self, pid: u32, tid: u32, sp: u64, ip: u64) -> Option<Vec<u8>> {
+        proc_fs::waiting_stack(pid, tid, sp, ip)
     }
 
     fn working_directory(&self, pid: u32) -> Option<PathBuf> {

@@ -3,7 +3,10 @@
 use std::{
     fs::{self, File, OpenOptions},
     io,
-    os::unix::{ffi::OsStrExt as _, fs::OpenOptionsExt as _},
+    os::unix::{
+        ffi::OsStrExt as _,
+        fs::{FileExt as _, OpenOptionsExt as _},
+    },
     path::{Path, PathBuf},
 };
 
@@ -78,6 +81,28 @@ pub fn descriptor(pid: u32, descriptor: u32) -> Option<OpenFile> {
         path: fs::read_link(format!("/proc/{pid}/fd/{descriptor}")).ok()?,
         inode: inode.trim().parse().ok()?,
     })
+}
+
+/// Bytes of a waiting thread's stack that are read at most.
+const STACK_MAX: usize = profiler_common::config::STACK_COPY_MAX;
+
+/// The stack of a thread that waits in a system call, from its stack pointer up. That it still waits where it did is
+/// looked at after it was read.
+pub fn waiting_stack(pid: u32, tid: u32, sp: u64, ip: u64) -> Option<Vec<u8>> {
+    let memory = File::open(format!("/proc/{pid}/mem")).ok()?;
+    let mut stack = vec![0; STACK_MAX];
+    // The stack's mapping may end before: then less is read.
+    let read = memory.read_at(&mut stack, sp).ok()?;
+    stack.truncate(read);
+    let now = fs::read_to_string(format!("/proc/{pid}/task/{tid}/syscall")).ok()?;
+    is_waiting_at(&now, sp, ip).then_some(stack)
+}
+
+/// `number argument … sp pc`, all but the first in hexadecimal (proc_pid_syscall(5)).
+fn is_waiting_at(syscall: &str, sp: u64, ip: u64) -> bool {
+    let number = |text: &str| u64::from_str_radix(text.trim_start_matches("0x"), 16).ok();
+    let mut from_the_end = syscall.split_whitespace().rev().map(number);
+    from_the_end.next() == Some(Some(ip)) && from_the_end.next() == Some(Some(sp))
 }
 
 /// The executable mappings of a process. A leader that has exited has none, so another thread's are read.
@@ -267,6 +292,15 @@ mod tests {
         assert_eq!(found.path, std::env::current_exe().unwrap());
         assert_eq!(found.inode, file.metadata().unwrap().ino());
         assert_eq!(descriptor(std::process::id(), 1 << 20), None);
+    }
+
+    #[test]
+    fn where_a_thread_waits_is_compared() {
+        let line = "202 0x7f 0x80 0x0 0x0 0x0 0x0 0x7ffd10 0x7f5566\n";
+        assert!(is_waiting_at(line, 0x7f_fd10, 0x7f_5566));
+        assert!(!is_waiting_at(line, 0x7f_fd18, 0x7f_5566));
+        assert!(!is_waiting_at("running\n", 1, 2));
+        assert!(!is_waiting_at("", 0, 0));
     }
 
     #[test]

@@ -484,6 +484,11 @@ impl Collector {
                         self.recorder.still_runs(time, &thread);
                     }
                 }
+                if last {
+                    // Threads that still wait were sampled as they were told of.
+                    self.drain();
+                    self.apply(u64::MAX);
+                }
             }
             Err(error) => {
                 log::debug!("{error:#}");

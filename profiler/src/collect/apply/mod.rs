@@ -257,6 +257,9 @@ impl<H: Host, C: Chunks, K: KernelSide> Recorder<H, C, K> {
         self.processes.get_or_look_up(pid, &self.host);
         let process = self.process_row(pid);
         let thread = self.thread_row(pid, raw.tid, process);
+        if raw.stacks.has_copy {
+            self.fill_copy((raw.stacks.cpu, time), pid, raw.tid);
+        }
         let (stack, outcome) = self.resolve(time, &raw.stacks, process);
         let waker = self.waker(raw.waker);
         self.profile.samples.push(Sample {
@@ -269,6 +272,22 @@ impl<H: Host, C: Chunks, K: KernelSide> Recorder<H, C, K> {
             value: raw.value,
             waker,
         });
+    }
+
+    /// The kernel side cannot read the memory of a thread that does not run; this side can.
+    fn fill_copy(&mut self, copy: (u32, u64), pid: u32, tid: u32) {
+        let Some(copied) = self
+            .copies
+            .get_mut(&copy)
+            .filter(|copied| copied.bytes.is_empty())
+        else {
+            return;
+        };
+        let Registers { sp, ip, .. } = copied.registers;
+        match self.host.waiting_stack(pid, tid, sp, ip) {
+            Some(bytes) => copied.bytes = bytes,
+            None => drop(self.copies.remove(&copy)),
+        }
     }
 
     /// The stack that the hashes stand for, of `process`.
@@ -290,7 +309,7 @@ impl<H: Host, C: Chunks, K: KernelSide> Recorder<H, C, K> {
         if raw.outcome == stats::Outcome::UnmappedCode && self.processes.reread(raw.pid, time, &self.host) {
             self.wanting_tables.insert(raw.pid);
         }
-        let space = if user.is_empty() {
+        let space = if user.is_empty() && copied.is_none() {
             None
         } else {
             self.address_space(raw.pid)
@@ -300,9 +319,7 @@ impl<H: Host, C: Chunks, K: KernelSide> Recorder<H, C, K> {
                 self.wanting_tables.insert(raw.pid);
             }
             if let Some(copied) = copied {
-                let first_is_return = user
-                    .first()
-                    .is_some_and(|frame| frame & FRAME_IS_INSTRUCTION == 0);
+                let first_is_return = user.first().is_none_or(|frame| frame & FRAME_IS_INSTRUCTION == 0);
                 let walked = self.finish_walk(space, &copied, first_is_return, time);
                 user = walked.0.into();
                 outcome = walked.1;

@@ -43,6 +43,9 @@ impl Host for Fake {
     fn descriptor(&self, _: u32, _: u32) -> Option<OpenFile> {
         None
     }
+    fn waiting_stack(&self, _: u32, _: u32, _: u64, _: u64) -> Option<Vec<u8>> {
+        None
+    }
     fn working_directory(&self, _: u32) -> Option<PathBuf> {
         None
     }
