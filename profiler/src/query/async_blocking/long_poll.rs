@@ -11,13 +11,12 @@ use rustc_hash::FxHashMap;
 
 use super::{
     Tid,
-    place::{FrameId, Place},
+    chance::{Awaits, Usual},
+    place::{FrameId, Place, Poll},
     place_of,
 };
 use crate::profile::{Id, Process, Profile, Sample, Stack, Thread, Waker};
 
-/// How many such rows chance may have in store for a worker.
-const CHANCE: f64 = 0.05;
 /// A span ends where so many periods of the clock pass without a sample on the CPU.
 const PERIODS: u64 = 3;
 /// But not before this, in nanoseconds: a wait that lasts is sampled itself, and a fast clock has short periods.
@@ -79,21 +78,33 @@ pub(super) fn long_polls(
         names: FxHashMap::default(),
         gap_ns: (PERIODS * period_ns(profile)).max(GAP_NS),
         threshold_ns,
+        awaits: Awaits::default(),
         usual: Usual::default(),
         found: FxHashMap::default(),
     };
     let mut threads: Vec<_> = threads.iter().collect();
     threads.sort_by_key(|(thread, _)| **thread);
-    for (_, samples) in threads {
-        let mut samples = samples.clone();
-        samples.sort_by_key(|sample| sample.time_ns);
-        let seen: Vec<Seen> = samples
-            .iter()
-            .map(|sample| finder.seen(place_of(places, sample), sample, waits(sample)))
-            .collect();
-        finder.usual = Usual::of(profile, samples.iter().copied().zip(&seen));
+    let threads: Vec<Vec<(&Sample, Seen)>> = threads
+        .into_iter()
+        .map(|(_, samples)| {
+            let mut samples = samples.clone();
+            samples.sort_by_key(|sample| sample.time_ns);
+            let seen = |sample| {
+                (
+                    sample,
+                    finder.seen(place_of(places, sample), sample, waits(sample)),
+                )
+            };
+            samples.into_iter().map(seen).collect()
+        })
+        .collect();
+    for (_, seen) in threads.iter().flatten() {
+        finder.awaits.add(seen);
+    }
+    for samples in threads {
+        finder.usual = Usual::of(period_ns(profile), &samples);
         let mut run = Run::default();
-        for (sample, seen) in samples.into_iter().zip(seen) {
+        for (sample, seen) in samples {
             finder.follow(&mut run, sample, seen);
         }
         finder.end(&mut run);
@@ -113,56 +124,28 @@ fn period_ns(profile: &Profile) -> u64 {
 }
 
 /// What a sample shows its worker at.
-enum Seen {
+pub(super) enum Seen {
     /// On the CPU in a task: its name, the function, and their frames.
     Task(String, String, FrameId, FrameId),
     /// Off it in a task, which is no sign that the poll goes on or ended.
     Wait(String),
     /// Without a CPU: it would have gone on.
     Preempted,
+    /// On the CPU in a task, of this name, but in the runtime: the task waits for a timer or a socket, and will return or
+    /// was just polled again.
+    Await(String),
     /// On the CPU at something else.
     Busy,
     /// Off it, for something else.
     Idle,
 }
 
-/// What a worker is usually at, in periods of the clock.
-#[derive(Default)]
-struct Usual {
-    all: f64,
-    tasks: FxHashMap<String, f64>,
-}
-
-impl Usual {
-    fn of<'s>(profile: &Profile, seen: impl Iterator<Item = (&'s Sample, &'s Seen)>) -> Self {
-        let mut usual = Self::default();
-        for (sample, seen) in seen {
-            usual.all += match seen {
-                Seen::Preempted | Seen::Wait(_) => 0.0,
-                Seen::Task(..) | Seen::Busy => 1.0,
-                Seen::Idle => sample.value as f64 / period_ns(profile) as f64,
-            };
-            if let Seen::Task(task, ..) = seen {
-                *usual.tasks.entry(task.clone()).or_default() += 1.0;
-            }
-        }
-        usual
-    }
-
-    /// How many rows of so many samples, or longer, are to be expected of a worker that is in this task as often as this
-    /// one was the rest of the time, and returns from it at once.
-    fn expected(&self, task: &str, samples: f64) -> f64 {
-        let task = self.tasks.get(task).copied().unwrap_or_default();
-        // Of what was never seen otherwise, nothing is known: one in two.
-        let share = (task - samples + 1.0) / (self.all - samples + 2.0);
-        self.all * (1.0 - share) * share.powf(samples)
-    }
-}
-
 /// Samples in a row, so far.
 #[derive(Default)]
 struct Run<'a> {
     task: String,
+    /// How long it had to wait for a CPU since the last of them.
+    preempted_ns: u64,
     samples: Vec<(&'a Sample, String, FrameId, FrameId)>,
 }
 
@@ -171,6 +154,7 @@ struct Finder<'a> {
     names: FxHashMap<FrameId, String>,
     gap_ns: u64,
     threshold_ns: u64,
+    awaits: Awaits,
     /// What the worker is usually at that is looked at.
     usual: Usual,
     found: FxHashMap<(Id<Process>, String), LongPoll>,
@@ -182,13 +166,13 @@ impl<'a> Finder<'a> {
             return Seen::Preempted;
         }
         match place {
-            // Where the runtime is at work for it, it waits for a timer or a socket, and may just have been polled again.
             Place::Poll(poll) if poll.is_own() => match (poll.task, poll.user) {
                 (Some(task), Some(_)) if waits => Seen::Wait(self.name(task)),
                 (Some(task), Some(user)) => Seen::Task(self.name(task), self.name(user), task, user),
                 _ if waits => Seen::Idle,
                 _ => Seen::Busy,
             },
+            Place::Poll(Poll { task: Some(task), .. }) if !waits => Seen::Await(self.name(task)),
             _ if waits => Seen::Idle,
             _ => Seen::Busy,
         }
@@ -204,15 +188,17 @@ impl<'a> Finder<'a> {
 
     fn follow(&mut self, run: &mut Run<'a>, sample: &'a Sample, seen: Seen) {
         match seen {
-            Seen::Preempted => {}
+            Seen::Preempted => run.preempted_ns = run.preempted_ns.saturating_add(sample.value),
             Seen::Wait(task) if task == run.task => {}
-            Seen::Wait(_) | Seen::Busy | Seen::Idle => self.end(run),
+            Seen::Wait(_) | Seen::Await(_) | Seen::Busy | Seen::Idle => self.end(run),
             Seen::Task(task, function, outer, inner) => {
                 let last = run.samples.last().map_or(0, |(last, ..)| last.time_ns);
-                if task != run.task || sample.time_ns.saturating_sub(last) > self.gap_ns {
+                let gap_ns = self.gap_ns.saturating_add(run.preempted_ns);
+                if task != run.task || sample.time_ns.saturating_sub(last) > gap_ns {
                     self.end(run);
                     run.task = task;
                 }
+                run.preempted_ns = 0;
                 run.samples.push((sample, function, outer, inner));
             }
         }
@@ -220,7 +206,7 @@ impl<'a> Finder<'a> {
 
     /// Ends a run, and keeps it if it is long.
     fn end(&mut self, run: &mut Run<'a>) {
-        let Run { task, samples } = std::mem::take(run);
+        let Run { task, samples, .. } = std::mem::take(run);
         let (Some((first, ..)), Some((last, ..))) = (samples.first(), samples.last()) else {
             return;
         };
@@ -230,8 +216,8 @@ impl<'a> Finder<'a> {
             end_ns: last.time_ns,
             samples: samples.len() as u64,
         };
-        let by_chance = || self.usual.expected(&task, samples.len() as f64) > CHANCE;
-        if longest.length_ns() < self.threshold_ns || by_chance() {
+        let by_chance = |row| self.usual.explains(&task, row) || self.awaits.explain(&task, row);
+        if longest.length_ns() < self.threshold_ns || by_chance(samples.len() as f64) {
             return;
         }
         let Some((stack, function, outer, inner)) = typical(&samples) else {

@@ -6,6 +6,7 @@
 //! the frames between. The runtime is tokio's, of which the program must have symbols.
 
 mod blocked;
+mod chance;
 mod long_poll;
 mod path;
 mod place;
