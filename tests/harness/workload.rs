@@ -1,4 +1,5 @@
-//! The programs of `tests/workloads`, built by its Makefile when a test asks for them.
+//! The programs of `tests/workloads`, built when a test asks for them: by its Makefile, and those that have crates in them
+//! by cargo.
 
 use std::{
     fs,
@@ -11,11 +12,22 @@ use std::{
 use crate::{Missing, find_program};
 
 /// Make is not to run twice at once in one directory.
-static MAKE: Mutex<()> = Mutex::new(());
+static TURN: Mutex<()> = Mutex::new(());
 
 /// Builds the workload `name`; see [`crate::Lab::workload`].
 pub(crate) fn build(name: &str) -> Result<PathBuf, Missing> {
-    let _turn = MAKE.lock().unwrap_or_else(PoisonError::into_inner);
+    let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
+    let target = Path::new(env!("CARGO_MANIFEST_DIR")).join("../target");
+    fs::create_dir_all(&target).expect("cargo made the target directory");
+    let target = target.canonicalize().expect("the target directory is there");
+    if name.starts_with("async") {
+        by_cargo(name, &target)
+    } else {
+        by_make(name, &target)
+    }
+}
+
+fn by_make(name: &str, target: &Path) -> Result<PathBuf, Missing> {
     find_program("make")?;
     find_program("cc")?;
     if name.starts_with("cpp") {
@@ -28,9 +40,6 @@ pub(crate) fn build(name: &str) -> Result<PathBuf, Missing> {
         find_program("ld.lld")?;
     }
     let sources = Path::new(env!("CARGO_MANIFEST_DIR")).join("workloads");
-    let target = Path::new(env!("CARGO_MANIFEST_DIR")).join("../target");
-    fs::create_dir_all(&target).expect("cargo made the target directory");
-    let target = target.canonicalize().expect("the target directory is there");
     let program = target.join("workloads").join(name);
     let mut make = Command::new("make");
     make.arg("--silent")
@@ -40,17 +49,56 @@ pub(crate) fn build(name: &str) -> Result<PathBuf, Missing> {
         .arg(&program)
         .env_remove("MAKEFLAGS")
         .env_remove("RUSTFLAGS");
-    // As root by way of sudo, nothing is left behind that the owner of the sources cannot remove.
-    let owner = fs::metadata(&target).expect("the target directory is there");
+    run(name, &mut make, target);
+    built(name, program)
+}
+
+/// Optimised, as programs in production are; `NAME_stripped` is without debug information.
+fn by_cargo(name: &str, target: &Path) -> Result<PathBuf, Missing> {
+    find_program("cargo")?;
+    let package = name.strip_suffix("_stripped").unwrap_or(name);
+    let directory = target.join("workloads/cargo");
+    let mut cargo = Command::new("cargo");
+    cargo
+        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .args(["build", "--quiet", "--release", "--locked", "--package", package])
+        .arg("--target-dir")
+        .arg(&directory)
+        .env_remove("RUSTFLAGS");
+    run(name, &mut cargo, target);
+    let program = directory.join("release").join(package);
+    if package == name {
+        return built(name, program);
+    }
+    find_program("strip")?;
+    let stripped = directory.join("release").join(name);
+    let mut strip = Command::new("strip");
+    strip.arg("--strip-debug").arg("-o").arg(&stripped).arg(&program);
+    run(name, &mut strip, target);
+    built(name, stripped)
+}
+
+/// Runs a part of the build of `name`. As root by way of sudo, nothing is left behind that the owner of the sources
+/// cannot remove.
+fn run(name: &str, command: &mut Command, target: &Path) {
+    let owner = fs::metadata(target).expect("the target directory is there");
     // SAFETY: no arguments, no memory.
     if unsafe { libc::geteuid() } == 0 && owner.uid() != 0 {
-        make.uid(owner.uid()).gid(owner.gid());
+        command.uid(owner.uid()).gid(owner.gid());
     }
-    let output = make.output().expect("make runs");
+    let output = command.output().expect("it is installed");
     assert!(
-        output.status.success() && program.is_file(),
+        output.status.success(),
         "cannot build the workload {name}:\n{}",
         String::from_utf8_lossy(&output.stderr)
+    );
+}
+
+fn built(name: &str, program: PathBuf) -> Result<PathBuf, Missing> {
+    assert!(
+        program.is_file(),
+        "the build of {name} left no {}",
+        program.display()
     );
     Ok(program)
 }

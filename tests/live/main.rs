@@ -4,6 +4,7 @@
 //! what the programs say of themselves, real servers against `perf record --call-graph dwarf`. What this machine lacks
 //! is printed as `NOT RUN: test: reason`.
 
+mod async_blocking;
 mod calls;
 mod cpu;
 mod filters;

@@ -1,10 +1,10 @@
 //! `profiler report`.
 
-use std::path::PathBuf;
+use std::{path::PathBuf, time::Duration};
 
 use clap::{Args, ValueEnum, ValueHint};
 
-use super::FilterOptions;
+use super::{FilterOptions, filter::duration};
 
 #[derive(Debug, Args)]
 #[command(after_help = "\
@@ -27,6 +27,11 @@ ones, unless --idle is given; a call counts, whole, if any of it lies within --t
 thread that ended its wait had been doing meanwhile, and from there on.
 
 --view wakers shows who ended the waits that were sampled.
+
+--view async shows which tasks of an async runtime (tokio, with symbols) kept their worker from other tasks: those that \
+left the CPU within a poll, and those that are suspected of polls as long as --threshold, because all samples of the \
+worker in a row are in the same task, and it is not there so often that this is chance. It wants a recording with --probe cpu,off-cpu; with syscalls, too, it knows single \
+calls.
 
 Exit status: 0, or 5 for a recording below --min-quality; 1 error, 2 usage.")]
 pub struct ReportOptions {
@@ -75,6 +80,10 @@ pub struct ReportOptions {
     #[arg(long)]
     pub idle: bool,
 
+    /// With --view async: suspect polls that last this long (20ms, 1s) [default: 100ms]
+    #[arg(long, value_name = "TIME", value_parser = duration)]
+    pub threshold: Option<Duration>,
+
     /// Never cut names to the width of the terminal, nor stacks to a few frames
     #[arg(long)]
     pub full_names: bool,
@@ -115,6 +124,8 @@ pub enum ReportView {
     Wakers,
     /// What block devices were asked for, and how long it took in them and before
     Block,
+    /// Which tasks of an async runtime blocked their worker, or are suspected of long polls
+    Async,
 }
 
 /// What samples are put together by.

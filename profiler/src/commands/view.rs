@@ -7,7 +7,7 @@ use anyhow::{Result, bail};
 use crate::{
     cli::{By, FilterOptions, ProfileTime, ReportOptions, ReportView, SortKey},
     profile::{Operation, Profile},
-    query::{Direction, GroupBy, Owner, Targets, operation::is_call},
+    query::{Direction, GroupBy, Owner, Targets, async_blocking::THRESHOLD_NS, operation::is_call},
     report::{Idle, Sort, View},
 };
 
@@ -27,14 +27,19 @@ pub(super) fn view(options: &ReportOptions) -> Result<View> {
         ReportView::Sockets => View::Targets(Targets::Sockets, idle),
         ReportView::Wakers => View::Wakers(owner(options.by)),
         ReportView::Block => View::Block(owner(options.by)),
+        ReportView::Async => View::Async(options.threshold.map_or(THRESHOLD_NS, |time| {
+            u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
+        })),
     })
 }
 
 /// The filters, with the time that the view is about.
 pub(super) fn filter(options: &ReportOptions) -> FilterOptions {
     let mut filter = options.filter.clone();
-    if options.view == ReportView::Wakers {
-        filter.profile = ProfileTime::OffCpu;
+    match options.view {
+        ReportView::Wakers => filter.profile = ProfileTime::OffCpu,
+        ReportView::Async => filter.profile = ProfileTime::Wall,
+        _ => {}
     }
     filter
 }
@@ -80,7 +85,7 @@ struct Other {
     stacks: &'static str,
 }
 
-const OTHERS: [Other; 7] = [
+const OTHERS: [Other; 8] = [
     Other {
         view: ReportView::States,
         name: "states",
@@ -123,11 +128,20 @@ const OTHERS: [Other; 7] = [
         shows: "how long block I/O took",
         stacks: "",
     },
+    Other {
+        view: ReportView::Async,
+        name: "async",
+        shows: "tasks that kept a worker from other tasks",
+        stacks: " (--profile wall shows the stacks of all threads)",
+    },
 ];
 
 /// Why flags cannot be had together, in words for the person who typed them.
 fn refusal(options: &ReportOptions) -> Option<String> {
     let view = options.view;
+    if options.threshold.is_some() && view != ReportView::Async {
+        return Some("--threshold is for --view async: how long a poll lasts that is suspected".to_owned());
+    }
     let Some(other) = OTHERS.iter().find(|other| other.view == view) else {
         return options
             .idle
@@ -142,7 +156,13 @@ fn refusal(options: &ReportOptions) -> Option<String> {
              other{stacks}"
         ));
     }
-    if options.by.is_some() && matches!(view, ReportView::Slow | ReportView::Files | ReportView::Sockets) {
+    let single = [
+        ReportView::Slow,
+        ReportView::Files,
+        ReportView::Sockets,
+        ReportView::Async,
+    ];
+    if options.by.is_some() && single.contains(&view) {
         return Some(format!(
             "--by puts rows together by whose they are, and --view {name} shows {shows}; leave out the one or the other \
              (-p, --comm, --unit show one owner's)"
@@ -183,19 +203,21 @@ fn about_order(options: &ReportOptions) -> Option<&'static str> {
 /// The flag that selects by stacks or samples which the view does not have, if there is one.
 fn about_stacks(options: &ReportOptions) -> Option<&'static str> {
     let filter = &options.filter;
-    let (profile, stacks) = match options.view {
-        ReportView::Wakers => (filter.profile == ProfileTime::Wall, false),
-        ReportView::Slow | ReportView::Files | ReportView::Sockets => {
-            (filter.profile != ProfileTime::Cpu, false)
-        }
-        _ => (filter.profile != ProfileTime::Cpu, true),
+    let other_time = filter.profile != ProfileTime::Cpu;
+    // What selects stacks, and what leaves frames of them out.
+    let (profile, stacks, frames) = match options.view {
+        ReportView::Wakers => (filter.profile == ProfileTime::Wall, false, false),
+        ReportView::Slow | ReportView::Files | ReportView::Sockets => (other_time, false, false),
+        // What a worker did in between is in other stacks.
+        ReportView::Async => (other_time, true, false),
+        _ => (other_time, true, true),
     };
     let flags = [
         ("--profile", profile),
         ("--module", stacks && !filter.modules.is_empty()),
         ("--function", stacks && filter.function.is_some()),
-        ("--no-kernel", stacks && filter.no_kernel),
-        ("--no-user", stacks && filter.no_user),
+        ("--no-kernel", frames && filter.no_kernel),
+        ("--no-user", frames && filter.no_user),
     ];
     flags.into_iter().find_map(|(flag, asked)| asked.then_some(flag))
 }
@@ -276,6 +298,10 @@ mod tests {
             ("sockets", "--tree|--sort name|--by unit"),
             ("wakers", "--tree|--profile wall|--by module|--idle"),
             ("block", "--tree|--module m|--tid 7|--by thread|--idle"),
+            (
+                "async",
+                "--tree|--module m|--function f|--profile wall|--by process|--idle",
+            ),
         ] {
             for flag in flags.split('|') {
                 let error = refused(&format!("--view {view} {flag}")).expect(flag);
@@ -286,6 +312,14 @@ mod tests {
                     "{error}"
                 );
             }
+        }
+        for line in ["--threshold 1s", "--view slow --threshold 1s"] {
+            assert!(
+                refused(line)
+                    .unwrap()
+                    .starts_with("--threshold is for --view async"),
+                "{line}"
+            );
         }
         assert!(
             refused("--idle")
@@ -304,6 +338,7 @@ mod tests {
             "--view sockets -n 3",
             "--view wakers --by thread -t 7 --function f --profile off-cpu",
             "--view block --by cgroup -G /a",
+            "--view async -p 7 -t 8 --comm a* --time 1s- --threshold 20ms --no-kernel",
         ] {
             assert_eq!(refused(line), None, "{line}");
         }

@@ -3,11 +3,13 @@
 //! A [`Selection`] says which samples and frames are meant; every question takes one:
 //! [`functions()`] (which functions), [`Tree`] (which paths), [`groups`] (who), [`states()`] (what threads
 //! did all the time), [`latencies()`] (how long calls took), [`slow()`] (which ones took long), [`targets()`] (on
-//! what), [`block()`] (how long disks took), [`wakers()`] (who ended waits), [`Summary`] (how much, and how sure).
+//! what), [`block()`] (how long disks took), [`wakers()`] (who ended waits), [`async_blocking()`] (which tasks held up an
+//! async runtime), [`Summary`] (how much, and how sure).
 //! Answers are sorted by what matters and then by name, so that equal profiles give equal answers.
 //!
 //! Labels are raw: they come from the profiled world, and a view passes them through [`clean`] before a terminal.
 
+pub mod async_blocking;
 pub mod block;
 pub mod chain;
 mod clean;
@@ -31,6 +33,7 @@ pub mod tree;
 pub mod wakers;
 mod weight;
 
+pub use async_blocking::{AsyncBlocking, async_blocking};
 pub use block::{BlockIo, BlockRow, block};
 pub use chain::Chains;
 pub use clean::{acts, clean};

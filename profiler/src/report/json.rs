@@ -3,6 +3,7 @@
 //! Within a version, fields are only added. Text is exact, not cleaned: whatever could act on a terminal is written as
 //! `\u….`, so that the document can be shown on one.
 
+mod async_blocking;
 mod document;
 mod escape;
 mod latencies;

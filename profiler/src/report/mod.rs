@@ -115,6 +115,9 @@ pub enum View {
     Wakers(Owner),
     /// A table of block I/O, by whose it is.
     Block(Owner),
+    /// A list of tasks that kept a worker of an async runtime from other tasks; polls that last so long, in nanoseconds,
+    /// are suspected.
+    Async(u64),
 }
 
 /// What becomes of slow calls that wait for events, sleep, or read from a terminal.

@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::{
     super::{Report, Sort, View, is_below},
-    VERSION, latencies, slow, wakers,
+    VERSION, async_blocking, latencies, slow, wakers,
 };
 use crate::{
     profile::{Metadata, State},
@@ -111,6 +111,7 @@ enum Answer {
     Sockets(slow::Targets),
     Wakers(wakers::Wakers),
     Block(latencies::Block),
+    Async(async_blocking::AsyncBlocking),
 }
 
 /// A part of the selected samples.
@@ -226,6 +227,7 @@ impl<'a> Document<'a> {
             }
             View::Wakers(by) => Answer::Wakers(wakers::wakers(report, by, &summary)),
             View::Block(by) => Answer::Block(latencies::block(report, by)),
+            View::Async(threshold) => Answer::Async(async_blocking::async_blocking(report, threshold)),
         };
         let mut kinds = selection
             .sample_types

@@ -7,7 +7,7 @@ use super::{
     latencies::{Named, object},
 };
 use crate::{
-    profile::{Extent, Id, Profile, SlowEvent, Thread, Waker},
+    profile::{Extent, Id, Profile, SlowEvent, Stack, Thread, Waker},
     query::{
         self, Chains, TargetRow,
         operation::{errno, is_call, is_idle},
@@ -56,7 +56,7 @@ struct Brief {
 }
 
 #[derive(Serialize)]
-struct Who {
+pub(super) struct Who {
     pid: u32,
     process: String,
     tid: u32,
@@ -70,7 +70,7 @@ struct Ended {
 }
 
 #[derive(Serialize)]
-struct StackFrame {
+pub(super) struct StackFrame {
     function: String,
     module: String,
     kernel: bool,
@@ -170,16 +170,17 @@ impl Event {
             wait_ns: event.wait_ns,
             waker: Ended::of(profile, event.waker),
             chain: chain.map(|link| Brief::of(profile, link)).collect(),
-            stack: stack(report, event),
+            stack: stack(report, event.stack),
             outcome: event.outcome.describe(),
         }
     }
 }
 
 /// Innermost first.
-fn stack(report: &Report<'_>, event: &SlowEvent) -> Vec<StackFrame> {
-    let stack = event.stack.into_iter();
-    let locations = stack.flat_map(|stack| report.profile.stacks.locations(stack));
+pub(super) fn stack(report: &Report<'_>, stack: Option<Id<Stack>>) -> Vec<StackFrame> {
+    let locations = stack
+        .into_iter()
+        .flat_map(|stack| report.profile.stacks.locations(stack));
     locations
         .filter(|&location| report.selection.shows(report.profile, location))
         .flat_map(|location| query::frames(report.profile, location))
@@ -205,7 +206,7 @@ impl Brief {
 }
 
 impl Who {
-    fn of(profile: &Profile, thread: Id<Thread>) -> Self {
+    pub(super) fn of(profile: &Profile, thread: Id<Thread>) -> Self {
         let thread = &profile.threads[thread];
         let process = &profile.processes[thread.process];
         Self {

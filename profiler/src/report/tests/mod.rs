@@ -6,6 +6,7 @@ use crate::{
     query::{Direction, GroupBy, Owner, Selection},
 };
 
+mod async_blocking;
 mod calls;
 mod schema;
 mod snapshots;

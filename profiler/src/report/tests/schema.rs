@@ -112,6 +112,7 @@ fn conforms(report: &Report<'_>) -> Value {
         "sockets",
         "wakers",
         "block",
+        "async",
     ];
     let answers = answers.iter().filter(|answer| value.get(**answer).is_some());
     assert_eq!(answers.count(), 1);
@@ -145,7 +146,8 @@ fn every_view_of_every_recording_conforms() {
         targets.into_iter().chain([View::Slow(idle)])
     });
     let views = views.chain(trees).chain(states).chain(wakers);
-    for view in views.chain(counted).chain(slow).chain([FUNCTIONS]) {
+    let views = views.chain(counted).chain(slow);
+    for view in views.chain([FUNCTIONS, View::Async(0), View::Async(100_000_000)]) {
         let profiles = [
             Profile::default(),
             busy(),
@@ -153,6 +155,7 @@ fn every_view_of_every_recording_conforms() {
             without_samples(idle.clone()),
             states::waiting(),
             calls::calls(),
+            async_blocking::server(),
         ];
         for profile in profiles {
             conforms(&report(&profile, &Selection::default(), view));

@@ -1,5 +1,6 @@
 //! The report as text: quality first, then a table or a tree. No control character of the profiled world gets through.
 
+mod async_blocking;
 mod block;
 mod functions;
 mod groups;
@@ -7,6 +8,7 @@ mod header;
 mod layout;
 mod number;
 mod slow;
+mod stack;
 mod states;
 mod syscalls;
 mod table;
@@ -39,6 +41,7 @@ pub fn write(report: &Report<'_>, layout: &Layout, out: &mut dyn Write) -> io::R
         View::Targets(asked, idle) => return targets::write(report, asked, idle, &summary, layout, out),
         View::Wakers(by) => return wakers::write(report, by, &summary, layout, out),
         View::Block(by) => return block::write(report, by, &summary, layout, out),
+        View::Async(threshold) => return async_blocking::write(report, threshold, &summary, layout, out),
         View::Functions(_) | View::Tree(_) | View::Groups(_) => {}
     }
     header::write(report, &summary, layout, out)?;

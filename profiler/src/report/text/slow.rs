@@ -5,28 +5,25 @@ use std::io::{self, Write};
 use super::{
     super::{Idle, Report},
     header::{self, plural},
-    layout::{Ink, Layout, cut, module},
+    layout::{Ink, Layout, cut},
     number::{count, latency},
+    stack::{self, INDENT},
     write_rest,
 };
 use crate::{
     profile::{Extent, Id, Profile, SlowEvent, Thread, Waker},
     query::{
-        self, Chains, Slow, Summary, clean, frames,
+        self, Chains, Slow, Summary, clean,
         operation::{errno, object, operation, transfers},
         slow::start_ns,
     },
 };
 
-/// Frames of a stack that are shown, unless names are shown in full.
-const FRAMES: usize = 8;
 /// The widest a column of threads gets.
 const THREAD_WIDTH: usize = 24;
 /// At least this much is shown of what a call was on, and in a chain no more than this.
 const TARGET_MIN: usize = 8;
 const TARGET_IN_CHAIN: usize = 32;
-/// What is said of a call stands so far to the right.
-const INDENT: &str = "          ";
 
 pub(super) fn write(
     report: &Report<'_>,
@@ -118,7 +115,11 @@ fn write_event(
         let line = layout.fit(&line, INDENT.len());
         writeln!(out, "{INDENT}{line}")?;
     }
-    write_stack(report, event, layout, out)
+    let frames = event
+        .stack
+        .map(|stack| stack::frames_of(report, stack))
+        .unwrap_or_default();
+    stack::write(&frames, layout, out)
 }
 
 /// The call and what it was on, which is cut so that both fit into `room`, if they can.
@@ -170,7 +171,7 @@ fn result(event: &SlowEvent) -> Option<String> {
 }
 
 /// How its last wait was ended; raw. `None` if there is nothing to say.
-fn wait(profile: &Profile, event: &SlowEvent) -> Option<String> {
+pub(super) fn wait(profile: &Profile, event: &SlowEvent) -> Option<String> {
     let ended = match event.waker {
         Waker::Thread(thread) => format!("woken by {}", thread_name(profile, thread)),
         Waker::Interrupt => "woken by an interrupt".to_owned(),
@@ -205,49 +206,6 @@ fn chain<'a>(
         Waker::Nobody | Waker::Unknown => {}
     }
     Some(text.trim_end().to_owned())
-}
-
-/// The stack, innermost first; the module stands where it changes.
-fn write_stack(
-    report: &Report<'_>,
-    event: &SlowEvent,
-    layout: &Layout,
-    out: &mut dyn Write,
-) -> io::Result<()> {
-    let profile = report.profile;
-    let Some(stack) = event.stack else { return Ok(()) };
-    let locations = profile.stacks.locations(stack);
-    let all: Vec<_> = locations
-        .filter(|&location| report.selection.shows(profile, location))
-        .flat_map(|location| frames(profile, location))
-        .collect();
-    let room = layout.width.map_or(usize::MAX, |_| FRAMES);
-    let mut before = "";
-    for frame in all.iter().take(room) {
-        let place = match module(frame.module) {
-            _ if frame.module == before => String::new(),
-            known if known.starts_with('[') => format!("  {known}"),
-            named => format!("  [{named}]"),
-        };
-        before = frame.module;
-        let label = frame.label();
-        let label = layout.fit(&label, INDENT.len() + 2 + place.chars().count());
-        let label = if frame.kernel {
-            layout.paint(Ink::Kernel, &label)
-        } else {
-            label.into_owned()
-        };
-        writeln!(out, "{INDENT}  {label}{}", layout.paint(Ink::Faint, &place))?;
-    }
-    let more = all.len().saturating_sub(room);
-    if more > 0 {
-        let more = format!(
-            "{INDENT}  … {} (--full-names shows them)",
-            plural(more as u64, "caller")
-        );
-        writeln!(out, "{}", layout.paint(Ink::Faint, &more))?;
-    }
-    Ok(())
 }
 
 /// A thread's name and id; raw.
