@@ -7,7 +7,7 @@
 //! ```
 //!
 //! [`decode`] is the only place that reads the kernel's bytes, [`apply`] the only place that changes a profile while
-//! recording; [`session`] drives them. Everything between is plain values, tested without a kernel.
+//! recording; [`collector`] drives them, on the thread of a [`session`]. Everything between is plain values, tested without a kernel.
 
 pub mod accounts;
 pub mod address_space;
@@ -15,6 +15,7 @@ pub mod apply;
 pub mod arrays;
 pub mod btf;
 pub mod clock;
+pub mod collector;
 pub mod cpus;
 pub mod decode;
 pub mod event;

@@ -11,9 +11,8 @@ use serde::Serialize;
 use crate::{
     cli::target::{DEFAULT_PROBES, MAX_OVERHEAD, ProbeName},
     collect::{
-        Options, cpus,
+        Options, collector, cpus,
         own_cost::{Measured, Run},
-        session,
     },
 };
 
@@ -46,7 +45,7 @@ pub(super) fn measure() -> Result<Vec<Cost>> {
         block: true,
         ..Options::default()
     };
-    let measured = session::measure(&options, TIME)?;
+    let measured = collector::measure(&options, TIME)?;
     Ok(costs(&measured, cpus::online().map_or(1, |cpus| cpus.len())))
 }
 
