@@ -41,6 +41,8 @@ pub struct Account {
     points: Points,
     /// A wait that is sampled when the thread leaves its system call.
     pub pending: Pending,
+    /// The user stack that it left the CPU with, outside of system calls.
+    pub outside: Outside,
     /// Its last wait.
     pub wait: Wait,
     /// The system call it is in.
@@ -55,6 +57,18 @@ pub struct Pending {
     pub weight: u64,
     /// Hash of the kernel stack that waited.
     pub kernel_stack: u64,
+}
+
+/// The user stack of a thread that is off the CPU, but in no system call.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Outside {
+    /// Its hash; 0: it was not taken.
+    pub user_stack: u64,
+    /// How the walk ended: a `stats::Outcome`.
+    pub outcome: u32,
+    /// How many frames it has.
+    pub frames: u32,
 }
 
 /// What an account says at some moment.
@@ -93,6 +107,7 @@ impl Account {
             State::Unknown
         };
         self.add(was as u32, now.wrapping_sub(self.since));
+        self.outside.user_stack = 0;
         self.since = now;
         self.state = state as u32;
         if state as u32 == State::Runnable as u32 {

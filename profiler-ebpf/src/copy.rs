@@ -20,6 +20,7 @@ use profiler_common::{
 };
 
 use crate::{
+    budget::{self, Budget},
     config,
     emit::{self, EVENTS},
 };
@@ -31,17 +32,9 @@ struct CopyPage {
     bytes: [u8; PAGE],
 }
 
-/// Copies left to this CPU in the second that began at `since`.
-#[repr(C)]
-struct Budget {
-    since: u64,
-    left: u64,
-}
-
+/// Copies left to this CPU.
 #[map]
 static BUDGET: PerCpuArray<Budget> = PerCpuArray::with_max_entries(1, 0);
-
-const SECOND: u64 = 1_000_000_000;
 
 /// What the loop over pages needs.
 #[repr(C)]
@@ -58,7 +51,7 @@ struct Copying {
 pub(crate) fn send(time: u64, pid: u32, registers: Registers) -> bool {
     // A copy is as large as hundreds of samples: where the reader falls behind, samples come first.
     let crowded = EVENTS.query(u64::from(BPF_RB_AVAIL_DATA)) > u64::from(config::wake_at());
-    if crowded || !within_budget(time) {
+    if crowded || !budget::allows(&BUDGET, time, config::copies_per_second()) {
         emit::count(Counter::CopyBudget, 1);
         return false;
     }
@@ -114,24 +107,4 @@ unsafe extern "C" fn page(_: u64, copying: *mut c_void) -> i64 {
     copying.at = copying.at.wrapping_add(bytes);
     copying.pages += 1;
     0
-}
-
-#[inline(always)]
-fn within_budget(now: u64) -> bool {
-    let Some(budget) = BUDGET.get_ptr_mut(0) else {
-        return false;
-    };
-    // SAFETY: a map value is valid, and only this CPU uses this copy.
-    let budget = unsafe { &mut *budget };
-    if now.wrapping_sub(budget.since) >= SECOND {
-        *budget = Budget {
-            since: now,
-            left: u64::from(config::copies_per_second()),
-        };
-    }
-    if budget.left == 0 {
-        return false;
-    }
-    budget.left -= 1;
-    true
 }

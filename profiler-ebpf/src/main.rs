@@ -17,6 +17,7 @@
 //! | `slow` | system calls that take long, with all that is known of them |
 //! | `descriptor` | what a descriptor stands for |
 //! | `kernel` | reading kernel memory |
+//! | `budget` | what may be done so often a second |
 //! | `copy` | registers and stack memory of a sample that user space has to finish |
 //! | `emit` | what goes into the ring buffer, and what did not fit |
 //! | `config` | what user space fixed before loading |
@@ -25,6 +26,7 @@
 #![no_main]
 #![feature(asm_experimental_arch)]
 
+mod budget;
 mod calls;
 mod config;
 mod copy;

@@ -8,10 +8,10 @@ use aya_ebpf::{
     bindings::{pt_regs, task_struct},
     helpers::generated::{bpf_get_prandom_u32, bpf_task_pt_regs},
     macros::map,
-    maps::Array,
+    maps::{Array, PerCpuArray},
 };
 use profiler_common::{
-    account::{Account, Pending},
+    account::{Account, Outside, Pending},
     event::{CopyHeader, Header, ProbeId, SAMPLE_HAS_COPY, kind},
     stats::{Counter, Outcome},
     unwind::Registers,
@@ -19,10 +19,11 @@ use profiler_common::{
 };
 
 use crate::{
+    budget::{self, Budget},
     calls, emit,
     stack::{self, Stacks},
     task::{self, Current},
-    waiting,
+    thread, waiting,
 };
 
 /// How many threads have a sample pending. While it is 0, leaving a system call costs a look at this.
@@ -50,9 +51,39 @@ pub(crate) unsafe fn chosen(task: *mut task_struct, account: &mut Account, weigh
     if account.pending.weight > 0 {
         take(account);
     }
-    let waker = account.wait.waker;
+    let (waker, outside) = (account.wait.waker, account.outside);
     // SAFETY: the caller's promise.
-    unsafe { send_without_user_stack(task, weight, kernel_stack, waker, now) };
+    unsafe { send(task, weight, kernel_stack, outside, waker, now) };
+}
+
+/// Stacks that are taken a second and CPU where threads leave the CPU outside of system calls: before it is known
+/// whether their wait is chosen.
+const OUTSIDE: u32 = 200;
+
+/// How many of them are left.
+#[map]
+static OUTSIDE_BUDGET: PerCpuArray<Budget> = PerCpuArray::with_max_entries(1, 0);
+
+/// The thread on the CPU leaves it, and is in no system call: preempted, or in a page fault. Its user stack can be had
+/// here only. To be called last, for the verifier follows the walk with all that is in hand.
+#[inline(always)]
+pub(crate) fn leaves_outside_of_calls(now: u64) {
+    if !budget::allows(&OUTSIDE_BUDGET, now, OUTSIDE) {
+        return;
+    }
+    let Some(slot) = stack::claim() else {
+        return;
+    };
+    let stacks = stack::capture_in_kernel(slot, task::current().pid, emit::QUIETLY);
+    // SAFETY: `current` is a valid task.
+    if let Some(account) = unsafe { thread::account(task::current_task()) } {
+        account.outside = Outside {
+            user_stack: stacks.user,
+            outcome: stacks.outcome,
+            frames: stacks.user_frames,
+        };
+    }
+    stack::release(slot);
 }
 
 /// `task` has ended. A sample that is still pending keeps its weight.
@@ -65,7 +96,7 @@ pub(crate) unsafe fn ended(task: *mut task_struct, account: &mut Account, now: u
         let Pending { weight, kernel_stack } = take(account);
         let waker = account.wait.waker;
         // SAFETY: the caller's promise.
-        unsafe { send_without_user_stack(task, weight, kernel_stack, waker, now) };
+        unsafe { send(task, weight, kernel_stack, Outside::default(), waker, now) };
     }
 }
 
@@ -125,10 +156,11 @@ pub(crate) unsafe fn still_waits(task: *mut task_struct, account: &mut Account, 
 }
 
 #[inline(always)]
-unsafe fn send_without_user_stack(
+unsafe fn send(
     task: *mut task_struct,
     weight: u64,
     kernel_stack: u64,
+    outside: Outside,
     waker: Waker,
     now: u64,
 ) {
@@ -136,7 +168,10 @@ unsafe fn send_without_user_stack(
     stacks.kernel = kernel_stack;
     // SAFETY: the caller's promise.
     stacks.kernel_thread = unsafe { task::has_no_user_space(task) };
-    if !stacks.kernel_thread {
+    if outside.user_stack != 0 {
+        (stacks.user, stacks.outcome) = (outside.user_stack, outside.outcome);
+        stacks.user_frames = outside.frames;
+    } else if !stacks.kernel_thread {
         stacks.outcome = Outcome::NotInCall as u32;
     }
     let thread = Current {
@@ -169,7 +204,7 @@ pub(crate) fn take(account: &mut Account) -> Pending {
 
 /// Sends the sample of a wait in the call that the thread on the CPU leaves; `stacks` has its user stack.
 #[inline(always)]
-pub(crate) fn send(slot: u32, pending: Pending, waker: Waker, stacks: &Stacks, time: u64, copy: u8) {
+pub(crate) fn send_in_call(slot: u32, pending: Pending, waker: Waker, stacks: &Stacks, time: u64, copy: u8) {
     let Header { kind, cpu, .. } = emit::header(kind::SAMPLE);
     let mut sample = stacks.sample(
         Header { kind, cpu, time },

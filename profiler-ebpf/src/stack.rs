@@ -223,7 +223,7 @@ pub(crate) fn capture(ctx: &PerfEventContext, slot: u32, pid: u32) -> Stacks {
         stacks.kernel_thread = task::is_kernel_thread();
     }
     if config::has(FLAG_USER) && !stacks.kernel_thread {
-        user_stack(regs, from_user, slot, pid, &mut stacks);
+        user_stack(regs, from_user, slot, pid, &mut stacks, emit::wake_flags());
     }
     stacks
 }
@@ -254,7 +254,7 @@ const SP: usize = 7;
 const USER32_CS: u64 = 0x23;
 
 #[inline(always)]
-fn user_stack(regs: *const pt_regs, from_user: bool, slot: u32, pid: u32, stacks: &mut Stacks) {
+fn user_stack(regs: *const pt_regs, from_user: bool, slot: u32, pid: u32, stacks: &mut Stacks, flags: u64) {
     let (ip, code_segment, call);
     let Some(place) = scratch(slot) else { return };
     if from_user {
@@ -308,15 +308,15 @@ fn user_stack(regs: *const pt_regs, from_user: bool, slot: u32, pid: u32, stacks
     // 0 is "no stack".
     let hash = scratch.hash | 1;
     stacks.user = hash;
-    send(&mut scratch.user, hash, stacks.user_frames, 0, emit::wake_flags());
+    send(&mut scratch.user, hash, stacks.user_frames, 0, flags);
 }
 
-/// Captures the user stack of the thread on the CPU, which is in a system call.
+/// Captures the user stack with which the thread on the CPU entered the kernel. `flags` are those of the ring buffer.
 #[inline(always)]
-pub(crate) fn capture_in_call(slot: u32, pid: u32) -> Stacks {
+pub(crate) fn capture_in_kernel(slot: u32, pid: u32, flags: u64) -> Stacks {
     let mut stacks = Stacks::NONE;
     if config::has(FLAG_USER) {
-        user_stack(core::ptr::null(), false, slot, pid, &mut stacks);
+        user_stack(core::ptr::null(), false, slot, pid, &mut stacks, flags);
     }
     stacks
 }

@@ -77,7 +77,7 @@ const IS_PENDING: u64 = 2;
 #[inline(always)]
 fn tell(slot: u32) {
     let thread = task::current();
-    let stacks = stack::capture_in_call(slot, thread.pid);
+    let stacks = stack::capture_in_kernel(slot, thread.pid, emit::wake_flags());
     let (now, what) = stack::kept(slot);
     let has_copy =
         stacks.outcome == Outcome::NoMappings as u32 && copy::send(now, thread.pid, stacks.registers);
@@ -94,7 +94,7 @@ fn tell(slot: u32) {
     let account = unsafe { thread::account(task::current_task()) };
     if let (Some(account), true) = (account, what & IS_PENDING != 0) {
         let pending = off_cpu::take(account);
-        off_cpu::send(slot, pending, account.wait.waker, &stacks, now, copy);
+        off_cpu::send_in_call(slot, pending, account.wait.waker, &stacks, now, copy);
     }
 }
 

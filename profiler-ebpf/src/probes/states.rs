@@ -34,6 +34,7 @@ pub(crate) fn states_switch(ctx: BtfTracePointContext) -> i32 {
     let next: *mut task_struct = ctx.arg(2);
     let kernel_state: u64 = ctx.arg(3);
     let now = emit::now();
+    let mut is_outside = false;
     // SAFETY: the tracepoint's arguments are valid tasks.
     if let Some(account) = unsafe { thread::account(previous) } {
         let kernel_state = kernel_state & 0xffff_ffff;
@@ -52,6 +53,10 @@ pub(crate) fn states_switch(ctx: BtfTracePointContext) -> i32 {
                 false => unsafe { waiting::reason(previous, kernel_state) },
             };
             account.leaves(now, state);
+            // SAFETY: as above.
+            let in_call = unsafe { waiting::call_of(previous) }.is_some();
+            // SAFETY: as above.
+            is_outside = !in_call && !unsafe { task::has_no_user_space(previous) };
         }
     }
     // SAFETY: as above.
@@ -74,6 +79,9 @@ pub(crate) fn states_switch(ctx: BtfTracePointContext) -> i32 {
                 unsafe { off_cpu::chosen(next, account, weight, now) };
             }
         }
+    }
+    if is_outside && config::has(FLAG_OFF_CPU) {
+        off_cpu::leaves_outside_of_calls(now);
     }
     0
 }
