@@ -6,17 +6,26 @@ use aya_ebpf::{
     bindings::{pt_regs, task_struct},
     helpers::generated::{bpf_get_current_task, bpf_task_pt_regs},
 };
-use profiler_common::waker::Waker;
+use profiler_common::{state::State, waker::Waker};
 
 use crate::{config, kernel, task};
 
-/// Who is waking somebody right now.
+/// States that devices and clocks end.
+const DEVICES: [u32; 4] = [
+    State::Disk as u32,
+    State::Network as u32,
+    State::Sleep as u32,
+    State::Events as u32,
+];
+
+/// Who is waking somebody right now, who was in the state `wakes_from`.
 ///
 /// In an interrupt the current thread is a bystander, and never named. Interrupts have a stack of their own, except where
 /// they interrupt user mode: then they use the thread's (`arch/x86/include/asm/irq_stack.h`), but the thread is in no
-/// system call. A thread in user mode can wake somebody by a page fault, too, so that is not decided.
+/// system call. A thread in user mode can wake somebody by a page fault, too: who waits for a device, a time or an event is
+/// not woken by that, and for others it is not decided.
 #[inline(always)]
-pub(crate) fn current() -> Waker {
+pub(crate) fn current(wakes_from: u32) -> Waker {
     let thread = task::current();
     if thread.tid == 0 {
         return Waker::INTERRUPT;
@@ -38,7 +47,13 @@ pub(crate) fn current() -> Waker {
     let registers = unsafe { bpf_task_pt_regs(current) } as u64;
     // SAFETY: the helper's result has this type, and that is the field's offset.
     let call: i64 = unsafe { kernel::field(registers, offset_of!(pt_regs, orig_rax) as u32) };
-    if call >= 0 { named } else { Waker::UNKNOWN }
+    if call >= 0 {
+        named
+    } else if DEVICES.contains(&wakes_from) {
+        Waker::INTERRUPT
+    } else {
+        Waker::UNKNOWN
+    }
 }
 
 /// Whether this program runs on the kernel stack of `current`.

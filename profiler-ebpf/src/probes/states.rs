@@ -119,7 +119,7 @@ pub(crate) fn states_waking(ctx: BtfTracePointContext) -> i32 {
     let woken: *mut task_struct = ctx.arg(0);
     // SAFETY: the tracepoint's argument is a valid task.
     if let Some(account) = unsafe { thread::account(woken) } {
-        account.wakes(emit::now(), waker::current());
+        account.wakes(emit::now(), waker::current(account.state()));
     }
     0
 }
