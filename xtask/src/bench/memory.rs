@@ -28,13 +28,22 @@ const KINDS: [Kind; 6] = [
     Kind::Samply,
 ];
 
-/// The kernel counts the runs of BPF programs while this lives.
-struct Statistics(String);
+/// While this lives, the kernel counts the runs of BPF programs, or does not.
+pub(super) struct Statistics(String);
 
 impl Statistics {
-    fn on() -> Result<Self> {
+    pub(super) fn on() -> Result<Self> {
+        Self::set("1")
+    }
+
+    /// Counting costs every run of every program something. Whoever was killed while it counted left it on.
+    pub(super) fn off() -> Result<Self> {
+        Self::set("0")
+    }
+
+    fn set(value: &str) -> Result<Self> {
         let before = fs::read_to_string(STATISTICS).with_context(|| format!("cannot read {STATISTICS}"))?;
-        fs::write(STATISTICS, "1").with_context(|| format!("cannot write {STATISTICS}"))?;
+        fs::write(STATISTICS, value).with_context(|| format!("cannot write {STATISTICS}"))?;
         Ok(Self(before))
     }
 }

@@ -3,6 +3,7 @@
 //! Each figure is a median of several measurements that took turns with the peers', so that a machine that changes its
 //! speed changes it for all. A peer that is not there is listed as such, with the reason.
 
+mod calls;
 mod cost;
 mod counter;
 mod memory;
@@ -10,13 +11,15 @@ mod own;
 mod peers;
 mod report;
 mod running;
+mod switches;
 mod table;
+mod tracers;
 
 use std::{env, path::PathBuf, process::ExitCode, time::Duration};
 
 use anyhow::{Context as _, Result, bail};
 
-use self::{peers::Peers, table::Table};
+use self::{memory::Statistics, peers::Peers, table::Table};
 use crate::{
     apt,
     process::{as_root, cargo, is_root, run as run_command},
@@ -24,13 +27,14 @@ use crate::{
 };
 
 /// What the peers and the programs under load come from.
-const PACKAGES: [&str; 7] = [
+const PACKAGES: [&str; 8] = [
     "bpftrace",
     "bpfcc-tools",
     "g++",
     "gcc",
     "linux-perf",
     "make",
+    "strace",
     "util-linux",
 ];
 
@@ -68,6 +72,10 @@ enum Chapter {
     Memory,
     /// How long a report takes
     Report,
+    /// What the accounting of system calls costs a call
+    Calls,
+    /// What the states of threads cost a context switch
+    Switches,
 }
 
 /// How often and how long is measured.
@@ -119,11 +127,18 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode> {
         effort: Effort::new(options.quick),
         directory: directory.clone(),
     };
+    let uncounted = Statistics::off();
+    if let Err(error) = &uncounted {
+        say(&format!(
+            "what runs of BPF programs cost may be too high: {error:#}"
+        ));
+    }
     let tables = measure(&bench, chapters, |table| {
         if !options.json {
             print(&table.to_string());
         }
     });
+    drop(uncounted);
     std::fs::remove_dir_all(&directory).with_context(|| format!("cannot remove {}", directory.display()))?;
     if options.json {
         let tables: Vec<String> = tables.iter().map(Table::json).collect();
@@ -145,6 +160,8 @@ fn measure(bench: &Bench, chapters: &[Chapter], done: impl Fn(&Table)) -> Vec<Ta
             Chapter::Bpf => memory::bpf_run_time(bench),
             Chapter::Memory => memory::measure(bench),
             Chapter::Report => report::measure(bench),
+            Chapter::Calls => calls::measure(bench),
+            Chapter::Switches => switches::measure(bench),
         };
         // What was measured before is not thrown away.
         let table = measured.unwrap_or_else(|error| {

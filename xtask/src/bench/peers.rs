@@ -63,9 +63,18 @@ impl Peers {
             peer("perf, frame pointers", Kind::PerfFramePointers, find("perf")),
             peer("perf, DWARF", Kind::PerfDwarf, find("perf")),
             peer("bpftrace profile", Kind::Bpftrace, find("bpftrace")),
-            peer("bcc profile", Kind::Bcc, find_bcc()),
+            peer("bcc profile", Kind::Bcc, find_bcc("profile-bpfcc")),
             peer("samply", Kind::Samply, find("samply")),
         ])
+    }
+
+    /// The path of our own, or why there is none.
+    pub(super) fn profiler(&self) -> Result<PathBuf, String> {
+        let ours = self.0.iter().find(|peer| peer.kind == Kind::Profiler);
+        ours.map_or_else(
+            || Err("it does not take part".to_owned()),
+            |peer| peer.program.clone(),
+        )
     }
 
     /// Those that can run here and are of one of `kinds`.
@@ -165,7 +174,8 @@ pub(super) fn cpus() -> usize {
     std::thread::available_parallelism().map_or(1, usize::from)
 }
 
-fn find(name: &str) -> Result<PathBuf, String> {
+/// The path of a program, or why there is none.
+pub(super) fn find(name: &str) -> Result<PathBuf, String> {
     let path = env::var_os("PATH").unwrap_or_default();
     env::split_paths(&path)
         .chain(["/usr/sbin", "/usr/bin"].map(PathBuf::from))
@@ -174,9 +184,9 @@ fn find(name: &str) -> Result<PathBuf, String> {
         .ok_or_else(|| format!("{name} is not installed"))
 }
 
-/// bcc compiles its program against the running kernel's headers.
-fn find_bcc() -> Result<PathBuf, String> {
-    let program = find("profile-bpfcc")?;
+/// A tool of bcc: it compiles its program against the running kernel's headers.
+pub(super) fn find_bcc(name: &str) -> Result<PathBuf, String> {
+    let program = find(name)?;
     let release = output(Command::new("uname").arg("-r")).unwrap_or_default();
     let headers = Path::new("/lib/modules").join(&release).join("build");
     if !headers.exists() && !Path::new("/sys/kernel/kheaders.tar.xz").exists() {
