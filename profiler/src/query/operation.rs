@@ -220,6 +220,13 @@ pub fn is_idle(operation: Operation, object: ObjectKind) -> bool {
     }
 }
 
+/// Whether it waits for another thread or process, and for no device or peer: parked threads and idle pools are among
+/// those, and nothing here tells them from contention.
+pub fn waits_for_others(operation: Operation) -> bool {
+    const OTHERS: [&str; 6] = ["futex", "futex_wait", "futex_waitv", "wait4", "waitid", "waitpid"];
+    bare_name(operation).is_some_and(|name| OTHERS.contains(&name.trim_end_matches("_time64")))
+}
+
 /// The kernel side's table is asked by numbers that are in the table of calls: beyond its end it would begin anew.
 fn waits_idly(call: u16) -> bool {
     x86_64::Sysno::new(call.into()).is_some()

@@ -146,7 +146,7 @@ pub(super) const BROWSING: &[Binding] = &[
         &[char('I')],
         Action::Idle,
         "idle",
-        "show calls that wait for events or sleep, or hide them",
+        "show calls that wait for events or for others, or hide them",
     ),
     bind(&[key(KeyCode::Up), char('k')], Action::Move(-1), "", "one row up"),
     bind(

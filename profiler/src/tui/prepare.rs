@@ -15,7 +15,7 @@ use super::{
 use crate::query::{
     Direction, FunctionRow, GroupBy, GroupRow, LatencyRow, Owner, Selection, StateRow, Summary, Tree,
     functions, groups, latencies,
-    operation::{is_call, object, operation},
+    operation::{is_call, object, operation, waits_for_others},
     states,
 };
 
@@ -142,7 +142,7 @@ impl App {
         let filter = &self.filters[Tab::Calls.index()];
         let rows = self.answers.calls.as_ref().map_or(&[][..], |it| &it.rows);
         let found = |row: &LatencyRow| {
-            (self.idle || !row.idle)
+            (self.idle || !(row.idle || waits_for_others(row.operation)))
                 && (filter.is_in(&row.label)
                     || filter.is_in(&operation(row.operation))
                     || filter.is_in(object(row.object))

@@ -4,7 +4,7 @@ use crate::{
     profile::{Extent, Id, Profile, SlowEvent, Thread, Waker},
     query::{
         Selection,
-        operation::{errno, is_call, object, operation, transfers},
+        operation::{errno, is_call, object, operation, transfers, waits_for_others},
         slow,
     },
 };
@@ -29,10 +29,12 @@ pub(super) struct SlowRow {
     pub(super) woken_by: String,
 }
 
-/// The slowest calls of what is selected, longest first.
+/// The slowest calls of what is selected, longest first; those that wait for events or for other threads only if `idle`.
 pub(super) fn slowest(profile: &Profile, selection: &Selection, idle: bool) -> Vec<SlowRow> {
     let slow = slow(profile, selection, idle);
-    let calls = slow.events.into_iter().filter(|event| is_call(event.operation));
+    let wanted =
+        |event: &&SlowEvent| is_call(event.operation) && (idle || !waits_for_others(event.operation));
+    let calls = slow.events.into_iter().filter(wanted);
     calls.take(MOST).map(|event| row(profile, event)).collect()
 }
 

@@ -167,12 +167,12 @@ fn write_unfinished(report: &Report<'_>, layout: &Layout, out: &mut dyn Write) -
             continue;
         }
         let busy_ones = plural(busy.len() as u64, "call");
-        let idle_ones = match idle.len() {
-            0 => String::new(),
-            1 => ", and 1 idle one".to_owned(),
-            idle => format!(", and {} idle ones", count(idle as u64)),
+        let line = match (busy.len(), idle.len()) {
+            (0, idle) => format!("{} {when}", plural(idle as u64, "idle call")),
+            (_, 0) => format!("{busy_ones} {when}"),
+            (_, 1) => format!("{busy_ones} {when}, and 1 idle one"),
+            (_, idle) => format!("{busy_ones} {when}, and {} idle ones", count(idle as u64)),
         };
-        let line = format!("{busy_ones} {when}{idle_ones}");
         writeln!(out, "{}", layout.paint(Ink::Faint, &line))?;
         for event in busy.iter().take(UNFINISHED) {
             let thread = thread_name(report.profile, event.thread);

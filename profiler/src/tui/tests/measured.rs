@@ -214,6 +214,7 @@ fn system_calls_and_the_slowest() {
     press(&mut app, "I");
     let drawn = screen(&mut app, 80, 24);
     assert_eq!(drawn.matches("epoll_wait").count(), 2, "{drawn}");
+    assert_eq!(drawn.matches("wait4").count(), 2, "{drawn}");
 }
 
 #[test]
@@ -222,7 +223,7 @@ fn a_process_opens_into_its_threads_then_its_stacks_and_escape_finds_it_again() 
     press(&mut app, "4↓\n");
     assert_screen("time-of-a-process-80x24", &screen(&mut app, 80, 24));
     assert_eq!(app.process(), Some((2201, "python3")));
-    press(&mut app, "5");
+    press(&mut app, "5I");
     let calls = screen(&mut app, 80, 24);
     assert!(calls.contains("wait4") && !calls.contains("fsync"), "{calls}");
     press(&mut app, "4\n");
@@ -231,7 +232,7 @@ fn a_process_opens_into_its_threads_then_its_stacks_and_escape_finds_it_again() 
     assert_eq!((app.tab, app.process()), (Tab::Time, None));
     app.prepare();
     assert_eq!(app.shown_list().cursor(), 1);
-    press(&mut app, "5G\n");
+    press(&mut app, "5IG\n");
     assert_eq!((app.tab, app.process()), (Tab::Calls, Some((77, "nginx"))));
 }
 
