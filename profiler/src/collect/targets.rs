@@ -5,7 +5,10 @@ use std::{
     path::PathBuf,
 };
 
-use profiler_common::event::{SlowTarget, target};
+use profiler_common::{
+    event::{SlowTarget, target},
+    object::ObjectKind,
+};
 
 use super::{host::Host, processes::text};
 
@@ -22,8 +25,8 @@ pub struct OpenFile {
 const AF_INET: u32 = 2;
 const AF_INET6: u32 = 10;
 
-/// What a call of process `pid` was on; `None` if nothing is known.
-pub fn words(pid: u32, raw: &SlowTarget, host: &impl Host) -> Option<String> {
+/// What a call of process `pid` was on, which is an `ObjectKind`; `None` if nothing is known.
+pub fn words(pid: u32, object: u8, raw: &SlowTarget, host: &impl Host) -> Option<String> {
     let end = raw
         .text
         .iter()
@@ -39,6 +42,10 @@ pub fn words(pid: u32, raw: &SlowTarget, host: &impl Host) -> Option<String> {
         target::PATH => Some(path(pid, name, host)),
         target::FILE => match open() {
             Some(open) => Some(open.path.to_string_lossy().into_owned()),
+            // As `/proc` would have said.
+            None if object == ObjectKind::Pipe as u8 && name.is_empty() => {
+                Some(format!("pipe:[{}]", raw.inode))
+            }
             None if name.is_empty() || name == "/" => Some(format!("inode {}", raw.inode)),
             None => Some(format!("…/{name}")),
         },

@@ -108,7 +108,7 @@ impl<H: Host, C: Chunks, K: KernelSide> Recorder<H, C, K> {
         let process = self.process_row(key.pid);
         let thread = self.thread_row(key.pid, raw.operation.tid, process);
         let (stack, outcome) = self.resolve(time, &raw.stacks, process);
-        let target = targets::words(key.pid, &raw.target, &self.host);
+        let target = targets::words(key.pid, key.object, &raw.target, &self.host);
         let target = target.map(|words| self.profile.targets.intern(Target(words)));
         let waker = match raw.wait_ns {
             0 => Waker::Nobody,
