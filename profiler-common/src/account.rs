@@ -57,6 +57,8 @@ pub struct Pending {
     pub weight: u64,
     /// Hash of the kernel stack that waited.
     pub kernel_stack: u64,
+    /// Who ended the wait. The thread may wait again before it leaves its call.
+    pub waker: Waker,
 }
 
 /// The user stack of a thread that is off the CPU, but in no system call.

@@ -15,7 +15,6 @@ use profiler_common::{
     event::{CopyHeader, Header, ProbeId, SAMPLE_HAS_COPY, kind},
     stats::{Counter, Outcome},
     unwind::Registers,
-    waker::Waker,
 };
 
 use crate::{
@@ -45,15 +44,23 @@ pub(crate) unsafe fn chosen(task: *mut task_struct, account: &mut Account, weigh
         if account.pending.weight == 0 {
             add_pending(1);
         }
-        account.pending = Pending { weight, kernel_stack };
+        account.pending = Pending {
+            weight,
+            kernel_stack,
+            waker: account.wait.waker,
+        };
         return;
     }
     if account.pending.weight > 0 {
         take(account);
     }
-    let (waker, outside) = (account.wait.waker, account.outside);
+    let sampled = Pending {
+        weight,
+        kernel_stack,
+        waker: account.wait.waker,
+    };
     // SAFETY: the caller's promise.
-    unsafe { send(task, weight, kernel_stack, outside, waker, now) };
+    unsafe { send(task, sampled, account.outside, now) };
 }
 
 /// Stacks that are taken a second and CPU where threads leave the CPU outside of system calls: before it is known
@@ -93,10 +100,9 @@ pub(crate) fn leaves_outside_of_calls(now: u64) {
 #[inline(always)]
 pub(crate) unsafe fn ended(task: *mut task_struct, account: &mut Account, now: u64) {
     if account.pending.weight > 0 {
-        let Pending { weight, kernel_stack } = take(account);
-        let waker = account.wait.waker;
+        let pending = take(account);
         // SAFETY: the caller's promise.
-        unsafe { send(task, weight, kernel_stack, Outside::default(), waker, now) };
+        unsafe { send(task, pending, Outside::default(), now) };
     }
 }
 
@@ -155,17 +161,14 @@ pub(crate) unsafe fn still_waits(task: *mut task_struct, account: &mut Account, 
     emit::record(&sample, Counter::OffCpuRingFull);
 }
 
+/// Sends the sample of a wait of `task` outside of system calls, or in one that it does not come back from.
+///
+/// # Safety
+/// `task` is a task pointer that the verifier trusts.
 #[inline(always)]
-unsafe fn send(
-    task: *mut task_struct,
-    weight: u64,
-    kernel_stack: u64,
-    outside: Outside,
-    waker: Waker,
-    now: u64,
-) {
+unsafe fn send(task: *mut task_struct, sampled: Pending, outside: Outside, now: u64) {
     let mut stacks = Stacks::NONE;
-    stacks.kernel = kernel_stack;
+    stacks.kernel = sampled.kernel_stack;
     // SAFETY: the caller's promise.
     stacks.kernel_thread = unsafe { task::has_no_user_space(task) };
     if outside.user_stack != 0 {
@@ -181,8 +184,9 @@ unsafe fn send(
         tid: unsafe { task::tid_of(task) },
     };
     let Header { kind, cpu, .. } = emit::header(kind::SAMPLE);
-    let mut sample = stacks.sample(Header { kind, cpu, time: now }, thread, ProbeId::OffCpu, weight);
-    sample.waker = waker;
+    let header = Header { kind, cpu, time: now };
+    let mut sample = stacks.sample(header, thread, ProbeId::OffCpu, sampled.weight);
+    sample.waker = sampled.waker;
     emit::record_quietly(&sample, Counter::OffCpuRingFull);
 }
 
@@ -204,7 +208,7 @@ pub(crate) fn take(account: &mut Account) -> Pending {
 
 /// Sends the sample of a wait in the call that the thread on the CPU leaves; `stacks` has its user stack.
 #[inline(always)]
-pub(crate) fn send_in_call(slot: u32, pending: Pending, waker: Waker, stacks: &Stacks, time: u64, copy: u8) {
+pub(crate) fn send_in_call(slot: u32, pending: Pending, stacks: &Stacks, time: u64, copy: u8) {
     let Header { kind, cpu, .. } = emit::header(kind::SAMPLE);
     let mut sample = stacks.sample(
         Header { kind, cpu, time },
@@ -213,7 +217,7 @@ pub(crate) fn send_in_call(slot: u32, pending: Pending, waker: Waker, stacks: &S
         pending.weight,
     );
     sample.kernel_stack = pending.kernel_stack;
-    sample.waker = waker;
+    sample.waker = pending.waker;
     if stack::memory_may_be_gone(slot) {
         // The stack that waited in `execve` is gone; the one here is the new program's.
         (sample.user_stack, sample.user_frames, sample.frames_by_fp) = (0, 0, 0);

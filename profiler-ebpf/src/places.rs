@@ -122,11 +122,13 @@ impl Ended {
             reserved: 0,
         };
         // User space has to know of it before anything is summed there.
-        if !emit::record(&record, Counter::OperationRingFull)
-            || PLACE_OF.insert(self.key, place, u64::from(BPF_NOEXIST)).is_err()
-        {
-            // What the record told is then untrue, and harmless: the place stays empty.
+        if !emit::record(&record, Counter::OperationRingFull) {
+            // It is free as before. Should the stack not take it, there is one place less.
             let _ = FREE_PLACES.push(place, 0);
+            return false;
+        }
+        if PLACE_OF.insert(self.key, place, u64::from(BPF_NOEXIST)).is_err() {
+            // User space takes it for this kind's until the process is gone, so it is nobody else's: it stays empty.
             return false;
         }
         self.add_to(place);

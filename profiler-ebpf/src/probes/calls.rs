@@ -94,7 +94,7 @@ fn tell(slot: u32) {
     let account = unsafe { thread::account(task::current_task()) };
     if let (Some(account), true) = (account, what & IS_PENDING != 0) {
         let pending = off_cpu::take(account);
-        off_cpu::send_in_call(slot, pending, account.wait.waker, &stacks, now, copy);
+        off_cpu::send_in_call(slot, pending, &stacks, now, copy);
     }
 }
 

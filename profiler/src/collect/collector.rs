@@ -265,14 +265,21 @@ impl Collector {
         self.looked = now;
     }
 
+    /// Turns a probe off, and what cannot be without it.
     fn shed(&mut self, probe: Sheddable, now: u64) {
+        let mut probes = vec![probe];
         if probe == Sheddable::States {
+            probes = self.hooks.sheddable();
+            // Calls that run now do not run until the recording ends.
+            self.hooks.shed(Sheddable::Syscalls);
             // What threads did until now counts.
             self.read_thread_times(true);
         }
-        log::info!("{} is shed: it would cost more than is allowed", probe.name());
         self.hooks.shed(probe);
-        self.shed.insert(probe, now);
+        for probe in probes {
+            log::info!("{} is shed: it would cost more than is allowed", probe.name());
+            self.shed.insert(probe, now);
+        }
     }
 
     fn drain(&mut self) {
@@ -433,9 +440,8 @@ impl Collector {
         }
         self.recorder.profile.quality.push(window);
         self.recorder.profile.ended = last;
-        for pid in self.recorder.reap(now - SETTLE_NS) {
-            self.places.release(pid);
-        }
+        let ended = self.recorder.reap(now - SETTLE_NS);
+        self.places.release(ended, |pid| !proc_fs::exists(pid));
         self.last_window = now;
     }
 

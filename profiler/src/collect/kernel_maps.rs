@@ -3,7 +3,7 @@
 use aya::maps::{HashMap, MapData};
 use profiler_common::unwind::{Mapping, Rule, Space};
 
-use super::{arrays::MappedArray, tables::KernelSide};
+use super::{arrays::MappedArray, proc_fs, tables::KernelSide};
 
 /// The maps that unwinding reads.
 #[derive(Debug)]
@@ -45,7 +45,7 @@ impl KernelSide for KernelMaps {
     fn forget(&mut self, pid: u32) {
         self.withdraw(pid);
         // Other threads may go on where the first one has ended.
-        if !std::path::Path::new(&format!("/proc/{pid}")).exists() {
+        if !proc_fs::exists(pid) {
             let _ = self.images.remove(&pid);
             let _ = self.targets.remove(&pid);
         }

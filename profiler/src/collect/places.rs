@@ -22,6 +22,8 @@ pub struct Places {
     spare: Vec<u32>,
     /// Those that are in use, by process.
     taken: FxHashMap<u32, Vec<Taken>>,
+    /// Processes that have ended, but may not be gone.
+    ended: Vec<u32>,
 }
 
 /// A place in use.
@@ -48,6 +50,7 @@ impl Places {
             handed: 0,
             spare,
             taken: FxHashMap::default(),
+            ended: Vec::new(),
         };
         places.refill();
         Ok(places)
@@ -113,8 +116,16 @@ impl Places {
         read
     }
 
-    /// The process is gone: its places are free again.
-    pub fn release(&mut self, pid: u32) {
+    /// Processes have ended, by their first thread. Their places are free again when they are gone: other threads may go
+    /// on for long.
+    pub fn release(&mut self, ended: Vec<u32>, is_gone: impl Fn(u32) -> bool) {
+        self.ended.extend(ended);
+        let (gone, left) = self.ended.iter().partition(|pid| is_gone(**pid));
+        self.ended = left;
+        Vec::into_iter(gone).for_each(|pid| self.free(pid));
+    }
+
+    fn free(&mut self, pid: u32) {
         for Taken { place, key, .. } in self.taken.remove(&pid).into_iter().flatten() {
             // A place that was not to be had after all is not in the table.
             let _ = self.place_of.remove(&key);

@@ -72,6 +72,11 @@ pub fn exe(pid: u32) -> Option<PathBuf> {
     fs::read_link(format!("/proc/{pid}/exe")).ok()
 }
 
+/// Whether any thread of a process is left, be it a zombie.
+pub fn exists(pid: u32) -> bool {
+    Path::new(&format!("/proc/{pid}")).exists()
+}
+
 /// The file behind a descriptor. Asks `/proc` alone, never the file system that the file is on, which may hang.
 pub fn descriptor(pid: u32, descriptor: u32) -> Option<OpenFile> {
     // Since Linux 5.14 (fs/proc/fd.c).
