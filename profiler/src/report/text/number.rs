@@ -1,6 +1,7 @@
 //! Numbers as a person reads them. Rounding never turns some into none or all.
 
 use crate::query::Share;
+pub use crate::query::latency;
 
 /// What stands for nothing: the eye shall find what is there.
 pub(super) const NOTHING: &str = "·";
@@ -32,32 +33,6 @@ pub fn duration(nanoseconds: u64) -> String {
     } else {
         format!("{} h {:02} min", seconds / 3_600, seconds / 60 % 60)
     }
-}
-
-/// Nanoseconds in three digits: `850 ns`, `12.3 µs`, `1.20 ms`, `20.6 min`.
-pub fn latency(nanoseconds: u64) -> String {
-    const UNITS: [(&str, f64); 6] = [
-        ("µs", 1e3),
-        ("ms", 1e6),
-        ("s", 1e9),
-        ("min", 6e10),
-        ("h", 3.6e12),
-        ("d", 8.64e13),
-    ];
-    if nanoseconds < 1_000 {
-        return format!("{nanoseconds} ns");
-    }
-    let nanoseconds = nanoseconds as f64;
-    // 999.6 µs would be rounded to four digits.
-    let unit = UNITS.iter().find(|(_, length)| nanoseconds / length < 999.5);
-    let (unit, length) = unit.unwrap_or(&UNITS[5]);
-    let number = nanoseconds / length;
-    let decimals = match number {
-        small if small < 9.995 => 2,
-        middle if middle < 99.95 => 1,
-        _ => 0,
-    };
-    format!("{number:.decimals$} {unit}")
 }
 
 /// How often a second, in at most seven characters for whatever a host can do; a dot for never.

@@ -1,5 +1,6 @@
 //! Text that fits: cut, cleaned, and figures as a person reads them.
 
+pub(super) use crate::query::latency;
 use std::borrow::Cow;
 
 use ratatui::text::Span;
@@ -98,32 +99,6 @@ pub(super) fn ago(nanoseconds: u64) -> String {
         120..7200 => format!("{} min", seconds / 60),
         _ => format!("{} h", seconds / 3600),
     }
-}
-
-/// How long something took, in three digits: `850 ns`, `12.3 µs`, `1.20 ms`, `20.6 min`.
-pub(super) fn latency(nanoseconds: u64) -> String {
-    const UNITS: [(&str, f64); 6] = [
-        ("µs", 1e3),
-        ("ms", 1e6),
-        ("s", 1e9),
-        ("min", 6e10),
-        ("h", 3.6e12),
-        ("d", 8.64e13),
-    ];
-    if nanoseconds < 1_000 {
-        return format!("{nanoseconds} ns");
-    }
-    let nanoseconds = nanoseconds as f64;
-    // 999.6 µs would be rounded to four digits.
-    let unit = UNITS.iter().find(|(_, length)| nanoseconds / length < 999.5);
-    let (unit, length) = unit.unwrap_or(&UNITS[5]);
-    let number = nanoseconds / length;
-    let decimals = match number {
-        small if small < 9.995 => 2,
-        middle if middle < 99.95 => 1,
-        _ => 0,
-    };
-    format!("{number:.decimals$} {unit}")
 }
 
 /// How often a second, in at most seven cells; a dot for never.
