@@ -7,6 +7,7 @@
 
 use crate::{
     in_call::InCall,
+    lock::LockWaiting,
     state::State,
     waits::Points,
     waker::{Wait, Waker},
@@ -47,6 +48,8 @@ pub struct Account {
     pub wait: Wait,
     /// The system call it is in.
     pub call: InCall,
+    /// Its waits for locks.
+    pub locks: LockWaiting,
 }
 
 /// A wait that was chosen for a sample, whose user stack is not known yet.
@@ -154,6 +157,13 @@ impl Account {
     pub fn wakes(&mut self, now: u64, waker: Waker) {
         self.woken_at = now;
         self.waker = waker;
+    }
+
+    /// How long the thread was blocked, in nanoseconds, and who woke it, if it was woken just now, at `now` or before.
+    #[inline(always)]
+    pub fn was_woken(&self, now: u64) -> Option<(u64, Waker)> {
+        let woken = self.woken(now)?;
+        Some((woken - self.since, self.waker))
     }
 
     /// The thread gets a CPU at `now`. Returns how long it was off, and how long of that it waited for one; `None` if

@@ -11,6 +11,7 @@ use aya_ebpf::{
 use profiler_common::{
     account::Account,
     calls::{self, Waits},
+    config::FLAG_CALLS,
     event::{SlowRecord, SlowTarget, kind, target},
     gate::{Gate, Verdict},
     object::ObjectKind,
@@ -27,15 +28,17 @@ use crate::{
     stack::{self, Stacks},
 };
 
-/// A gate for each state in which a call waits, so that threads waiting for work do not crowd out a disk; the last is for
-/// the stacks of waits.
+/// A gate for each state in which a call waits, so that threads waiting for work do not crowd out a disk; one for the
+/// stacks of waits; and one for those of their wakers, which another program uses.
 #[map]
-static GATES: PerCpuArray<Gate> = PerCpuArray::with_max_entries(State::COUNT as u32 + 1, 0);
+static GATES: PerCpuArray<Gate> = PerCpuArray::with_max_entries(State::COUNT as u32 + 2, 0);
 
 /// Slow calls that are kept a second and CPU, for each state in which they wait.
 const KEPT: u32 = 40;
 /// Kernel stacks that are taken a second and CPU, for waits of calls that may turn out to be slow.
 const STACKS: u32 = 400;
+/// Stacks of wakers that are taken a second and CPU, for the same reason.
+const WAKERS: u32 = 100;
 
 /// What call `call` (of the 64-bit table) waits for, if it does.
 #[inline(always)]
@@ -112,6 +115,19 @@ pub(crate) unsafe fn wait_ended(
         // SAFETY: the caller's promise.
         account.wait.kernel_stack = unsafe { stack::kernel_stack_of(task) };
     }
+}
+
+/// Whether the stack of who ends a wait of `ns` nanoseconds in `state` is wanted.
+#[inline(always)]
+pub(crate) fn wants_waker(state: u32, now: u64, ns: u64) -> bool {
+    if !config::has(FLAG_CALLS)
+        || ns < config::slow_ns()
+        || state == State::Events as u32
+        || state == State::Sleep as u32
+    {
+        return false;
+    }
+    matches!(admits(State::COUNT as u32 + 1, now, ns, WAKERS), Verdict::Kept)
 }
 
 /// Keeps in the scratch space what is to be told of a call that took long.

@@ -12,7 +12,7 @@ use aya_ebpf::{
 };
 use profiler_common::{
     config::{FLAG_KERNEL, FLAG_USER, MAX_KERNEL_FRAMES, MAX_USER_FRAMES, SCRATCH_PER_CPU, SEEN_SLOTS},
-    event::{Header, ProbeId, SAMPLE_KERNEL_THREAD, Sample, SlowRecord, StackHeader, kind},
+    event::{Header, LockRecord, ProbeId, SAMPLE_KERNEL_THREAD, Sample, SlowRecord, StackHeader, kind},
     stats::{Counter, Outcome},
     unwind::{Registers, Walk},
     waker::Waker,
@@ -63,6 +63,8 @@ pub(crate) struct Scratch {
     pub(crate) user: Frames<MAX_USER_FRAMES>,
     /// A slow call that is being told of.
     pub(crate) slow: SlowRecord,
+    /// A wait for a lock that is being told of.
+    pub(crate) lock: LockRecord,
     /// See [`keep`].
     kept: [u64; 2],
     kernel: Frames<{ MAX_KERNEL_FRAMES + 1 }>,
