@@ -14,6 +14,7 @@ pub mod address_space;
 pub mod apply;
 pub mod arrays;
 pub mod btf;
+pub mod cgroup;
 pub mod clock;
 pub mod collector;
 pub mod cpus;
