@@ -22,6 +22,7 @@ pub mod decode;
 pub mod event;
 pub mod executables;
 pub mod governor;
+pub mod hooks;
 pub mod host;
 pub mod kernel;
 pub mod kernel_maps;
