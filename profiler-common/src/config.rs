@@ -171,7 +171,7 @@ pub const FLAG_KERNEL: u32 = 2;
 pub const FLAG_BY_PID: u32 = 4;
 /// Only threads in the table of target threads (`-t`).
 pub const FLAG_BY_TID: u32 = 8;
-/// Only tasks under the cgroup in the cgroup array (`-G`).
+/// Only tasks in the cgroup [`Config::cgroup_id`] or below it (`-G`).
 pub const FLAG_BY_CGROUP: u32 = 16;
 /// Only threads whose name matches [`Config::comm`].
 pub const FLAG_BY_COMM: u32 = 32;

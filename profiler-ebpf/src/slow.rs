@@ -53,10 +53,11 @@ fn state(call: u64, object: u8) -> State {
     }
 }
 
-/// Whether a wait in this state is worth telling of: threads that sleep or wait for events are idle.
+/// Whether a wait in this state (one of [`State`]) is worth telling of. Threads that sleep or wait for events are idle, and
+/// one that waits for a CPU waits for nothing that its call asked for.
 #[inline(always)]
-fn matters(state: State) -> bool {
-    state as u32 != State::Events as u32 && state as u32 != State::Sleep as u32
+fn matters(state: u32) -> bool {
+    state != State::Events as u32 && state != State::Sleep as u32 && state != State::Runnable as u32
 }
 
 #[inline(always)]
@@ -77,11 +78,11 @@ pub(crate) fn is_slow(ended: &Ended) -> bool {
     }
     let is_compat = ended.key.kind == OperationKind::CompatCall as u8;
     let call = system_calls::native(u64::from(ended.key.number), is_compat);
-    let state = state(call, ended.key.object);
+    let state = state(call, ended.key.object) as u32;
     if !matters(state) {
         return false;
     }
-    match admits(state as u32, ended.now, ended.ns, KEPT) {
+    match admits(state, ended.now, ended.ns, KEPT) {
         Verdict::Kept => true,
         Verdict::Missed => {
             emit::count(Counter::SlowBudget, 1);
@@ -104,11 +105,7 @@ pub(crate) unsafe fn wait_ended(
     now: u64,
     ns: u64,
 ) {
-    if ns < config::slow_ns()
-        || state == State::Events as u32
-        || state == State::Sleep as u32
-        || state == State::Runnable as u32
-    {
+    if ns < config::slow_ns() || !matters(state) {
         return;
     }
     if let Verdict::Kept = admits(State::COUNT as u32, now, ns, STACKS) {

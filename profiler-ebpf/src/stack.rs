@@ -407,8 +407,11 @@ struct Hashing {
 }
 
 /// Folds kernel frame `at` into the hash. Returns 1 to end the loop.
+///
+/// # Safety
+/// `hashing` points to a [`Hashing`] that nobody else uses meanwhile.
 unsafe extern "C" fn hash_kernel_frame(at: u64, hashing: *mut c_void) -> i64 {
-    // SAFETY: `kernel_stack` passes the address of its `hashing`.
+    // SAFETY: the caller's promise: `send_kernel` passes the address of its `hashing`.
     let hashing = unsafe { &mut *hashing.cast::<Hashing>() };
     let Some(scratch) = scratch(hashing.slot) else {
         return 1;

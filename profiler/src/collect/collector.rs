@@ -21,6 +21,7 @@ use super::{
     clock, cpus, decode,
     event::{Event, What},
     governor::{Governor, Sheddable},
+    hooks::Hooks,
     host::ProcFs,
     kernel_maps::KernelMaps,
     kernel_text::KernelText,
@@ -35,7 +36,7 @@ use super::{
     session::Batch,
     side_band::Ring,
     tables::UnwindTables,
-    thread_times::{self, Hooks},
+    thread_times,
 };
 use crate::{
     probes::PROBES,
@@ -166,15 +167,7 @@ impl Collector {
                 _ => {}
             }
         }
-        if options.states {
-            match Hooks::attach(&mut collector.object.ebpf, &btf, options) {
-                Ok(hooks) => collector.hooks = hooks,
-                Err(error) => log::warn!("the states of threads are not recorded: {error:#}"),
-            }
-        }
-        if options.block {
-            collector.hooks.attach_block(&mut collector.object.ebpf, &btf);
-        }
+        collector.hooks = Hooks::attach(&mut collector.object.ebpf, &btf, options);
         collector.run_time.start(&collector.object.ebpf);
         Ok(collector)
     }

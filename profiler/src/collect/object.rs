@@ -1,12 +1,6 @@
 //! The BPF object: configured, loaded, its maps in hand.
 
-use std::{
-    os::{
-        fd::{AsFd as _, AsRawFd as _},
-        unix::fs::MetadataExt as _,
-    },
-    path::Path,
-};
+use std::os::fd::AsFd as _;
 
 use anyhow::{Context as _, Result, bail};
 use aya::{
@@ -26,7 +20,7 @@ use crate::probes::CPU;
 
 use super::{
     arrays::{self, BpfChunks},
-    btf,
+    btf, cgroup,
     kernel_maps::KernelMaps,
     options::Options,
     places::Places,
@@ -172,7 +166,7 @@ impl Object {
             seen,
             process_hooks: Vec::new(),
         };
-        object.set_filters(options)?;
+        object.set_threads(options)?;
         object.attach_process_hooks(&btf)?;
         Ok(Loaded {
             object,
@@ -183,8 +177,8 @@ impl Object {
         })
     }
 
-    /// Threads and cgroup. These maps stay with the object: a program cannot be loaded once one of its maps is closed.
-    fn set_filters(&mut self, options: &Options) -> Result<()> {
+    /// The wanted threads. Their map stays with the object: a program cannot be loaded once one of its maps is closed.
+    fn set_threads(&mut self, options: &Options) -> Result<()> {
         let threads = self
             .ebpf
             .map_mut("TARGET_THREADS")
@@ -193,16 +187,7 @@ impl Object {
         for tid in &options.tids {
             threads.insert(tid, 1, 0)?;
         }
-        let Some(path) = &options.cgroup else {
-            return Ok(());
-        };
-        let cgroup =
-            std::fs::File::open(path).with_context(|| format!("cannot open cgroup {}", path.display()))?;
-        let Some(Map::CgroupArray(map)) = self.ebpf.map("TARGET_CGROUP") else {
-            bail!("the kernel side has no array of cgroups");
-        };
-        arrays::update(map.fd().as_fd(), &0, &cgroup.as_raw_fd())
-            .with_context(|| format!("{} is not a cgroup v2 directory", path.display()))
+        Ok(())
     }
 
     /// Exec and fork, which come before the first sample.
@@ -262,15 +247,6 @@ pub fn attach(ebpf: &mut Ebpf, btf: &Btf, name: &str, tracepoint: &str) -> Resul
     Ok(program.take_link(link)?)
 }
 
-/// The kernel's number of the cgroup with this directory, and how deep it lies below the root of its file system.
-fn cgroup_place(path: &Path) -> std::io::Result<(u64, u64)> {
-    let path = path.canonicalize()?;
-    let own = path.metadata()?;
-    let is_within = |directory: &&Path| directory.metadata().is_ok_and(|parent| parent.dev() == own.dev());
-    let within = path.ancestors().take_while(is_within).count();
-    Ok((own.ino(), within.saturating_sub(1) as u64))
-}
-
 /// `THREAD_SIZE` (arch/x86/include/asm/page_64_types.h). With KASAN it is twice as large, and the upper half is then
 /// not taken for a thread's stack: wakers are unknown rather than wrong.
 const KERNEL_STACK: u32 = 16 << 10;
@@ -282,9 +258,13 @@ fn config(options: &Options, sizes: Sizes) -> Result<Config> {
             format!("--comm {pattern:?} is too long: a thread's name has at most 15 bytes, a pattern {MAX_PATTERN}")
         })?,
     };
-    let (cgroup_id, cgroup_level) = match &options.cgroup {
-        None => (0, 0),
-        Some(path) => cgroup_place(path).with_context(|| format!("cannot read cgroup {}", path.display()))?,
+    let offsets = btf::offsets()?;
+    let cgroup = match &options.cgroup {
+        None => cgroup::Place::default(),
+        Some(_) if !cgroup::can_be_told(&offsets) => {
+            bail!("the types of this kernel do not tell which cgroup a task is in, so -G cannot be had here")
+        }
+        Some(path) => cgroup::Place::of(path)?,
     };
     let flags = [
         (options.user_stacks, FLAG_USER),
@@ -308,9 +288,9 @@ fn config(options: &Options, sizes: Sizes) -> Result<Config> {
         places: sizes.places,
         kernel_stack: KERNEL_STACK,
         slow_ns: options.slow_ns,
-        cgroup_id,
-        cgroup_level,
+        cgroup_id: cgroup.id,
+        cgroup_level: cgroup.level,
         comm,
-        offsets: btf::offsets()?,
+        offsets,
     })
 }
