@@ -145,6 +145,8 @@ pub struct ThreadRecord {
     pub call_number: u32,
     /// `CALL_*` of [`crate::in_call`].
     pub call_flags: u32,
+    /// Since when it has done what it does now (`CLOCK_MONOTONIC`).
+    pub state_since: u64,
 }
 
 /// [`ThreadRecord::flags`]: the thread has ended.
@@ -248,6 +250,8 @@ pub struct SlowRecord {
     pub kernel_stack: u64,
     /// How long its last wait was, in nanoseconds; 0: it did not wait.
     pub wait_ns: u64,
+    /// When it was woken from it (`CLOCK_MONOTONIC`, nanoseconds); 0: unknown.
+    pub woken: u64,
     /// Who ended that wait.
     pub waker: Waker,
     /// What it was on.

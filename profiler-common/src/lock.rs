@@ -227,6 +227,10 @@ pub struct KernelWaits {
     pub waits: [KernelWait; KERNEL_WAITS],
 }
 
+#[cfg(feature = "user")]
+// SAFETY: `repr(C)` of integers without padding (checked by the test below).
+unsafe impl aya::Pod for KernelWaits {}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -170,6 +170,7 @@ pub(crate) unsafe fn prepare(
     // Of this call, not of one before.
     let waited = wait.end >= ended.now - ended.ns;
     record.wait_ns = if waited { wait.ns } else { 0 };
+    record.woken = if waited { wait.woken } else { 0 };
     record.waker = wait.waker;
     record.kernel_stack = if waited { wait.kernel_stack } else { 0 };
     let call = system_calls::native(u64::from(ended.key.number), is_compat);

@@ -112,5 +112,6 @@ pub(crate) unsafe fn record(
         call_since: call.map_or(0, |call| call.since),
         call_number: call.map_or(0, |call| u32::from(call.number)),
         call_flags: call.map_or(0, |call| u32::from(call.flags)),
+        state_since: totals.since,
     }
 }

@@ -13,6 +13,8 @@ pub enum Sheddable {
     Syscalls,
     /// Stacks of waits.
     OffCpu,
+    /// Waits for locks.
+    Locks,
     /// States of threads, and with them the others.
     States,
 }
@@ -23,6 +25,7 @@ impl Sheddable {
         match self {
             Self::Syscalls => "syscalls",
             Self::OffCpu => "off-cpu",
+            Self::Locks => "lock",
             Self::States => "states",
         }
     }

@@ -28,6 +28,12 @@ enum Set {
     IoUring,
     /// Requests to block devices.
     Block,
+    /// Wake-ups: of waits that are told, and whose wakers' stacks are wanted.
+    Wakers,
+    /// Calls that may wait for a lock, where calls are not counted: those tell it as well.
+    FutexBegins,
+    /// Contention of the kernel's own locks.
+    KernelLocks,
 }
 
 impl Set {
@@ -49,6 +55,12 @@ impl Set {
                 ("block_issue", "block_rq_issue"),
                 ("block_complete", "block_rq_complete"),
             ],
+            Self::Wakers => &[("locks_waking", "sched_waking")],
+            Self::FutexBegins => &[("locks_enter", "sys_enter")],
+            Self::KernelLocks => &[
+                ("locks_begin", "contention_begin"),
+                ("locks_end", "contention_end"),
+            ],
         }
     }
 
@@ -56,7 +68,9 @@ impl Set {
     fn serves(self) -> &'static [Sheddable] {
         match self {
             Self::States => &[Sheddable::States],
-            Self::CallEnds => &[Sheddable::Syscalls, Sheddable::OffCpu],
+            Self::CallEnds => &[Sheddable::Syscalls, Sheddable::OffCpu, Sheddable::Locks],
+            Self::Wakers => &[Sheddable::Syscalls, Sheddable::Locks],
+            Self::FutexBegins | Self::KernelLocks => &[Sheddable::Locks],
             Self::CallBegins | Self::IoUring => &[Sheddable::Syscalls],
             Self::Block => &[],
         }
@@ -70,6 +84,9 @@ impl Set {
             Self::CallBegins => "system calls are not recorded",
             Self::IoUring => "requests to io_uring are not recorded",
             Self::Block => "block I/O is not recorded",
+            Self::Wakers => "neither waits for locks of programs nor stacks of wakers are recorded",
+            Self::FutexBegins => "holders of locks are known by their wake-ups only",
+            Self::KernelLocks => "waits for locks of the kernel are not recorded",
         }
     }
 
@@ -117,10 +134,21 @@ impl Hooks {
         if options.off_cpu {
             self.on.insert(Sheddable::OffCpu);
         }
-        let ends = (options.calls || options.off_cpu) && self.try_add(Set::CallEnds, ebpf, btf);
+        let ends =
+            (options.calls || options.off_cpu || options.locks) && self.try_add(Set::CallEnds, ebpf, btf);
         if options.calls && ends && self.try_add(Set::CallBegins, ebpf, btf) {
             self.on.insert(Sheddable::Syscalls);
             self.try_add(Set::IoUring, ebpf, btf);
+        }
+        if options.locks && ends {
+            self.on.insert(Sheddable::Locks);
+            self.try_add(Set::KernelLocks, ebpf, btf);
+            if !self.count_calls() {
+                self.try_add(Set::FutexBegins, ebpf, btf);
+            }
+        }
+        if self.count_calls() || options.locks && ends {
+            self.try_add(Set::Wakers, ebpf, btf);
         }
         self.detach_unneeded();
         // What it tells now is nothing yet.
@@ -154,6 +182,11 @@ impl Hooks {
         self.attached.contains_key(&Set::CallBegins)
     }
 
+    /// Whether waits for locks are told.
+    pub fn tell_locks(&self) -> bool {
+        self.on.contains(&Sheddable::Locks)
+    }
+
     /// What may be shed.
     pub fn sheddable(&self) -> Vec<Sheddable> {
         self.on.iter().copied().collect()
@@ -164,7 +197,7 @@ impl Hooks {
         match probe {
             // The others need its accounts.
             Sheddable::States => self.on.clear(),
-            Sheddable::Syscalls | Sheddable::OffCpu => {
+            Sheddable::Syscalls | Sheddable::OffCpu | Sheddable::Locks => {
                 self.on.remove(&probe);
             }
         }
@@ -190,19 +223,26 @@ fn attach((program, tracepoint): Hook, ebpf: &mut Ebpf, btf: &Btf) -> Result<Btf
 mod tests {
     use super::*;
 
-    const ALL: [Set; 5] = [
+    const ALL: [Set; 6] = [
         Set::States,
         Set::CallEnds,
         Set::CallBegins,
         Set::IoUring,
         Set::Block,
+        Set::KernelLocks,
     ];
 
     /// All of them, without links.
     fn all() -> Hooks {
         Hooks {
             attached: ALL.into_iter().map(|set| (set, Vec::new())).collect(),
-            on: [Sheddable::Syscalls, Sheddable::OffCpu, Sheddable::States].into(),
+            on: [
+                Sheddable::Syscalls,
+                Sheddable::OffCpu,
+                Sheddable::Locks,
+                Sheddable::States,
+            ]
+            .into(),
         }
     }
 
@@ -214,8 +254,16 @@ mod tests {
     fn ends_of_calls_go_with_the_last_that_needs_them() {
         let mut hooks = all();
         hooks.shed(Sheddable::Syscalls);
-        assert_eq!(left(&hooks), [Set::States, Set::CallEnds, Set::Block]);
+        assert_eq!(
+            left(&hooks),
+            [Set::States, Set::CallEnds, Set::Block, Set::KernelLocks]
+        );
         hooks.shed(Sheddable::OffCpu);
+        assert_eq!(
+            left(&hooks),
+            [Set::States, Set::CallEnds, Set::Block, Set::KernelLocks]
+        );
+        hooks.shed(Sheddable::Locks);
         assert_eq!(left(&hooks), [Set::States, Set::Block]);
         assert_eq!(hooks.sheddable(), [Sheddable::States]);
         let mut hooks = all();

@@ -25,7 +25,9 @@ pub mod governor;
 pub mod hooks;
 pub mod host;
 pub mod kernel;
+pub mod kernel_locks;
 pub mod kernel_maps;
+pub mod kernel_symbols;
 pub mod kernel_text;
 pub mod latencies;
 pub mod metadata;
@@ -43,6 +45,7 @@ pub mod tables;
 pub mod targets;
 pub mod thread_times;
 pub mod unwind;
+pub mod variables;
 
 pub use options::Options;
 pub use session::{Batch, Session, Stopper};

@@ -10,10 +10,11 @@ use aya::{
 };
 use profiler_common::{
     config::{
-        Config, FLAG_BY_CGROUP, FLAG_BY_COMM, FLAG_BY_PID, FLAG_BY_TID, FLAG_CALLS, FLAG_KERNEL, FLAG_LOG,
-        FLAG_OFF_CPU, FLAG_USER, MAX_USER_FRAMES,
+        Config, FLAG_BY_CGROUP, FLAG_BY_COMM, FLAG_BY_PID, FLAG_BY_TID, FLAG_CALLS, FLAG_KERNEL, FLAG_LOCKS,
+        FLAG_LOG, FLAG_OFF_CPU, FLAG_USER, MAX_USER_FRAMES,
     },
     glob::{Glob, MAX_PATTERN},
+    lock::KERNEL_LOCKS,
 };
 
 use crate::probes::CPU;
@@ -21,6 +22,7 @@ use crate::probes::CPU;
 use super::{
     arrays::{self, BpfChunks},
     btf, cgroup,
+    kernel_locks::KernelLocks,
     kernel_maps::KernelMaps,
     options::Options,
     places::Places,
@@ -42,6 +44,8 @@ pub struct Sizes {
     pub chunks_ahead: u32,
     /// Places to sum operations in, 1112 bytes each.
     pub places: u32,
+    /// CPUs that there may ever be.
+    pub cpus: u32,
 }
 
 impl Sizes {
@@ -51,10 +55,12 @@ impl Sizes {
         // A sample is 64 bytes, a new stack some 300; a copied one has 12 KiB and more, but is rare.
         let ring = (samples * 2048).clamp(1 << 20, 1 << 26).next_power_of_two() as u32;
         // A place for each kind of operation of a process on each CPU that it uses.
+        let possible = aya::util::nr_cpus().unwrap_or(cpus) as u32;
         let places = (cpus as u32 * 256).clamp(2048, 16_384);
         if options.by_pid() {
             Self {
                 places: places / 2,
+                cpus: possible,
                 mappings: 1 << 15,
                 processes: 1 << 12,
                 ring,
@@ -63,6 +69,7 @@ impl Sizes {
         } else {
             Self {
                 places,
+                cpus: possible,
                 mappings: 1 << 17,
                 processes: 1 << 15,
                 ring: ring.max(1 << 23),
@@ -104,6 +111,8 @@ pub struct Loaded {
     pub chunks: BpfChunks,
     /// Where operations are summed.
     pub places: Places,
+    /// Where waits for kernel locks are found.
+    pub kernel_locks: KernelLocks,
     /// The kernel's types, for programs that are attached later.
     pub btf: Btf,
 }
@@ -129,6 +138,8 @@ impl Object {
             .map_max_entries("PLACES", sizes.places)
             .map_max_entries("PLACE_OF", sizes.places)
             .map_max_entries("FREE_PLACES", sizes.places)
+            .map_max_entries("KERNEL_LOCK_WAITS", sizes.cpus)
+            .map_max_entries("KERNEL_LOCK_SUMS", sizes.cpus * KERNEL_LOCKS as u32)
             .allow_unsupported_maps()
             .load(OBJECT)
             .context("cannot load the kernel side (run as root; `profiler doctor` says what is missing)")?;
@@ -152,6 +163,8 @@ impl Object {
         let seen = PerCpuArray::try_from(take("SEEN")?)?;
         let places = Places::new(take("PLACES")?, take("PLACE_OF")?, take("FREE_PLACES")?)
             .context("cannot use the places in which operations are summed")?;
+        let kernel_locks = KernelLocks::new(take("KERNEL_LOCK_WAITS")?, take("KERNEL_LOCK_SUMS")?)
+            .context("cannot use the memory for waits for kernel locks")?;
         let maps = KernelMaps {
             mappings,
             rules,
@@ -173,6 +186,7 @@ impl Object {
             maps,
             chunks: BpfChunks::new(blocks, sizes.chunks_ahead),
             places,
+            kernel_locks,
             btf,
         })
     }
@@ -276,6 +290,7 @@ fn config(options: &Options, sizes: Sizes) -> Result<Config> {
         (options.log_kernel_side, FLAG_LOG),
         (options.off_cpu, FLAG_OFF_CPU),
         (options.calls, FLAG_CALLS),
+        (options.locks, FLAG_LOCKS),
     ];
     Ok(Config {
         flags: flags.iter().filter(|(on, _)| *on).map(|(_, flag)| flag).sum(),

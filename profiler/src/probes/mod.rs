@@ -43,11 +43,12 @@ pub const PROBES: &[&Probe] = &[&CPU, &OFF_CPU];
 
 /// With what the names of kernel programs begin, up to `_`, and the probe that they run for, as users type it. The stacks of
 /// waits are taken where threads switch and calls end, so they cost with these; what no row has runs for all probes.
-pub const PROGRAMS: [(&str, &str); 4] = [
+pub const PROGRAMS: [(&str, &str); 5] = [
     ("cpu", "cpu"),
     ("states", "states"),
     ("calls", "syscalls"),
     ("block", "block"),
+    ("locks", "lock"),
 ];
 
 /// The probe, as users type it, that the kernel program `name` runs for.

@@ -70,6 +70,7 @@ impl<H: Host, C: Chunks, K: KernelSide> Recorder<H, C, K> {
         let sums = self.latencies.take_all();
         self.push_latencies(time, sums);
         self.window = time;
+        self.known_owners.clear();
     }
 
     fn push_latencies(&mut self, time: u64, mut sums: Vec<(OperationKey, Summed)>) {
