@@ -103,7 +103,8 @@ impl Profile {
         let spans = self.thread_times.iter().map(|span| span.end_ns).max();
         let latencies = self.latencies.iter().map(|row| row.end_ns).max();
         let slow = self.slow.iter().map(|event| event.end_ns).max();
-        let others = spans.max(latencies).max(slow);
+        let locks = self.lock_waits.iter().map(|wait| wait.end_ns).max();
+        let others = spans.max(latencies).max(slow).max(locks);
         quality.max(samples).max(others.unwrap_or(0))
     }
 }

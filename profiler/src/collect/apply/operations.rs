@@ -133,6 +133,7 @@ impl<H: Host, C: Chunks, K: KernelSide> Recorder<H, C, K> {
             outcome,
             wait_ns: raw.wait_ns,
             waker,
+            woken_ns: 0,
         });
     }
 
@@ -178,6 +179,7 @@ impl<H: Host, C: Chunks, K: KernelSide> Recorder<H, C, K> {
             outcome: Outcome::NoUserStack,
             wait_ns: 0,
             waker: Waker::Unknown,
+            woken_ns: 0,
         });
     }
 

@@ -164,6 +164,7 @@ impl Named {
             Operation::RunQueue => ("run_queue", None),
             Operation::Block(_) => ("block", None),
             Operation::BlockQueue(_) => ("block_queue", None),
+            Operation::KernelLock(_) => ("kernel_lock", None),
         };
         Self {
             call: operation(named).into_owned(),
