@@ -168,7 +168,7 @@ pub mod call {
 /// Frames of the kernel stack that are kept of a wait for a kernel lock.
 pub const KERNEL_WAIT_FRAMES: usize = 24;
 /// Waits for kernel locks that a CPU keeps until user space has read them: a power of two.
-pub const KERNEL_WAITS: usize = 128;
+pub const KERNEL_WAITS: usize = 256;
 
 /// A wait for a kernel lock, as user space finds it in memory: these programs may be run by whoever holds the lock of a
 /// ring buffer, so they must not write to one.

@@ -14,7 +14,8 @@ use profiler_common::{
     account::Account,
     config::{FLAG_BY_CGROUP, FLAG_BY_COMM, FLAG_BY_PID, FLAG_BY_TID, FLAG_KERNEL},
     lock::{
-        KERNEL_LOCKS, KERNEL_WAIT_FRAMES, KERNEL_WAITS, KernelLock, KernelWaiting, KernelWaits, KernelWord,
+        KERNEL_LOCKS, KERNEL_WAIT_FRAMES, KERNEL_WAITS, KernelLock, KernelWait, KernelWaiting, KernelWaits,
+        KernelWord,
     },
     operation::Operations,
     stats::Counter,
@@ -39,8 +40,8 @@ static KERNEL_LOCK_SUMS: Array<Operations> = Array::with_max_entries(KERNEL_LOCK
 /// Which waits are told. Only one program uses it.
 #[map]
 static KERNEL_THINNING: PerCpuArray<Thinning> = PerCpuArray::with_max_entries(1, 0);
-/// Waits that are told in 134 ms and CPU, about: some 500 a second.
-const TOLD: u32 = 64;
+/// Waits that are told in 134 ms and CPU, about: some 250 a second.
+const TOLD: u32 = 32;
 /// The user stack is wanted of waits at least as long, in nanoseconds: it costs as much to have.
 const USER_STACK_NS: u64 = 10_000;
 
@@ -66,12 +67,13 @@ pub(crate) fn begins(address: u64, flags: u32) {
         // SAFETY: a map value is valid, and only this CPU uses this copy. An interrupt between the instructions leaves it as
         // it was.
         let spinning = unsafe { &mut *spinning };
-        let free = spinning.iter_mut().find(|waiting| waiting.address == 0);
-        if let Some(free) = free {
-            *free = waiting;
-        } else {
-            // Ends that were missed: programs do not run within themselves.
-            *spinning = [KernelWaiting::default(); NESTED];
+        // One of the same lock is left from an end that was missed: programs do not run within themselves.
+        let place = spinning
+            .iter_mut()
+            .find(|waiting| waiting.address == address || waiting.address == 0);
+        match place {
+            Some(place) => *place = waiting,
+            None => *spinning = [KernelWaiting::default(); NESTED],
         }
         return;
     }
@@ -113,20 +115,42 @@ pub(crate) fn ends(ctx: &BtfTracePointContext, address: u64) {
     let now = emit::now();
     // SAFETY: `current` is a valid task.
     let mut account = unsafe { thread::account(task::current_task()) };
+    let Some(waiting) = taken(address, account.as_deref_mut()) else {
+        if account.is_some() {
+            emit::count(Counter::LockUnmatched, 1);
+        }
+        return;
+    };
     if account.is_none() && is_filtered() {
         return;
     }
-    let Some(waiting) = taken(address, account.as_deref_mut()) else {
-        emit::count(Counter::LockUnmatched, 1);
-        return;
-    };
     let ns = now.saturating_sub(waiting.since);
     sum(waiting.flags, ns);
-    let threshold = admits(now, ns);
+    let Some(waits) = KERNEL_LOCK_WAITS.get_ptr_mut(emit::cpu()) else {
+        return;
+    };
+    // SAFETY: a map value is valid for reads. Volatile: user space writes to it, too.
+    let (head, tail) = unsafe {
+        (
+            (&raw const (*waits).head).read_volatile(),
+            (&raw const (*waits).tail).read_volatile(),
+        )
+    };
+    let unread = head.wrapping_sub(tail);
+    let threshold = admits(now, ns, unread > KERNEL_WAITS as u64 / 2);
     if threshold == 0 {
         return;
     }
-    tell(ctx, &waiting, now, ns, threshold);
+    if unread >= KERNEL_WAITS as u64 {
+        emit::count(Counter::LockRingFull, 1);
+        return;
+    }
+    // SAFETY: as above, and an index inside it.
+    let place = unsafe { &mut (*waits).waits[head as usize & (KERNEL_WAITS - 1)] };
+    tell(ctx, place, &waiting, now, ns, threshold);
+    // Before this nobody reads it. The processor keeps the order of stores.
+    // SAFETY: as above.
+    unsafe { (&raw mut (*waits).head).write_volatile(head + 1) };
     if ns >= USER_STACK_NS {
         futex::want_stack(now);
     }
@@ -164,35 +188,28 @@ fn sum(flags: u32, ns: u64) {
 }
 
 #[inline(always)]
-fn admits(now: u64, ns: u64) -> u64 {
+fn admits(now: u64, ns: u64, is_filling: bool) -> u64 {
     let Some(thinning) = KERNEL_THINNING.get_ptr_mut(0) else {
         return 0;
     };
     // SAFETY: as in `sum`.
     let thinning = unsafe { &mut *thinning };
+    // Where user space does not keep up, each one that is told halves the number of those to come.
+    let limit = if is_filling { 1 } else { TOLD };
     // SAFETY: the helper has no preconditions.
-    thinning.admits(now, ns, unsafe { bpf_get_prandom_u32() }, TOLD)
+    thinning.admits(now, ns, unsafe { bpf_get_prandom_u32() }, limit)
 }
 
 /// Writes a wait to where user space will find it.
 #[inline(always)]
-fn tell(ctx: &BtfTracePointContext, waiting: &KernelWaiting, now: u64, ns: u64, threshold: u64) {
-    let Some(waits) = KERNEL_LOCK_WAITS.get_ptr_mut(emit::cpu()) else {
-        return;
-    };
-    // SAFETY: a map value is valid for writes. Volatile: user space writes to it, too.
-    let (head, tail) = unsafe {
-        (
-            (&raw const (*waits).head).read_volatile(),
-            (&raw const (*waits).tail).read_volatile(),
-        )
-    };
-    if head.wrapping_sub(tail) >= KERNEL_WAITS as u64 {
-        emit::count(Counter::LockRingFull, 1);
-        return;
-    }
-    // SAFETY: as above, and an index inside it.
-    let wait = unsafe { &mut (*waits).waits[head as usize & (KERNEL_WAITS - 1)] };
+fn tell(
+    ctx: &BtfTracePointContext,
+    wait: &mut KernelWait,
+    waiting: &KernelWaiting,
+    now: u64,
+    ns: u64,
+    threshold: u64,
+) {
     let thread = task::current();
     wait.time = now;
     wait.address = waiting.address;
@@ -211,9 +228,6 @@ fn tell(ctx: &BtfTracePointContext, waiting: &KernelWaiting, now: u64, ns: u64, 
             wait.frames = got as u32 / 8;
         }
     }
-    // Before this nobody reads it. The processor keeps the order of stores.
-    // SAFETY: as above.
-    unsafe { (&raw mut (*waits).head).write_volatile(head + 1) };
 }
 
 /// Which of its own locks the thread on the CPU waited for.

@@ -119,7 +119,7 @@ fn a_cgroup_is_recorded_alone() {
     }
     for pid in wanted {
         assert!(
-            recording.view().pid(pid).len() > 100,
+            !recording.view().pid(pid).is_empty(),
             "{}",
             recording.view().describe()
         );

@@ -25,6 +25,10 @@ use crate::profile::{CallStack, Contention, Extent, Id, Lock, LockWait, Mapping,
 /// Locks that are told apart at most; others of a process are one.
 const MAX_LOCKS: usize = 1 << 16;
 
+/// The kernel's own errors from here on mean that a signal interrupted the call (`ERESTARTSYS`, include/linux/errno.h): it
+/// begins anew, or the thread was killed in it.
+const RESTARTS: u32 = 512;
+
 /// `FUTEX_PRIVATE_FLAG`: only threads of one process use the word.
 const PRIVATE: u32 = 128;
 
@@ -48,7 +52,10 @@ impl<H: Host, C: Chunks, K: KernelSide> Recorder<H, C, K> {
             duration_ns: raw.ns,
             blocked_ns: raw.blocked_ns,
             threshold_ns: raw.threshold_ns,
-            extent: Extent::Whole,
+            extent: match raw.result.unsigned_abs() >= RESTARTS {
+                true => Extent::NotEnded,
+                false => Extent::Whole,
+            },
             errno: raw.result.unsigned_abs().min(4095) as u16,
             owner,
             waker,
@@ -250,7 +257,12 @@ impl<H: Host, C: Chunks, K: KernelSide> Recorder<H, C, K> {
         let found = match self.known_owners.get(&key) {
             Some(found) => *found,
             None => {
-                let found = self.host.thread_inside(pid, owner, shared);
+                let found = self.host.thread_inside(pid, owner, shared).or_else(|| {
+                    // Of a process that is gone, the threads that were seen are known by the numbers that they have here.
+                    let live = self.processes.get(pid)?;
+                    let is_gone = self.host.stat(pid).is_none();
+                    (is_gone && live.threads.contains_key(&owner)).then_some((pid, owner))
+                });
                 self.known_owners.insert(key, found);
                 found
             }
