@@ -44,7 +44,7 @@ fn write(profile: &Profile, selection: &Selection, options: &Options, out: &mut 
         lines.push(format!("{path} {count}"));
         Ok(())
     })?;
-    let cold = Sampled::of(profile, selection) == Sampled::OffCpu;
+    let cold = Sampled::of(profile, selection).is_waits();
     let mut palette = PaletteMap::default();
     for Part { text, kind } in paths.parts() {
         palette.insert(text, colour_of(text, *kind, cold));

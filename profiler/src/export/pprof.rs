@@ -176,7 +176,7 @@ impl<'a> Builder<'a> {
         self.out.default_sample_type = self.out.sample_type.last().map_or(0, |last| last.r#type);
         self.out.period_type = self.out.sample_type.get(1).copied();
         // Waits are not sampled by the clock.
-        if sampled != Sampled::OffCpu {
+        if !sampled.is_waits() {
             self.out.period = signed(metadata.period);
         }
         let time = self.selection.time.clone().unwrap_or(0..u64::MAX);

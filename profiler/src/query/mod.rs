@@ -3,7 +3,7 @@
 //! A [`Selection`] says which samples and frames are meant; every question takes one:
 //! [`functions()`] (which functions), [`Tree`] (which paths), [`groups`] (who), [`states()`] (what threads
 //! did all the time), [`latencies()`] (how long calls took), [`slow()`] (which ones took long), [`targets()`] (on
-//! what), [`block()`] (how long disks took), [`wakers()`] (who ended waits), [`async_blocking()`] (which tasks held up an
+//! what), [`locks()`] (who waits for which lock, and who held it), [`block()`] (how long disks took), [`wakers()`] (who ended waits), [`async_blocking()`] (which tasks held up an
 //! async runtime), [`Summary`] (how much, and how sure).
 //! Answers are sorted by what matters and then by name, so that equal profiles give equal answers.
 //!
@@ -19,6 +19,7 @@ pub mod functions;
 mod glob;
 pub mod group;
 pub mod latencies;
+pub mod locks;
 pub mod names;
 pub mod operation;
 mod owner;
@@ -44,6 +45,7 @@ pub use functions::{FunctionRow, Functions, functions};
 pub use glob::Glob;
 pub use group::{GroupBy, GroupRow, groups};
 pub use latencies::{Latencies, LatencyRow, latencies};
+pub use locks::{Locks, locks};
 pub use names::{Name, Names};
 pub use owner::Owner;
 pub use sampled::Sampled;

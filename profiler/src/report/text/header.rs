@@ -83,7 +83,7 @@ fn quality(summary: &Summary) -> String {
         plural(
             summary.samples,
             match summary.sampled {
-                Sampled::OffCpu => "waiting sample",
+                Sampled::OffCpu | Sampled::Lock => summary.sampled.sample(),
                 _ => "sample",
             },
         ),
@@ -249,7 +249,7 @@ pub(super) fn base(report: &Report<'_>, summary: &Summary) -> String {
         );
     }
     let quality = &summary.quality;
-    if summary.sampled == Sampled::OffCpu {
+    if summary.sampled.is_waits() {
         return "No samples: no wait was sampled.".to_owned();
     }
     if summary.lost() > 0 {

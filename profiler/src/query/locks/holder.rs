@@ -1,0 +1,125 @@
+//! Who held a lock while another waited for it, and where.
+
+use super::{CallStacks, Meanwhile, call_stacks::ids, meanwhile::Activity, place::Places};
+use crate::profile::{Id, LockWait, Profile, Stack, Thread, Waker};
+
+/// How it is known who held a lock.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Evidence {
+    /// The lock's own word said so when the wait began.
+    Owner,
+    /// It ended the wait: it was the last that held the lock, or has said that there is something to do.
+    Waker,
+}
+
+impl Evidence {
+    /// As it is written in JSON.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Owner => "owner",
+            Self::Waker => "waker",
+        }
+    }
+}
+
+/// What the stack of a holder shows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Held {
+    /// Where it gave the lock away.
+    Released,
+    /// Where it was sampled most while the other waited.
+    Sampled,
+    /// Nothing: no stack is known.
+    Unknown,
+}
+
+impl Held {
+    /// As it is written in JSON.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Released => "released",
+            Self::Sampled => "sampled",
+            Self::Unknown => "unknown",
+        }
+    }
+}
+
+/// A thread that held a lock, at one place, and what that cost others.
+#[derive(Clone, Debug)]
+pub struct Holder {
+    /// Who.
+    pub thread: Id<Thread>,
+    /// How that is known.
+    pub evidence: Evidence,
+    /// Where.
+    pub stack: Option<Id<Stack>>,
+    /// What the stack shows.
+    pub held: Held,
+    /// How many of the stack's frames, from the innermost on, are the lock's own code.
+    pub within: usize,
+    /// How many waits it is to blame for, estimated.
+    pub count: f64,
+    /// How long those took, in nanoseconds, estimated.
+    pub total_ns: f64,
+    /// What it did meanwhile.
+    pub meanwhile: Meanwhile,
+}
+
+/// Who held the lock during a wait, and how that is known. A thread of another process does not own a lock of this one:
+/// the word was no thread's id.
+pub(super) fn holder_of(profile: &Profile, wait: &LockWait) -> Option<(Id<Thread>, Evidence)> {
+    let process = |thread| ids(profile, thread).0;
+    if let Waker::Thread(owner) = wait.owner
+        && (!wait.contention.is_futex() || process(owner) == process(wait.thread))
+    {
+        return Some((owner, Evidence::Owner));
+    }
+    match wait.waker {
+        // A wait that timed out was not ended by whom it waited for.
+        Waker::Thread(waker) if wait.errno == 0 && ids(profile, waker) != ids(profile, wait.thread) => {
+            Some((waker, Evidence::Waker))
+        }
+        _ => None,
+    }
+}
+
+/// Where the holder of a lock was during a wait for it.
+pub(super) fn where_held(
+    profile: &Profile,
+    wait: &LockWait,
+    holder: Id<Thread>,
+    calls: &CallStacks<'_>,
+    activity: &Activity<'_>,
+) -> (Option<Id<Stack>>, Held) {
+    if let Waker::Thread(waker) = wait.waker
+        && wait.woken_ns > 0
+        && ids(profile, waker) == ids(profile, holder)
+        && let Some(stack) = calls.at(waker, wait.woken_ns).and_then(|call| call.stack)
+    {
+        return (Some(stack), Held::Released);
+    }
+    let (start_ns, end_ns) = stretch(wait);
+    match activity.stack(holder, start_ns, end_ns) {
+        Some(stack) => (Some(stack), Held::Sampled),
+        None => (None, Held::Unknown),
+    }
+}
+
+/// From when to when somebody else had the lock, in nanoseconds since the recording began.
+pub(super) fn stretch(wait: &LockWait) -> (u64, u64) {
+    let start_ns = start_ns(wait);
+    match wait.woken_ns {
+        woken if woken > start_ns && woken < wait.end_ns => (start_ns, woken),
+        _ => (start_ns, wait.end_ns),
+    }
+}
+
+/// When a wait began, or the recording did, in nanoseconds since the latter.
+pub fn start_ns(wait: &LockWait) -> u64 {
+    wait.end_ns.saturating_sub(wait.duration_ns)
+}
+
+/// How many frames of a holder's stack are the lock's own code.
+pub(super) fn within(places: &mut Places<'_>, stack: Option<Id<Stack>>) -> usize {
+    stack.map_or(0, |stack| places.futex(stack).within)
+}
