@@ -13,7 +13,7 @@ pub mod async_blocking;
 pub mod block;
 pub mod chain;
 mod clean;
-mod figures;
+pub mod figures;
 pub mod frame;
 pub mod functions;
 mod glob;
@@ -31,6 +31,7 @@ pub mod summary;
 pub mod targets;
 pub mod timing;
 pub mod tree;
+pub mod trust;
 pub mod wakers;
 mod weight;
 
