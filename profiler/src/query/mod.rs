@@ -2,7 +2,7 @@
 //!
 //! A [`Selection`] says which samples and frames are meant; every question takes one:
 //! [`functions()`] (which functions), [`Tree`] (which paths), [`groups`] (who), [`states()`] (what threads
-//! did all the time), [`latencies()`] (how long calls took), [`slow()`] (which ones took long), [`targets()`] (on
+//! did all the time), [`timeline()`] (and when), [`latencies()`] (how long calls took), [`slow()`] (which ones took long), [`targets()`] (on
 //! what), [`block()`] (how long disks took), [`wakers()`] (who ended waits), [`async_blocking()`] (which tasks held up an
 //! async runtime), [`Summary`] (how much, and how sure).
 //! Answers are sorted by what matters and then by name, so that equal profiles give equal answers.
@@ -29,6 +29,7 @@ pub mod slow;
 pub mod states;
 pub mod summary;
 pub mod targets;
+pub mod timeline;
 pub mod timing;
 pub mod tree;
 pub mod trust;
@@ -54,6 +55,7 @@ pub use slow::{Slow, slow};
 pub use states::{StateRow, StateTimes, States, states};
 pub use summary::Summary;
 pub use targets::{TargetRow, Targets, targets};
+pub use timeline::timeline;
 pub use timing::{Bucket, Timing};
 pub use tree::{Direction, Node, Tree};
 pub use wakers::{WakerRow, WokenBy, wakers};

@@ -60,7 +60,14 @@ pub(super) fn write_above(
     layout: &Layout,
     out: &mut dyn Write,
 ) -> io::Result<()> {
-    lines(report, summary, &warnings(report.notes, summary), base, layout, out)
+    lines(
+        report,
+        summary,
+        &warnings(report.notes, summary),
+        base,
+        layout,
+        out,
+    )
 }
 
 fn lines(
