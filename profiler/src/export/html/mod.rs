@@ -36,7 +36,7 @@ pub(super) const FORMAT: Format = Format {
 
 const PAGE: &str = include_str!("page.html");
 const STYLE: &str = include_str!("page.css");
-const SCRIPTS: [&str; 10] = [
+const SCRIPTS: [&str; 13] = [
     include_str!("figures.js"),
     include_str!("data.js"),
     include_str!("weights.js"),
@@ -46,6 +46,9 @@ const SCRIPTS: [&str; 10] = [
     include_str!("overview.js"),
     include_str!("heat.js"),
     include_str!("tables.js"),
+    include_str!("head.js"),
+    include_str!("tabs.js"),
+    include_str!("app.js"),
     include_str!("main.js"),
 ];
 
