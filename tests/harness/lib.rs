@@ -6,6 +6,7 @@
 //! test is passed, failed or not run, and never passed in silence.
 
 mod bpftrace;
+mod browser;
 mod lab;
 mod perf;
 mod process;
@@ -21,6 +22,7 @@ use std::{
 };
 
 pub use bpftrace::Bpftrace;
+pub use browser::Browser;
 pub use lab::{Lab, find_program};
 pub use perf::{Found, Place, Referee, agreement};
 pub use process::{Ended, Running, cpu_time, descriptors, maps, open_file_count, resident_bytes};

@@ -92,6 +92,10 @@ pub struct ReportOptions {
     #[arg(long)]
     pub json: bool,
 
+    /// Write one page for any browser with all of it, instead of text: as `profiler export -o FILE.html`
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["json", "tree", "inverted", "by", "sort", "children", "limit", "percent_limit", "full_names", "idle", "threshold", "view"], value_hint = ValueHint::FilePath)]
+    pub html: Option<PathBuf>,
+
     /// Exit with status 5 if more than the rest to 100 was lost, did not run, or has an incomplete stack
     #[arg(long, value_name = "PERCENT", value_parser = percent)]
     pub min_quality: Option<f64>,

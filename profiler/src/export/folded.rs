@@ -10,13 +10,15 @@ pub(super) const FORMAT: Format = Format {
     extensions: &[".folded", ".txt"],
     about: "folded stacks and counts or µs (flamegraph.pl, speedscope)",
     text: true,
+    says_nothing: false,
+    compares: false,
     write,
 };
 
 /// `process;outermost;…;innermost count`, sorted. Kernel frames end in `_[k]`; a stack that was cut short says so in
 /// front of its outermost frame. With waits selected, which are not all of one length, counts are microseconds; among
 /// stacks of busy threads, those of waiting ones end in `[waiting]`.
-fn write(profile: &Profile, selection: &Selection, _: &Options, out: &mut dyn Write) -> io::Result<()> {
+fn write(profile: &Profile, selection: &Selection, _: &Options<'_>, out: &mut dyn Write) -> io::Result<()> {
     Paths::of(profile, selection).lines(1, |path, count| writeln!(out, "{path} {count}"))?;
     out.flush()
 }
