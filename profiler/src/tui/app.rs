@@ -9,11 +9,13 @@ use super::{
     answers::{Answers, Row, Sort},
     branches::{BranchRow, Branches},
     history::{History, Window},
-    keys::Action,
+    keys::{Action, Mode},
     layout::Layout,
     list::List,
     matching::Text,
     opening::Opened,
+    replay::{self, Recording, Replay},
+    source::Source,
 };
 
 /// How the dashboard begins.
@@ -38,6 +40,8 @@ pub enum Missing {
     Filter,
     /// Nobody asked for it.
     Flag,
+    /// The recording has none of it.
+    NotRecorded,
 }
 
 impl Default for Options {
@@ -92,7 +96,7 @@ impl Tab {
 /// What is shown and how.
 #[derive(Debug)]
 pub(super) struct App {
-    pub(super) history: History,
+    pub(super) source: Source,
     /// What `w` goes through.
     pub(super) windows: Vec<Window>,
     pub(super) window: usize,
@@ -107,6 +111,8 @@ pub(super) struct App {
     pub(super) filters: [Text; TABS],
     pub(super) typing: bool,
     pub(super) help: Option<usize>,
+    /// Whether what is wrong with the recording lies over the rest.
+    pub(super) notes: bool,
     pub(super) paused: bool,
     pub(super) ended: Option<String>,
     pub(super) quit: bool,
@@ -146,7 +152,7 @@ impl App {
             Window::Start => Duration::ZERO,
         });
         Self {
-            history: History::new(longest.max().unwrap_or_default()),
+            source: Source::Live(Box::new(History::new(longest.max().unwrap_or_default()))),
             windows,
             window,
             tab: Tab::Functions,
@@ -159,6 +165,7 @@ impl App {
             filters: Default::default(),
             typing: false,
             help: None,
+            notes: false,
             paused: false,
             ended: None,
             quit: false,
@@ -178,18 +185,39 @@ impl App {
         }
     }
 
+    /// A recording, all of it.
+    pub(super) fn replay(recording: Recording, options: Options) -> Self {
+        let missing = |empty: bool| empty.then_some(Missing::NotRecorded);
+        let options = Options {
+            no_states: missing(recording.profile.thread_times.is_empty()),
+            no_calls: missing(recording.profile.latencies.is_empty() && recording.profile.slow.is_empty()),
+            ..options
+        };
+        let replay = Replay::new(recording);
+        let (windows, window) = replay::windows(replay.end_ns(), options.window);
+        let mut app = Self {
+            notes: !replay.notes().is_empty(),
+            source: Source::Recording(Box::new(replay)),
+            windows,
+            window,
+            ..Self::new(options)
+        };
+        app.show();
+        app
+    }
+
     /// Takes in what the feed says. The picture stays as it is until [`Self::refresh`].
     pub(super) fn absorb(&mut self, feed: Feed) {
         if self.ended.is_some() {
             return;
         }
         match feed {
-            Feed::Delta(delta) => match self.history.absorb(*delta) {
+            Feed::Delta(delta) => match self.source.absorb(*delta) {
                 Ok(()) => self.news = true,
                 Err(error) => self.ended = Some(format!("what was collected {error}; please report this")),
             },
             Feed::Restart => {
-                self.history.restart();
+                self.source.restart();
                 // Locations and names have other numbers now; answers hold none of them.
             }
             Feed::Ended(why) => self.ended = Some(why),
@@ -206,8 +234,30 @@ impl App {
         due
     }
 
+    /// So much time has passed since the last turn. Whether there is something to draw.
+    pub(super) fn turn(&mut self, elapsed: Duration) -> bool {
+        match self.source.replay_mut() {
+            Some(replay) => {
+                let moved = replay.advance(elapsed);
+                if moved {
+                    self.answers = Answers::default();
+                }
+                moved
+            }
+            None => self.refresh(),
+        }
+    }
+
     /// Does what a key means.
     pub(super) fn update(&mut self, action: Action) {
+        if self.notes {
+            match action {
+                Action::Quit => self.quit = true,
+                Action::Close | Action::Back | Action::Notes | Action::Open => self.notes = false,
+                _ => {}
+            }
+            return;
+        }
         if let Some(help) = &mut self.help {
             match action {
                 Action::Quit => self.quit = true,
@@ -260,6 +310,12 @@ impl App {
                 self.answers.forest = None;
                 self.list().move_to(0);
             }
+            Action::Notes => self.notes = self.source.replay().is_some_and(|it| !it.notes().is_empty()),
+            Action::Play => self.move_in_time(Replay::play),
+            Action::Step(windows) => self.move_in_time(|replay| replay.step(windows)),
+            Action::ToBegin => self.move_in_time(Replay::rewind),
+            Action::ToEnd => self.move_in_time(Replay::wind),
+            Action::Speed(steps) => self.move_in_time(|replay| replay.change_speed(steps)),
             Action::Filter => self.typing = true,
             Action::Accept => self.typing = false,
             Action::Type(c) => self.edit(|filter| filter.push(c)),
@@ -298,7 +354,16 @@ impl App {
     }
 
     pub(super) fn layout(&self) -> Layout {
-        Layout::of(self.size, self.tab)
+        Layout::of(self.size, self.tab, self.source.replay().is_some())
+    }
+
+    /// What keys mean now.
+    pub(super) fn mode(&self) -> Mode {
+        match self.source.replay() {
+            _ if self.typing => Mode::Typing,
+            Some(_) => Mode::Replaying,
+            None => Mode::Browsing,
+        }
     }
 }
 
@@ -308,8 +373,18 @@ impl App {
     }
 
     fn show(&mut self) {
-        self.history.show(self.window());
+        self.source.show(self.window());
         self.answers = Answers::default();
+    }
+
+    fn move_in_time(&mut self, change: impl FnOnce(&mut Replay)) {
+        if let Some(replay) = self.source.replay_mut() {
+            let before = replay.time();
+            change(replay);
+            if replay.time() != before {
+                self.answers = Answers::default();
+            }
+        }
     }
 
     fn pause(&mut self) {

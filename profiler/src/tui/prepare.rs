@@ -36,8 +36,8 @@ impl App {
     fn ask(&mut self) {
         let selection = self.selection();
         let process = self.process().is_some();
-        let shown_ns = self.history.shown_ns();
-        let profile = self.history.shown();
+        let shown_ns = self.source.time().unwrap_or_else(|| self.source.shown_ns());
+        let profile = self.source.shown();
         let answers = &mut self.answers;
         answers
             .summary
@@ -82,7 +82,7 @@ impl App {
     /// The trees of the stacks tab.
     fn forest(&mut self) -> Forest {
         let selection = self.selection();
-        let profile = self.history.shown();
+        let profile = self.source.shown();
         if let Some(function) = self.function().cloned() {
             return Forest::around(self.tree(), &function);
         }
@@ -96,7 +96,7 @@ impl App {
     /// The call tree of what is selected.
     fn tree(&mut self) -> &Tree {
         let selection = self.selection();
-        let profile = self.history.shown();
+        let profile = self.source.shown();
         self.answers
             .tree
             .get_or_insert_with(|| Tree::build(profile, &selection, Direction::TopDown))
@@ -199,7 +199,7 @@ impl App {
                     ..self.selection()
                 };
                 let title = format!("{} {}", process.label, process.pid.unwrap_or(0));
-                let tree = Tree::build(self.history.shown(), &selection, Direction::TopDown);
+                let tree = Tree::build(self.source.shown(), &selection, Direction::TopDown);
                 (title, Forest::whole(tree, Reading::Paths))
             }
             _ => return,
@@ -215,11 +215,12 @@ impl App {
         });
     }
 
-    /// What is shown of what is remembered. The time is settled already, by what the history shows.
+    /// What is shown of what is remembered.
     fn selection(&self) -> Selection {
         Selection {
             pids: self.process().map(|(pid, _)| pid).into_iter().collect(),
             kernel: self.kernel,
+            time: self.source.time(),
             ..Selection::default()
         }
     }

@@ -20,6 +20,7 @@ use crate::{
 };
 
 mod measured;
+mod replay;
 
 const WEB: &str = "\
 redis-server/812;_start;__libc_start_main;main;aeMain;processCommand;lookupKey;dictFind 180
@@ -81,7 +82,7 @@ fn press(app: &mut App, keys: &str) {
         // As in the loop, every key finds the rows that the one before it left.
         app.prepare();
         let event = Event::Key(KeyEvent::new(code, KeyModifiers::NONE));
-        if let Some(action) = keys::action(&event, app.typing) {
+        if let Some(action) = keys::action(&event, app.mode()) {
             app.update(action);
         }
     }
@@ -217,7 +218,7 @@ fn the_help_names_every_key() {
     press(&mut app, "?");
     assert_screens("help", &mut app);
     let drawn = screen(&mut app, 200, 60);
-    for binding in keys::BROWSING {
+    for binding in app.mode().bindings() {
         assert!(drawn.contains(binding.long), "{}", binding.long);
     }
     press(&mut app, "q");
@@ -348,6 +349,7 @@ fn run_loop(keys: &[KeyCode], news: Vec<Feed>, interrupted: Option<Ending>) -> (
         theme: Theme::PLAIN,
         app: App::new(Options::default()),
         refresh: Duration::from_millis(10),
+        rest: REST,
     };
     let ending = dashboard.run(&events, &feed, &|| interrupted).unwrap();
     drop(events);
@@ -412,7 +414,7 @@ fn the_cost_of_a_picture_of_many_stacks_is_measured() {
     timed("show", &mut || {
         app.refresh();
     });
-    let (profile, all) = (app.history.shown(), Selection::default());
+    let (profile, all) = (app.source.shown(), Selection::default());
     let mut tree = Tree::default();
     timed("query: summary", &mut || drop(Summary::of(profile, &all)));
     timed("query: functions", &mut || drop(functions(profile, &all)));

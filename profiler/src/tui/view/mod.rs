@@ -5,6 +5,8 @@ mod footer;
 mod functions;
 mod header;
 mod help;
+mod notes;
+mod position;
 mod processes;
 mod tabs;
 mod text;
@@ -27,6 +29,7 @@ use super::{
 pub(super) fn draw(frame: &mut Frame<'_>, app: &App, theme: &Theme) {
     let layout = app.layout();
     header::draw(frame, layout.header, app, theme);
+    position::draw(frame, layout.position, app, theme);
     tabs::draw(frame, layout.tabs, app, theme);
     let mut body = layout.body;
     if layout.has_heading() {
@@ -62,7 +65,10 @@ pub(super) fn draw(frame: &mut Frame<'_>, app: &App, theme: &Theme) {
     }
     footer::draw(frame, layout.footer, app, theme);
     if let Some(scroll) = app.help {
-        help::draw(frame, scroll, theme);
+        help::draw(frame, scroll, app.mode(), theme);
+    }
+    if app.notes {
+        notes::draw(frame, app, theme);
     }
 }
 
@@ -75,9 +81,10 @@ fn nothing(app: &App) -> String {
         Some(Missing::Flag) => {
             return " not measured, as --no-states or --no-calls asks for".to_owned();
         }
+        Some(Missing::NotRecorded) => return " not recorded".to_owned(),
         None => {}
     }
-    let shown = app.history.shown();
+    let shown = app.source.shown();
     let (rows, what) = match app.tab {
         Tab::Functions | Tab::Processes | Tab::Stacks => (shown.samples.len(), "samples"),
         Tab::Time => (shown.thread_times.len(), "times of threads"),
