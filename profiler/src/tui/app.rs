@@ -8,6 +8,7 @@ use super::{
     Feed,
     answers::{Answers, Row, Sort},
     branches::{BranchRow, Branches},
+    flame::{Flame, Way},
     history::{History, Window},
     keys::{Action, Mode},
     layout::Layout,
@@ -93,6 +94,16 @@ impl Tab {
     }
 }
 
+/// How stacks are drawn.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Shape {
+    /// As a tree of rows that open.
+    #[default]
+    Tree,
+    /// As a flame graph.
+    Flame,
+}
+
 /// What is shown and how.
 #[derive(Debug)]
 pub(super) struct App {
@@ -104,6 +115,8 @@ pub(super) struct App {
     pub(super) sort: Sort,
     pub(super) kernel: bool,
     pub(super) inverted: bool,
+    pub(super) shape: Shape,
+    pub(super) flame: Flame,
     /// Whether calls are shown that wait for events, a time or a person.
     pub(super) idle: bool,
     pub(super) no_states: Option<Missing>,
@@ -159,6 +172,8 @@ impl App {
             sort: options.sort,
             kernel: true,
             inverted: false,
+            shape: Shape::default(),
+            flame: Flame::default(),
             idle: false,
             no_states: options.no_states,
             no_calls: options.no_calls,
@@ -274,6 +289,9 @@ impl App {
             Action::Help => self.help = Some(0),
             Action::Pause => self.pause(),
             Action::Back => self.back(),
+            Action::Move(_) | Action::Page(_) | Action::First | Action::Last if self.is_flame() => {
+                self.move_in_flame(action)
+            }
             Action::Move(rows) => self.list().move_by(rows),
             Action::Page(pages) => {
                 let page = isize::try_from(self.layout().rows()).unwrap_or(1).max(1);
@@ -281,8 +299,11 @@ impl App {
             }
             Action::First => self.list().move_to(0),
             Action::Last => self.list().move_to(usize::MAX),
+            Action::Left if self.is_flame() => self.go_in_flame(Way::Aside(-1)),
+            Action::Right if self.is_flame() => self.go_in_flame(Way::Aside(1)),
             Action::Left => self.left(),
             Action::Right => self.right(),
+            Action::Shape => self.next_shape(),
             Action::Open => self.open(),
             Action::Tab(index) => self.go(Tab::ALL[index % Tab::ALL.len()]),
             Action::NextTab => self.go(self.tab.next(1)),
@@ -307,6 +328,7 @@ impl App {
             }
             Action::Invert => {
                 self.inverted = !self.inverted;
+                self.flame.reset();
                 self.answers.forest = None;
                 self.list().move_to(0);
             }
@@ -326,7 +348,11 @@ impl App {
 
     /// The terminal has this size now.
     pub(super) fn resize(&mut self, size: Size) {
-        self.size = size;
+        if self.size != size {
+            self.size = size;
+            // A flame graph is as wide as the screen.
+            self.rows_known = false;
+        }
     }
 }
 
@@ -342,6 +368,24 @@ impl App {
 
     pub(super) fn filter(&self) -> &Text {
         &self.filters[self.tab.index()]
+    }
+
+    /// Whether a flame graph is shown.
+    pub(super) fn is_flame(&self) -> bool {
+        self.tab == Tab::Stacks && self.shape == Shape::Flame
+    }
+
+    /// Whether all samples that are shown are waits.
+    pub(super) fn is_cold(&self) -> bool {
+        false
+    }
+
+    /// Whether the tab has no row to show.
+    pub(super) fn is_empty(&self) -> bool {
+        match self.is_flame() {
+            true => self.flame.rows().is_empty(),
+            false => self.shown_list().len() == 0,
+        }
     }
 
     /// Why what this tab shows is not measured, if it is not.
@@ -375,6 +419,37 @@ impl App {
     fn show(&mut self) {
         self.source.show(self.window());
         self.answers = Answers::default();
+    }
+
+    fn move_in_flame(&mut self, action: Action) {
+        let height = isize::try_from(self.layout().rows()).unwrap_or(1).max(1);
+        // Inverted graphs hang from the top.
+        let down = if self.inverted { 1 } else { -1 };
+        self.go_in_flame(Way::Inward(match action {
+            Action::Move(rows) => rows.saturating_mul(down),
+            Action::Page(pages) => pages.saturating_mul(height).saturating_mul(down),
+            Action::First => isize::MIN,
+            _ => isize::MAX,
+        }));
+    }
+
+    fn go_in_flame(&mut self, way: Way) {
+        if let Some(forest) = &self.answers.forest {
+            self.flame.go(forest, way);
+        }
+    }
+
+    /// From the table of functions to the tree, to the flame graph, and back.
+    fn next_shape(&mut self) {
+        match (self.tab, self.shape) {
+            (Tab::Stacks, Shape::Tree) => self.shape = Shape::Flame,
+            (Tab::Stacks, Shape::Flame) => {
+                self.shape = Shape::Tree;
+                self.go(Tab::Functions);
+            }
+            _ => self.go(Tab::Stacks),
+        }
+        self.rows_known = false;
     }
 
     fn move_in_time(&mut self, change: impl FnOnce(&mut Replay)) {

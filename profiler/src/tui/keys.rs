@@ -47,6 +47,8 @@ pub(super) enum Action {
     Window,
     /// Turn the tree around.
     Invert,
+    /// Show functions as a table, as a tree, as a flame graph.
+    Shape,
     /// Show calls that wait for events, or hide them.
     Idle,
     /// Add to the filter.
@@ -188,13 +190,13 @@ const BROWSING: &[Binding] = &[
         &[key(KeyCode::Enter)],
         Action::Open,
         "open",
-        "open the function, process or branch under the cursor",
+        "open what is under the cursor; zoom into the frame",
     ),
     bind(
-        &[key(KeyCode::Esc)],
+        &[key(KeyCode::Esc), key(KeyCode::Backspace)],
         Action::Back,
         "back",
-        "one step back; drop the filter",
+        "one step back; drop the filter; zoom out",
     ),
     bind(&[key(KeyCode::Tab)], Action::NextTab, "next tab", "next tab"),
     bind(&[key(KeyCode::BackTab)], Action::PreviousTab, "", "previous tab"),
@@ -220,6 +222,12 @@ const BROWSING: &[Binding] = &[
         Action::Kernel,
         "kernel",
         "hide kernel frames, or show them",
+    ),
+    bind(
+        &[char('v')],
+        Action::Shape,
+        "view",
+        "functions as a table, as a tree, as a flame graph",
     ),
     bind(
         &[char('i')],

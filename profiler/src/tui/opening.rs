@@ -44,7 +44,10 @@ impl App {
         self.typing = false;
         if !self.filter().is_empty() {
             self.edit(|filter| *filter = Text::default());
+        } else if self.is_flame() && self.flame.unzoom() {
+            self.rows_known = false;
         } else if let Some(opened) = self.opened.pop() {
+            self.flame.reset();
             self.answers.forest = None;
             self.go(opened.from);
             if let Subject::Process(pid, name) = opened.what {
@@ -58,6 +61,11 @@ impl App {
     }
 
     pub(super) fn open(&mut self) {
+        if self.is_flame() {
+            self.flame.zoom();
+            self.rows_known = false;
+            return;
+        }
         let cursor = self.shown_list().cursor();
         match self.tab {
             Tab::Functions => {
@@ -130,6 +138,7 @@ impl App {
             self.answers = Answers::default();
         }
         self.answers.forest = None;
+        self.flame.reset();
         self.filters[Tab::Stacks.index()] = Text::default();
         self.lists[Tab::Stacks.index()].move_to(0);
         self.go(Tab::Stacks);

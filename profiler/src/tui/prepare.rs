@@ -6,7 +6,7 @@ use rustc_hash::FxHasher;
 
 use super::{
     answers::{Preview, Row, name_of},
-    app::{App, Tab},
+    app::{App, Shape, Tab},
     branches::{Branch, BranchRow, Branches},
     forest::{Forest, Reading},
     matching::Text,
@@ -120,6 +120,11 @@ impl App {
                 };
                 self.process_rows = select(rows, found, |row| hash(&(row.pid, &row.label)));
             }
+            Tab::Stacks if self.shape == Shape::Flame => {
+                if let Some(forest) = &self.answers.forest {
+                    self.flame.arrange(forest, self.inverted, filter, self.size.width);
+                }
+            }
             Tab::Stacks => {
                 self.branch_rows = match &self.answers.forest {
                     Some(forest) => self.branches.rows(forest, filter),
@@ -161,6 +166,9 @@ impl App {
 
     fn settle(&mut self) {
         let height = self.layout().rows();
+        if self.is_flame() {
+            return self.flame.settle(height);
+        }
         let list = &mut self.lists[self.tab.index()];
         match self.tab {
             Tab::Functions => list.settle(self.function_rows.iter().map(|row| row.key), height),

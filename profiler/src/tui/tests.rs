@@ -19,6 +19,7 @@ use crate::{
     tui::{app::Tab, forest::Forest},
 };
 
+mod flame;
 mod measured;
 mod replay;
 
@@ -89,12 +90,14 @@ fn press(app: &mut App, keys: &str) {
 }
 
 fn screen(app: &mut App, width: u16, height: u16) -> String {
+    screen_in(app, width, height, &Theme::DARK)
+}
+
+fn screen_in(app: &mut App, width: u16, height: u16, theme: &Theme) -> String {
     let mut terminal = Terminal::new(TestBackend::new(width, height)).unwrap();
     app.resize(Size::new(width, height));
     app.prepare();
-    terminal
-        .draw(|frame| view::draw(frame, app, &Theme::DARK))
-        .unwrap();
+    terminal.draw(|frame| view::draw(frame, app, theme)).unwrap();
     let buffer = terminal.backend().buffer();
     let mut text = String::new();
     for y in 0..height {
@@ -431,11 +434,14 @@ fn the_cost_of_a_picture_of_many_stacks_is_measured() {
         ("processes", "2"),
         ("stacks", "3"),
         ("stacks, inverted", "i"),
+        ("flame graph", "v"),
+        ("flame graph, inverted", "i"),
         ("time", "4"),
         ("calls", "5"),
     ] {
         app.update(match key {
             "i" => Action::Invert,
+            "v" => Action::Shape,
             tab => Action::Tab(tab.parse::<usize>().unwrap() - 1),
         });
         timed(&format!("ask for {tab}"), &mut || app.prepare());

@@ -1,10 +1,12 @@
 //! From the state to the screen. Views borrow and draw; they ask nothing and change nothing.
 
 mod calls;
+mod flame;
 mod footer;
 mod functions;
 mod header;
 mod help;
+mod label;
 mod notes;
 mod position;
 mod processes;
@@ -38,17 +40,19 @@ pub(super) fn draw(frame: &mut Frame<'_>, app: &App, theme: &Theme) {
         match app.tab {
             Tab::Functions => functions::heading(frame, heading, app, theme),
             Tab::Processes => processes::heading(frame, heading, theme),
+            Tab::Stacks if app.is_flame() => flame::heading(frame, heading, app, theme),
             Tab::Stacks => tree::heading(frame, heading, theme),
             Tab::Time => time::heading(frame, heading, app, theme),
             Tab::Calls => calls::heading(frame, heading, theme),
         }
     }
-    if app.shown_list().len() == 0 {
+    if app.is_empty() {
         put(frame, body, Line::from(Span::styled(nothing(app), theme.dim)));
     } else {
         match app.tab {
             Tab::Functions => functions::draw(frame, body, app, theme),
             Tab::Processes => processes::draw(frame, body, app, theme),
+            Tab::Stacks if app.is_flame() => flame::draw(frame, body, app, theme),
             Tab::Stacks => tree::draw(frame, body, app, theme),
             Tab::Time => time::draw(frame, body, app, theme),
             Tab::Calls => calls::draw(frame, body, app, theme),
