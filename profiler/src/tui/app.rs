@@ -8,6 +8,7 @@ use super::{
     Feed,
     answers::{Answers, Row, Sort},
     branches::{BranchRow, Branches},
+    chosen::Chosen,
     flame::{Flame, Way},
     history::{History, Window},
     keys::{Action, Mode},
@@ -18,6 +19,7 @@ use super::{
     replay::{self, Recording, Replay},
     source::Source,
 };
+use crate::query::GroupBy;
 
 /// How the dashboard begins.
 #[derive(Clone, Copy, Debug)]
@@ -132,6 +134,11 @@ pub(super) struct App {
     /// Whether something came in that is not shown yet.
     pub(super) news: bool,
     pub(super) opened: Vec<Opened>,
+    pub(super) chosen: Chosen,
+    /// By what rows of processes are put together.
+    pub(super) by: GroupBy,
+    /// What is said until the next key.
+    pub(super) message: Option<String>,
     pub(super) size: Size,
     pub(super) answers: Answers,
     pub(super) function_rows: Vec<Row>,
@@ -186,6 +193,9 @@ impl App {
             quit: false,
             news: false,
             opened: Vec::new(),
+            chosen: Chosen::default(),
+            by: GroupBy::Process,
+            message: None,
             size: Size::default(),
             answers: Answers::default(),
             function_rows: Vec::new(),
@@ -265,6 +275,7 @@ impl App {
 
     /// Does what a key means.
     pub(super) fn update(&mut self, action: Action) {
+        self.message = None;
         if self.notes {
             match action {
                 Action::Quit => self.quit = true,
@@ -316,6 +327,9 @@ impl App {
                 self.kernel = !self.kernel;
                 self.answers = Answers::default();
             }
+            Action::Choose => self.choose(),
+            Action::ChooseAll => self.choose_all(),
+            Action::GroupBy => self.group_by(),
             Action::Window if !self.paused => {
                 self.window = (self.window + 1) % self.windows.len();
                 self.show();
@@ -419,6 +433,37 @@ impl App {
     fn show(&mut self) {
         self.source.show(self.window());
         self.answers = Answers::default();
+    }
+
+    /// Says something until the next key.
+    pub(super) fn say(&mut self, message: &str) {
+        self.message = Some(message.to_owned());
+    }
+
+    /// What is selected has changed.
+    pub(super) fn ask_anew(&mut self) {
+        self.answers = Answers::default();
+        self.rows_known = false;
+    }
+
+    /// The next way to put processes together.
+    fn group_by(&mut self) {
+        const WAYS: [GroupBy; 6] = [
+            GroupBy::Process,
+            GroupBy::Thread,
+            GroupBy::Cgroup,
+            GroupBy::Unit,
+            GroupBy::Container,
+            GroupBy::Module,
+        ];
+        if self.tab != Tab::Processes {
+            return self.go(Tab::Processes);
+        }
+        let place = WAYS.iter().position(|way| *way == self.by).unwrap_or(0);
+        self.by = WAYS[(place + 1) % WAYS.len()];
+        self.answers.processes = None;
+        self.answers.preview = None;
+        self.list().move_to(0);
     }
 
     fn move_in_flame(&mut self, action: Action) {

@@ -45,6 +45,12 @@ pub(super) enum Action {
     Kernel,
     /// Look over another stretch of time.
     Window,
+    /// Show only what is under the cursor, in every view.
+    Choose,
+    /// Show everything again.
+    ChooseAll,
+    /// Put processes together in another way.
+    GroupBy,
     /// Turn the tree around.
     Invert,
     /// Show functions as a table, as a tree, as a flame graph.
@@ -222,6 +228,19 @@ const BROWSING: &[Binding] = &[
         Action::Kernel,
         "kernel",
         "hide kernel frames, or show them",
+    ),
+    bind(
+        &[char('f')],
+        Action::Choose,
+        "only this",
+        "show only what is under the cursor, in every view",
+    ),
+    bind(&[char('F')], Action::ChooseAll, "", "show everything again"),
+    bind(
+        &[char('b')],
+        Action::GroupBy,
+        "by",
+        "processes, threads, cgroups, units, containers, modules",
     ),
     bind(
         &[char('v')],

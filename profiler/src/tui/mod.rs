@@ -37,6 +37,7 @@
 mod answers;
 mod app;
 mod branches;
+mod chosen;
 mod compact;
 mod epoch;
 mod flame;

@@ -8,13 +8,14 @@ use super::{
     answers::{Preview, Row, name_of},
     app::{App, Shape, Tab},
     branches::{Branch, BranchRow, Branches},
+    chosen::Choice,
     forest::{Forest, Reading},
     matching::Text,
     slow::{SlowRow, slowest},
 };
 use crate::query::{
-    Direction, FunctionRow, GroupBy, GroupRow, LatencyRow, Owner, Selection, StateRow, Summary, Tree,
-    functions, groups, latencies,
+    Direction, FunctionRow, GroupRow, LatencyRow, Owner, Selection, StateRow, Summary, Tree, functions,
+    groups, latencies,
     operation::{is_call, object, operation, waits_for_others},
     states,
 };
@@ -36,6 +37,10 @@ impl App {
     fn ask(&mut self) {
         let selection = self.selection();
         let process = self.process().is_some();
+        // What was opened stands among the others.
+        let mut everybody = self.unrestricted();
+        self.chosen.apply(&mut everybody);
+        let by = self.by;
         let shown_ns = self.source.time().unwrap_or_else(|| self.source.shown_ns());
         let profile = self.source.shown();
         let answers = &mut self.answers;
@@ -47,11 +52,7 @@ impl App {
                 answers.functions = Some(functions(profile, &selection));
             }
             Tab::Processes if answers.processes.is_none() => {
-                let everybody = Selection {
-                    pids: Vec::new(),
-                    ..selection
-                };
-                answers.processes = Some(groups(profile, &everybody, GroupBy::Process));
+                answers.processes = Some(groups(profile, &everybody, by));
             }
             Tab::Stacks if answers.forest.is_none() => {
                 self.answers.forest = Some(self.forest());
@@ -118,7 +119,7 @@ impl App {
                 let found = |row: &GroupRow| {
                     filter.is_in(&row.label) || row.pid.is_some_and(|pid| filter.is_in(&pid.to_string()))
                 };
-                self.process_rows = select(rows, found, |row| hash(&(row.pid, &row.label)));
+                self.process_rows = select(rows, found, |row| hash(&(row.pid, row.tid, &row.label)));
             }
             Tab::Stacks if self.shape == Shape::Flame => {
                 if let Some(forest) = &self.answers.forest {
@@ -202,11 +203,14 @@ impl App {
             }
             (Tab::Processes, _, Some(processes)) => {
                 let process = &processes[index];
-                let selection = Selection {
-                    pids: process.pid.into_iter().collect(),
-                    ..self.selection()
+                let mut selection = self.selection();
+                let title = match Choice::of_group(self.by, process) {
+                    Some(part) => {
+                        part.apply(&mut selection);
+                        part.words()
+                    }
+                    None => return self.answers.preview = None,
                 };
-                let title = format!("{} {}", process.label, process.pid.unwrap_or(0));
                 let tree = Tree::build(self.source.shown(), &selection, Direction::TopDown);
                 (title, Forest::whole(tree, Reading::Paths))
             }
@@ -224,9 +228,18 @@ impl App {
     }
 
     /// What is shown of what is remembered.
-    fn selection(&self) -> Selection {
+    pub(super) fn selection(&self) -> Selection {
+        let mut selection = self.unrestricted();
+        self.chosen.apply(&mut selection);
+        if let Some(part) = self.part() {
+            part.apply(&mut selection);
+        }
+        selection
+    }
+
+    /// What would be shown if nothing was chosen or opened.
+    fn unrestricted(&self) -> Selection {
         Selection {
-            pids: self.process().map(|(pid, _)| pid).into_iter().collect(),
             kernel: self.kernel,
             time: self.source.time(),
             ..Selection::default()

@@ -19,6 +19,7 @@ use crate::{
     tui::{app::Tab, forest::Forest},
 };
 
+mod chosen;
 mod flame;
 mod measured;
 mod replay;

@@ -351,6 +351,7 @@ pub(super) fn describe(selection: &Selection) -> String {
         container,
         modules,
         pattern,
+        function,
         sample_types: _,
         kernel: _,
         user: _,
@@ -386,6 +387,9 @@ pub(super) fn describe(selection: &Selection) -> String {
         if let Some(value) = value {
             words.push(format!("{word} {value}"));
         }
+    }
+    if let Some(function) = function {
+        words.push(format!("function {}", function.label));
     }
     clean(&words.join(", ")).into_owned()
 }

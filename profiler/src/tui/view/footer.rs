@@ -23,6 +23,10 @@ pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, app: &App, theme: &Theme) 
         ));
         spans.push(Span::styled("▏ ", theme.found));
     }
+    if let Some(message) = &app.message {
+        spans.push(Span::styled(clean(message).into_owned(), theme.warn));
+        return put(frame, area, Line::from(spans));
+    }
     let mut room = usize::from(area.width).saturating_sub(spans.iter().map(Span::width).sum());
     for binding in app.mode().bindings().filter(|binding| !binding.short.is_empty()) {
         let key = binding.keys[0].to_string();

@@ -24,6 +24,7 @@ use ratatui::{
 
 use super::{
     app::{App, Missing, Tab},
+    chosen::Choice,
     theme::Theme,
 };
 
@@ -39,7 +40,7 @@ pub(super) fn draw(frame: &mut Frame<'_>, app: &App, theme: &Theme) {
         body = below(body, 1);
         match app.tab {
             Tab::Functions => functions::heading(frame, heading, app, theme),
-            Tab::Processes => processes::heading(frame, heading, theme),
+            Tab::Processes => processes::heading(frame, heading, app, theme),
             Tab::Stacks if app.is_flame() => flame::heading(frame, heading, app, theme),
             Tab::Stacks => tree::heading(frame, heading, theme),
             Tab::Time => time::heading(frame, heading, app, theme),
@@ -107,14 +108,15 @@ fn nothing(app: &App) -> String {
         };
     }
     let window = app.window();
-    match (app.process(), app.tab) {
-        (Some((pid, name)), _) => format!(" no {what} of {} {pid} ({window})", text::clean(name)),
-        (None, Tab::Calls) if !app.idle && rows > 0 => {
+    let only: Vec<String> = app.chosen.iter().chain(app.part()).map(Choice::words).collect();
+    match (only.is_empty(), app.tab) {
+        (false, _) => format!(" no {what} of {} ({window})", text::clean(&only.join(", "))),
+        (true, Tab::Calls) if !app.idle && rows > 0 => {
             format!(" no {what} that were not idle ({window}): I shows the others")
         }
-        (None, Tab::Calls) => format!(" no {what} ({window})"),
-        (None, Tab::Time) => format!(" no {what} ({window}): none did anything, or this kernel cannot tell"),
-        (None, _) => format!(" no {what} ({window}): nothing of this ran"),
+        (true, Tab::Calls) => format!(" no {what} ({window})"),
+        (true, Tab::Time) => format!(" no {what} ({window}): none did anything, or this kernel cannot tell"),
+        (true, _) => format!(" no {what} ({window}): nothing of this ran"),
     }
 }
 

@@ -9,6 +9,7 @@ use ratatui::{
 use super::{put, text::clean};
 use crate::tui::{
     app::{App, Tab},
+    chosen::Choice,
     theme::Theme,
 };
 
@@ -39,9 +40,17 @@ fn tabs(app: &App, theme: &Theme, others: fn(Tab) -> &'static str) -> Vec<Span<'
 
 fn chosen(app: &App, theme: &Theme) -> Vec<Span<'static>> {
     let mut spans = Vec::new();
-    if let Some((pid, name)) = app.process() {
-        spans.push(Span::styled("in ", theme.dim));
-        spans.push(Span::styled(format!("{} {pid} ", clean(name)), theme.strong));
+    for choice in app.chosen.iter() {
+        // What is measured by thread is not tied to stacks.
+        let lead = match choice.is_code() && matches!(app.tab, Tab::Time | Tab::Calls) {
+            true => Span::styled("not told apart: ", theme.warn),
+            false => Span::styled("only ", theme.dim),
+        };
+        spans.push(lead);
+        spans.extend(named(choice, theme));
+    }
+    if let Some(part) = app.part() {
+        spans.extend(named(part, theme));
     }
     if app.tab == Tab::Stacks {
         if let Some(function) = app.function() {
@@ -68,6 +77,13 @@ fn chosen(app: &App, theme: &Theme) -> Vec<Span<'static>> {
         ));
     }
     spans
+}
+
+fn named(choice: &Choice, theme: &Theme) -> [Span<'static>; 2] {
+    [
+        Span::styled(choice.lead(), theme.dim),
+        Span::styled(format!("{} ", clean(&choice.words())), theme.strong),
+    ]
 }
 
 fn title(tab: Tab) -> &'static str {
