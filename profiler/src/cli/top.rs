@@ -46,6 +46,10 @@ pub struct TopOptions {
     #[arg(long)]
     pub no_calls: bool,
 
+    /// Take stacks of waits, too: t then shows where threads wait. Costs every system call some 0.1 µs
+    #[arg(long, conflicts_with_all = ["no_states", "trace"])]
+    pub off_cpu: bool,
+
     /// What all of it may cost, in percent of the time of all CPUs; above it probes are turned off, the dearest first, and
     /// the header says so [default: 3]
     #[arg(long, value_name = "PERCENT", value_parser = overhead)]

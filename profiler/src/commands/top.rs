@@ -82,15 +82,19 @@ fn display(options: &TopOptions, window: tui::Window) -> tui::Options {
 /// Shows what happens now.
 fn live(options: &TopOptions, verbose: u8) -> Result<Ending> {
     // What the dashboard does not show is not measured.
-    let probes: &[_] = match (options.no_states, options.no_calls) {
-        (true, _) => &[ProbeName::Cpu],
-        (_, true) => &[ProbeName::Cpu, ProbeName::States],
-        _ => &[ProbeName::Cpu, ProbeName::States, ProbeName::Syscalls],
-    };
-    let mut what = target::options(&options.target, &options.sampling, probes, verbose)?;
+    let mut probes = vec![ProbeName::Cpu];
+    for (probe, wanted) in [
+        (ProbeName::States, !options.no_states),
+        (ProbeName::Syscalls, !options.no_states && !options.no_calls),
+        (ProbeName::OffCpu, options.off_cpu),
+    ] {
+        probes.extend(wanted.then_some(probe));
+    }
+    let mut what = target::options(&options.target, &options.sampling, &probes, verbose)?;
     what.window_ms = WINDOW_MS;
     what.max_overhead = Some(options.max_overhead.unwrap_or(MAX_OVERHEAD));
     let display = tui::Options {
+        off_cpu: options.off_cpu,
         no_states: missing(what.states, options.no_states),
         no_calls: missing(what.calls, options.no_states || options.no_calls),
         ..display(options, tui::Window::default())
@@ -180,6 +184,8 @@ mod tests {
             "-a a.trace",
             "--no-calls a.trace",
             "-F 999 a.trace",
+            "--off-cpu a.trace",
+            "--off-cpu --no-states",
         ] {
             assert!(options(line).is_err(), "{line}");
         }

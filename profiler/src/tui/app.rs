@@ -18,8 +18,9 @@ use super::{
     opening::Opened,
     replay::{self, Recording, Replay},
     source::Source,
+    weights,
 };
-use crate::query::GroupBy;
+use crate::query::{GroupBy, Sampled};
 
 /// How the dashboard begins.
 #[derive(Clone, Copy, Debug)]
@@ -34,6 +35,8 @@ pub struct Options {
     pub no_states: Option<Missing>,
     /// Why system calls are not measured, if they are not.
     pub no_calls: Option<Missing>,
+    /// Whether stacks of waits are taken.
+    pub off_cpu: bool,
 }
 
 /// Why something is not measured.
@@ -55,6 +58,7 @@ impl Default for Options {
             sort: Sort::default(),
             no_states: None,
             no_calls: None,
+            off_cpu: false,
         }
     }
 }
@@ -117,12 +121,16 @@ pub(super) struct App {
     pub(super) sort: Sort,
     pub(super) kernel: bool,
     pub(super) inverted: bool,
+    /// What samples are counted.
+    pub(super) sampled: Sampled,
     pub(super) shape: Shape,
     pub(super) flame: Flame,
     /// Whether calls are shown that wait for events, a time or a person.
     pub(super) idle: bool,
     pub(super) no_states: Option<Missing>,
     pub(super) no_calls: Option<Missing>,
+    /// Whether stacks of waits are taken.
+    pub(super) off_cpu: bool,
     pub(super) filters: [Text; TABS],
     pub(super) typing: bool,
     pub(super) help: Option<usize>,
@@ -179,11 +187,13 @@ impl App {
             sort: options.sort,
             kernel: true,
             inverted: false,
+            sampled: Sampled::Cpu,
             shape: Shape::default(),
             flame: Flame::default(),
             idle: false,
             no_states: options.no_states,
             no_calls: options.no_calls,
+            off_cpu: options.off_cpu,
             filters: Default::default(),
             typing: false,
             help: None,
@@ -330,6 +340,7 @@ impl App {
             Action::Choose => self.choose(),
             Action::ChooseAll => self.choose_all(),
             Action::GroupBy => self.group_by(),
+            Action::Weight => self.next_weight(),
             Action::Window if !self.paused => {
                 self.window = (self.window + 1) % self.windows.len();
                 self.show();
@@ -391,7 +402,7 @@ impl App {
 
     /// Whether all samples that are shown are waits.
     pub(super) fn is_cold(&self) -> bool {
-        false
+        self.sampled == Sampled::OffCpu
     }
 
     /// Whether the tab has no row to show.
@@ -464,6 +475,20 @@ impl App {
         self.answers.processes = None;
         self.answers.preview = None;
         self.list().move_to(0);
+    }
+
+    /// From samples of busy threads to those of waiting ones, to both.
+    fn next_weight(&mut self) {
+        let next = weights::next(self.sampled);
+        if weights::sample_types(self.source.shown(), next).is_none() {
+            return self.say(match self.source.replay() {
+                Some(_) => "stacks of waits were not recorded: `profiler record --probe cpu,off-cpu` does",
+                None if self.off_cpu => "no wait was sampled yet, or taking their stacks was too dear",
+                None => "stacks of waits are not taken: `profiler top --off-cpu` does",
+            });
+        }
+        self.sampled = next;
+        self.ask_anew();
     }
 
     fn move_in_flame(&mut self, action: Action) {

@@ -51,6 +51,8 @@ pub(super) enum Action {
     ChooseAll,
     /// Put processes together in another way.
     GroupBy,
+    /// Count busy threads, waiting ones, or both.
+    Weight,
     /// Turn the tree around.
     Invert,
     /// Show functions as a table, as a tree, as a flame graph.
@@ -241,6 +243,12 @@ const BROWSING: &[Binding] = &[
         Action::GroupBy,
         "by",
         "processes, threads, cgroups, units, containers, modules",
+    ),
+    bind(
+        &[char('t')],
+        Action::Weight,
+        "time",
+        "time on a CPU, waiting (with --off-cpu), by the clock on the wall",
     ),
     bind(
         &[char('v')],

@@ -60,6 +60,7 @@ mod source;
 mod terminal;
 mod theme;
 mod view;
+mod weights;
 
 use std::{
     error::Error,

@@ -12,6 +12,7 @@ use super::{
     forest::{Forest, Reading},
     matching::Text,
     slow::{SlowRow, slowest},
+    weights,
 };
 use crate::query::{
     Direction, FunctionRow, GroupRow, LatencyRow, Owner, Selection, StateRow, Summary, Tree, functions,
@@ -91,7 +92,7 @@ impl App {
             false => (Reading::Paths, Direction::TopDown),
             true => (Reading::Inverted, Direction::BottomUp),
         };
-        Forest::whole(Tree::build(profile, &selection, direction), reading)
+        Forest::whole(weights::tree(profile, &selection, direction), reading)
     }
 
     /// The call tree of what is selected.
@@ -100,7 +101,7 @@ impl App {
         let profile = self.source.shown();
         self.answers
             .tree
-            .get_or_insert_with(|| Tree::build(profile, &selection, Direction::TopDown))
+            .get_or_insert_with(|| weights::tree(profile, &selection, Direction::TopDown))
     }
 
     fn arrange(&mut self) {
@@ -211,7 +212,7 @@ impl App {
                     }
                     None => return self.answers.preview = None,
                 };
-                let tree = Tree::build(self.source.shown(), &selection, Direction::TopDown);
+                let tree = weights::tree(self.source.shown(), &selection, Direction::TopDown);
                 (title, Forest::whole(tree, Reading::Paths))
             }
             _ => return,
@@ -242,6 +243,7 @@ impl App {
         Selection {
             kernel: self.kernel,
             time: self.source.time(),
+            sample_types: weights::sample_types(self.source.shown(), self.sampled).unwrap_or_default(),
             ..Selection::default()
         }
     }

@@ -23,6 +23,7 @@ mod chosen;
 mod flame;
 mod measured;
 mod replay;
+mod weights;
 
 const WEB: &str = "\
 redis-server/812;_start;__libc_start_main;main;aeMain;processCommand;lookupKey;dictFind 180

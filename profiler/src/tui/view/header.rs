@@ -12,7 +12,7 @@ use super::{
     text::{bar, clean, count, duration, fit, percent_sign, width},
 };
 use crate::{
-    query::{Summary, share},
+    query::{Sampled, Summary, share},
     tui::{app::App, history::Window, replay::Replay, theme::Theme},
 };
 
@@ -71,6 +71,9 @@ fn looked_at(app: &App, summary: &Summary, theme: &Theme) -> Line<'static> {
     } else {
         clean(&metadata.hostname).into_owned()
     }];
+    if app.sampled != Sampled::Cpu {
+        parts.push(app.sampled.time().to_owned());
+    }
     if let Some(replay) = app.source.replay() {
         parts.push(fit(file_name(replay.name()), 40).into_owned());
     }

@@ -27,6 +27,7 @@ use super::{
     chosen::Choice,
     theme::Theme,
 };
+use crate::query::Sampled;
 
 /// Draws the whole screen. [`App::prepare`] comes before.
 pub(super) fn draw(frame: &mut Frame<'_>, app: &App, theme: &Theme) {
@@ -91,7 +92,10 @@ fn nothing(app: &App) -> String {
     }
     let shown = app.source.shown();
     let (rows, what) = match app.tab {
-        Tab::Functions | Tab::Processes | Tab::Stacks => (shown.samples.len(), "samples"),
+        Tab::Functions | Tab::Processes | Tab::Stacks => match app.sampled {
+            Sampled::OffCpu => (shown.samples.len(), "samples of waiting threads"),
+            _ => (shown.samples.len(), "samples"),
+        },
         Tab::Time => (shown.thread_times.len(), "times of threads"),
         Tab::Calls => (shown.latencies.len(), "calls"),
     };
