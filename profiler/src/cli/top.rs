@@ -1,6 +1,6 @@
 //! `profiler top`.
 
-use std::time::Duration;
+use std::{path::PathBuf, time::Duration};
 
 use clap::{Args, ValueEnum};
 
@@ -10,7 +10,7 @@ use super::{
     target::{SamplingOptions, TargetOptions},
 };
 
-/// Show what the whole system does and what it waits for, live.
+/// Show what the whole system does and what it waits for, live; or play a recording in the same views.
 #[derive(Debug, Args)]
 #[command(after_help = "Views, by their keys:
   1 Functions  the hottest functions, sampled
@@ -19,8 +19,14 @@ use super::{
   4 Time       how threads spent their time: ran, wanted a CPU, waited and for what; measured, not sampled
   5 I/O        system calls by process, call and kind of object, each counted and timed; and the slowest of them
 Time and I/O do not go with -G and --comm: these can be asked of the running thread only.
+With the name of a trace it opens that, whole; Space plays it, , and . go a window back and forth. No privileges needed.
 Enter opens what is under the cursor, Esc goes back, ? shows all keys.")]
 pub struct TopOptions {
+    /// Show this trace instead of what happens now
+    #[arg(value_name = "FILE", conflicts_with_all = ["all", "pids", "tids", "cgroup", "comm", "no_calls", "no_states",
+          "max_overhead", "frequency", "event", "no_kernel", "no_user", "max_stack"])]
+    pub trace: Option<PathBuf>,
+
     #[command(flatten)]
     pub target: TargetOptions,
 
@@ -28,8 +34,9 @@ pub struct TopOptions {
     pub sampling: SamplingOptions,
 
     /// Look over the last so much time (10s, 60s, 5m), or over all since the start (start); w changes it
-    #[arg(short, long, value_name = "TIME", default_value = "10s", value_parser = window)]
-    pub window: TopWindow,
+    /// [default: 10s; of a trace: start]
+    #[arg(short, long, value_name = "TIME", value_parser = window)]
+    pub window: Option<TopWindow>,
 
     /// Renew the picture so often; more seldom where that would cost more than 2 % of a CPU
     #[arg(long, value_name = "TIME", default_value = "1s", value_parser = refresh)]
@@ -38,6 +45,10 @@ pub struct TopOptions {
     /// Leave out system calls: each is counted and timed at a cost of some 0.3 µs, for the view I/O
     #[arg(long)]
     pub no_calls: bool,
+
+    /// Take stacks of waits, too: t then shows where threads wait. Costs every system call some 0.1 µs
+    #[arg(long, conflicts_with_all = ["no_states", "trace"])]
+    pub off_cpu: bool,
 
     /// What all of it may cost, in percent of the time of all CPUs; above it probes are turned off, the dearest first, and
     /// the header says so [default: 3]

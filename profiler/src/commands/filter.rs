@@ -39,6 +39,7 @@ pub(super) fn selection(options: &FilterOptions, trace: &Path, profile: &Profile
         container: options.container.clone(),
         modules: options.modules.clone(),
         pattern: options.function.clone(),
+        function: None,
         sample_types,
         kernel: !options.no_kernel,
         user: !options.no_user,

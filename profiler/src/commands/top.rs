@@ -1,11 +1,12 @@
 //! `profiler top`.
 
 use std::{
+    path::Path,
     process::ExitCode,
     sync::mpsc::{Receiver, Sender, channel},
 };
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, bail};
 
 use super::{start, target};
 use crate::{
@@ -14,6 +15,7 @@ use crate::{
         target::{MAX_OVERHEAD, ProbeName},
     },
     collect::Batch,
+    profile::file::{self, Loaded},
     symbolize::{self, Symbolizer},
     tui::{self, Ending, Feed},
 };
@@ -23,27 +25,79 @@ const WINDOW_MS: u64 = 500;
 
 /// Shows the dashboard until the user leaves.
 pub(super) fn run(options: TopOptions, verbose: u8) -> Result<ExitCode> {
-    // What the dashboard does not show is not measured.
-    let probes: &[_] = match (options.no_states, options.no_calls) {
-        (true, _) => &[ProbeName::Cpu],
-        (_, true) => &[ProbeName::Cpu, ProbeName::States],
-        _ => &[ProbeName::Cpu, ProbeName::States, ProbeName::Syscalls],
+    let ending = match &options.trace {
+        Some(trace) => replay(trace, &options)?,
+        None => live(&options, verbose)?,
     };
-    let mut what = target::options(&options.target, &options.sampling, probes, verbose)?;
-    what.window_ms = WINDOW_MS;
-    what.max_overhead = Some(options.max_overhead.unwrap_or(MAX_OVERHEAD));
-    let display = tui::Options {
+    Ok(match ending {
+        Ending::Left | Ending::HungUp => ExitCode::SUCCESS,
+        Ending::Signal(number) => ExitCode::from(128 + number as u8),
+        Ending::Panicked => ExitCode::FAILURE,
+    })
+}
+
+/// Shows a trace. Damage is no error as long as there is something to show.
+fn replay(trace: &Path, options: &TopOptions) -> Result<Ending> {
+    let loaded = file::read(trace)?;
+    if let Some(why) = nothing_in(&loaded) {
+        bail!("{} holds nothing to show: {why}", trace.display());
+    }
+    tui::check_terminal()?;
+    let Loaded { profile, notes } = loaded;
+    let recording = tui::Recording {
+        name: trace.display().to_string(),
+        profile,
+        notes,
+    };
+    tui::replay(recording, display(options, tui::Window::Start))
+}
+
+/// Why there is nothing to show, if there is nothing.
+fn nothing_in(Loaded { profile, notes }: &Loaded) -> Option<String> {
+    let held =
+        profile.samples.len() + profile.thread_times.len() + profile.latencies.len() + profile.slow.len();
+    (held == 0).then(|| match notes.as_slice() {
+        [] => "nothing was sampled and nothing measured while it was recorded".to_owned(),
+        notes => notes.join("; "),
+    })
+}
+
+/// How the dashboard begins.
+fn display(options: &TopOptions, window: tui::Window) -> tui::Options {
+    tui::Options {
         window: match options.window {
-            TopWindow::Last(time) => tui::Window::Last(time),
-            TopWindow::Start => tui::Window::Start,
+            Some(TopWindow::Last(time)) => tui::Window::Last(time),
+            Some(TopWindow::Start) => tui::Window::Start,
+            None => window,
         },
         refresh: options.refresh,
         sort: match options.sort {
             TopSort::Own => tui::Sort::Own,
             TopSort::Total => tui::Sort::Total,
         },
+        ..tui::Options::default()
+    }
+}
+
+/// Shows what happens now.
+fn live(options: &TopOptions, verbose: u8) -> Result<Ending> {
+    // What the dashboard does not show is not measured.
+    let mut probes = vec![ProbeName::Cpu];
+    for (probe, wanted) in [
+        (ProbeName::States, !options.no_states),
+        (ProbeName::Syscalls, !options.no_states && !options.no_calls),
+        (ProbeName::OffCpu, options.off_cpu),
+    ] {
+        probes.extend(wanted.then_some(probe));
+    }
+    let mut what = target::options(&options.target, &options.sampling, &probes, verbose)?;
+    what.window_ms = WINDOW_MS;
+    what.max_overhead = Some(options.max_overhead.unwrap_or(MAX_OVERHEAD));
+    let display = tui::Options {
+        off_cpu: options.off_cpu,
         no_states: missing(what.states, options.no_states),
         no_calls: missing(what.calls, options.no_states || options.no_calls),
+        ..display(options, tui::Window::default())
     };
     tui::check_terminal()?;
     let mut session = start::session(what)?;
@@ -64,11 +118,7 @@ pub(super) fn run(options: TopOptions, verbose: u8) -> Result<ExitCode> {
     naming
         .join()
         .map_err(|_| anyhow::anyhow!("the thread that gives names to addresses panicked"))?;
-    Ok(match ending? {
-        Ending::Left | Ending::HungUp => ExitCode::SUCCESS,
-        Ending::Signal(number) => ExitCode::from(128 + number as u8),
-        Ending::Panicked => ExitCode::FAILURE,
-    })
+    ending
 }
 
 /// Why something is not measured, if it is not.
@@ -98,4 +148,63 @@ fn name(batches: &Receiver<Batch>, feed: &Sender<Feed>) {
     }
     // The dashboard may be gone.
     let _ = feed.send(Feed::Ended("recording has ended".to_owned()));
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser as _;
+
+    use super::*;
+    use crate::{
+        cli::{Cli, Command},
+        profile::{Profile, folded::from_folded},
+    };
+
+    fn options(line: &str) -> Result<TopOptions, clap::Error> {
+        let cli = Cli::try_parse_from(["profiler", "top"].into_iter().chain(line.split_whitespace()))?;
+        match cli.command {
+            Command::Top(options) => Ok(options),
+            _ => unreachable!("the line begins with top"),
+        }
+    }
+
+    #[test]
+    fn a_trace_is_shown_whole_and_now_is_the_last_ten_seconds_unless_asked_otherwise() {
+        let window = |line, otherwise| display(&options(line).unwrap(), otherwise).window;
+        let ten = tui::Window::Last(std::time::Duration::from_secs(10));
+        assert_eq!(window("", tui::Window::default()), ten);
+        assert_eq!(window("a.trace", tui::Window::Start), tui::Window::Start);
+        assert_eq!(window("-w 10s a.trace", tui::Window::Start), ten);
+    }
+
+    #[test]
+    fn what_to_record_cannot_be_asked_of_a_trace() {
+        for line in [
+            "-p 1 a.trace",
+            "-a a.trace",
+            "--no-calls a.trace",
+            "-F 999 a.trace",
+            "--off-cpu a.trace",
+            "--off-cpu --no-states",
+        ] {
+            assert!(options(line).is_err(), "{line}");
+        }
+    }
+
+    #[test]
+    fn an_empty_trace_is_refused_with_what_is_wrong_with_it() {
+        let loaded = |profile, notes| Loaded { profile, notes };
+        let torn = vec!["the last 7 bytes are a torn chunk".to_owned()];
+        assert!(
+            nothing_in(&loaded(Profile::default(), torn))
+                .unwrap()
+                .contains("torn chunk")
+        );
+        assert!(
+            nothing_in(&loaded(Profile::default(), Vec::new()))
+                .unwrap()
+                .contains("nothing was sampled")
+        );
+        assert_eq!(nothing_in(&loaded(from_folded("a;main 1"), Vec::new())), None);
+    }
 }

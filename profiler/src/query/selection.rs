@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::{Glob, frame::frames};
+use super::{Glob, Name, frame::frames};
 use crate::profile::{Id, Location, Process, Profile, Sample, Stack, Thread};
 
 /// Which samples and which frames a question is about. [`Default`] is everything, of the first sample type.
@@ -29,6 +29,8 @@ pub struct Selection {
     pub modules: Vec<String>,
     /// Text that must be in the label of a frame on the stack. Without capitals, case does not matter.
     pub pattern: Option<String>,
+    /// A function that must be on the stack. It answers for the modules and the text as well.
+    pub function: Option<Name>,
     /// What is counted: indices into `Profile::sample_types`, all of one unit. See [`super::Sampled`].
     pub sample_types: Vec<u8>,
     /// Show kernel frames. Without them their samples still count: for the user frame that called the kernel.
@@ -49,6 +51,7 @@ impl Default for Selection {
             container: None,
             modules: Vec::new(),
             pattern: None,
+            function: None,
             sample_types: vec![0],
             kernel: true,
             user: true,
@@ -161,7 +164,7 @@ impl Selection {
     }
 
     fn asks_for_frames(&self) -> bool {
-        !self.modules.is_empty() || self.pattern.is_some()
+        !self.modules.is_empty() || self.pattern.is_some() || self.function.is_some()
     }
 
     /// One location has to answer both questions: the function that is looked for is looked for in these modules.
@@ -180,6 +183,11 @@ impl Selection {
                 .pattern
                 .as_ref()
                 .is_none_or(|pattern| frames(profile, location).any(|frame| has(&frame.label(), pattern)))
+            && self.function.as_ref().is_none_or(|name| {
+                frames(profile, location).any(|frame| {
+                    frame.kernel == name.kernel && frame.module == name.module && frame.label() == name.label
+                })
+            })
     }
 
     /// For each stack, whether one of its locations matches. Callers come before callees: one pass.
@@ -332,6 +340,17 @@ mod tests {
                     ..everything.clone()
                 },
                 0,
+            ),
+            (
+                Selection {
+                    function: Some(Name {
+                        label: "main".into(),
+                        module: "redis".into(),
+                        kernel: false,
+                    }),
+                    ..everything.clone()
+                },
+                2,
             ),
             (
                 Selection {

@@ -183,6 +183,7 @@ pub fn describe(selection: &Selection) -> String {
         container,
         modules,
         pattern,
+        function,
         sample_types: _,
         kernel: _,
         user: _,
@@ -218,6 +219,9 @@ pub fn describe(selection: &Selection) -> String {
         if let Some(value) = value {
             words.push(format!("{word} {value}"));
         }
+    }
+    if let Some(function) = function {
+        words.push(format!("function {}", function.label));
     }
     clean(&words.join(", ")).into_owned()
 }

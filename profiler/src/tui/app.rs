@@ -8,13 +8,19 @@ use super::{
     Feed,
     answers::{Answers, Row, Sort},
     branches::{BranchRow, Branches},
+    chosen::Chosen,
+    flame::{Flame, Way},
     history::{History, Window},
-    keys::Action,
+    keys::{Action, Mode},
     layout::Layout,
     list::List,
     matching::Text,
     opening::Opened,
+    replay::{self, Recording, Replay},
+    source::Source,
+    weights,
 };
+use crate::query::{GroupBy, Sampled};
 
 /// How the dashboard begins.
 #[derive(Clone, Copy, Debug)]
@@ -29,6 +35,8 @@ pub struct Options {
     pub no_states: Option<Missing>,
     /// Why system calls are not measured, if they are not.
     pub no_calls: Option<Missing>,
+    /// Whether stacks of waits are taken.
+    pub off_cpu: bool,
 }
 
 /// Why something is not measured.
@@ -38,6 +46,8 @@ pub enum Missing {
     Filter,
     /// Nobody asked for it.
     Flag,
+    /// The recording has none of it.
+    NotRecorded,
 }
 
 impl Default for Options {
@@ -48,6 +58,7 @@ impl Default for Options {
             sort: Sort::default(),
             no_states: None,
             no_calls: None,
+            off_cpu: false,
         }
     }
 }
@@ -89,10 +100,20 @@ impl Tab {
     }
 }
 
+/// How stacks are drawn.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Shape {
+    /// As a tree of rows that open.
+    #[default]
+    Tree,
+    /// As a flame graph.
+    Flame,
+}
+
 /// What is shown and how.
 #[derive(Debug)]
 pub(super) struct App {
-    pub(super) history: History,
+    pub(super) source: Source,
     /// What `w` goes through.
     pub(super) windows: Vec<Window>,
     pub(super) window: usize,
@@ -100,19 +121,32 @@ pub(super) struct App {
     pub(super) sort: Sort,
     pub(super) kernel: bool,
     pub(super) inverted: bool,
+    /// What samples are counted.
+    pub(super) sampled: Sampled,
+    pub(super) shape: Shape,
+    pub(super) flame: Flame,
     /// Whether calls are shown that wait for events, a time or a person.
     pub(super) idle: bool,
     pub(super) no_states: Option<Missing>,
     pub(super) no_calls: Option<Missing>,
+    /// Whether stacks of waits are taken.
+    pub(super) off_cpu: bool,
     pub(super) filters: [Text; TABS],
     pub(super) typing: bool,
     pub(super) help: Option<usize>,
+    /// Whether what is wrong with the recording lies over the rest.
+    pub(super) notes: bool,
     pub(super) paused: bool,
     pub(super) ended: Option<String>,
     pub(super) quit: bool,
     /// Whether something came in that is not shown yet.
     pub(super) news: bool,
     pub(super) opened: Vec<Opened>,
+    pub(super) chosen: Chosen,
+    /// By what rows of processes are put together.
+    pub(super) by: GroupBy,
+    /// What is said until the next key.
+    pub(super) message: Option<String>,
     pub(super) size: Size,
     pub(super) answers: Answers,
     pub(super) function_rows: Vec<Row>,
@@ -146,24 +180,32 @@ impl App {
             Window::Start => Duration::ZERO,
         });
         Self {
-            history: History::new(longest.max().unwrap_or_default()),
+            source: Source::Live(Box::new(History::new(longest.max().unwrap_or_default()))),
             windows,
             window,
             tab: Tab::Functions,
             sort: options.sort,
             kernel: true,
             inverted: false,
+            sampled: Sampled::Cpu,
+            shape: Shape::default(),
+            flame: Flame::default(),
             idle: false,
             no_states: options.no_states,
             no_calls: options.no_calls,
+            off_cpu: options.off_cpu,
             filters: Default::default(),
             typing: false,
             help: None,
+            notes: false,
             paused: false,
             ended: None,
             quit: false,
             news: false,
             opened: Vec::new(),
+            chosen: Chosen::default(),
+            by: GroupBy::Process,
+            message: None,
             size: Size::default(),
             answers: Answers::default(),
             function_rows: Vec::new(),
@@ -178,18 +220,39 @@ impl App {
         }
     }
 
+    /// A recording, all of it.
+    pub(super) fn replay(recording: Recording, options: Options) -> Self {
+        let missing = |empty: bool| empty.then_some(Missing::NotRecorded);
+        let options = Options {
+            no_states: missing(recording.profile.thread_times.is_empty()),
+            no_calls: missing(recording.profile.latencies.is_empty() && recording.profile.slow.is_empty()),
+            ..options
+        };
+        let replay = Replay::new(recording);
+        let (windows, window) = replay::windows(replay.end_ns(), options.window);
+        let mut app = Self {
+            notes: !replay.notes().is_empty(),
+            source: Source::Recording(Box::new(replay)),
+            windows,
+            window,
+            ..Self::new(options)
+        };
+        app.show();
+        app
+    }
+
     /// Takes in what the feed says. The picture stays as it is until [`Self::refresh`].
     pub(super) fn absorb(&mut self, feed: Feed) {
         if self.ended.is_some() {
             return;
         }
         match feed {
-            Feed::Delta(delta) => match self.history.absorb(*delta) {
+            Feed::Delta(delta) => match self.source.absorb(*delta) {
                 Ok(()) => self.news = true,
                 Err(error) => self.ended = Some(format!("what was collected {error}; please report this")),
             },
             Feed::Restart => {
-                self.history.restart();
+                self.source.restart();
                 // Locations and names have other numbers now; answers hold none of them.
             }
             Feed::Ended(why) => self.ended = Some(why),
@@ -206,8 +269,31 @@ impl App {
         due
     }
 
+    /// So much time has passed since the last turn. Whether there is something to draw.
+    pub(super) fn turn(&mut self, elapsed: Duration) -> bool {
+        match self.source.replay_mut() {
+            Some(replay) => {
+                let moved = replay.advance(elapsed);
+                if moved {
+                    self.answers = Answers::default();
+                }
+                moved
+            }
+            None => self.refresh(),
+        }
+    }
+
     /// Does what a key means.
     pub(super) fn update(&mut self, action: Action) {
+        self.message = None;
+        if self.notes {
+            match action {
+                Action::Quit => self.quit = true,
+                Action::Close | Action::Back | Action::Notes | Action::Open => self.notes = false,
+                _ => {}
+            }
+            return;
+        }
         if let Some(help) = &mut self.help {
             match action {
                 Action::Quit => self.quit = true,
@@ -224,6 +310,9 @@ impl App {
             Action::Help => self.help = Some(0),
             Action::Pause => self.pause(),
             Action::Back => self.back(),
+            Action::Move(_) | Action::Page(_) | Action::First | Action::Last if self.is_flame() => {
+                self.move_in_flame(action)
+            }
             Action::Move(rows) => self.list().move_by(rows),
             Action::Page(pages) => {
                 let page = isize::try_from(self.layout().rows()).unwrap_or(1).max(1);
@@ -231,8 +320,11 @@ impl App {
             }
             Action::First => self.list().move_to(0),
             Action::Last => self.list().move_to(usize::MAX),
+            Action::Left if self.is_flame() => self.go_in_flame(Way::Aside(-1)),
+            Action::Right if self.is_flame() => self.go_in_flame(Way::Aside(1)),
             Action::Left => self.left(),
             Action::Right => self.right(),
+            Action::Shape => self.next_shape(),
             Action::Open => self.open(),
             Action::Tab(index) => self.go(Tab::ALL[index % Tab::ALL.len()]),
             Action::NextTab => self.go(self.tab.next(1)),
@@ -245,6 +337,10 @@ impl App {
                 self.kernel = !self.kernel;
                 self.answers = Answers::default();
             }
+            Action::Choose => self.choose(),
+            Action::ChooseAll => self.choose_all(),
+            Action::GroupBy => self.group_by(),
+            Action::Weight => self.next_weight(),
             Action::Window if !self.paused => {
                 self.window = (self.window + 1) % self.windows.len();
                 self.show();
@@ -257,9 +353,16 @@ impl App {
             }
             Action::Invert => {
                 self.inverted = !self.inverted;
+                self.flame.reset();
                 self.answers.forest = None;
                 self.list().move_to(0);
             }
+            Action::Notes => self.notes = self.source.replay().is_some_and(|it| !it.notes().is_empty()),
+            Action::Play => self.move_in_time(Replay::play),
+            Action::Step(windows) => self.move_in_time(|replay| replay.step(windows)),
+            Action::ToBegin => self.move_in_time(Replay::rewind),
+            Action::ToEnd => self.move_in_time(Replay::wind),
+            Action::Speed(steps) => self.move_in_time(|replay| replay.change_speed(steps)),
             Action::Filter => self.typing = true,
             Action::Accept => self.typing = false,
             Action::Type(c) => self.edit(|filter| filter.push(c)),
@@ -270,7 +373,11 @@ impl App {
 
     /// The terminal has this size now.
     pub(super) fn resize(&mut self, size: Size) {
-        self.size = size;
+        if self.size != size {
+            self.size = size;
+            // A flame graph is as wide as the screen.
+            self.rows_known = false;
+        }
     }
 }
 
@@ -288,6 +395,24 @@ impl App {
         &self.filters[self.tab.index()]
     }
 
+    /// Whether a flame graph is shown.
+    pub(super) fn is_flame(&self) -> bool {
+        self.tab == Tab::Stacks && self.shape == Shape::Flame
+    }
+
+    /// Whether all samples that are shown are waits.
+    pub(super) fn is_cold(&self) -> bool {
+        self.sampled == Sampled::OffCpu
+    }
+
+    /// Whether the tab has no row to show.
+    pub(super) fn is_empty(&self) -> bool {
+        match self.is_flame() {
+            true => self.flame.rows().is_empty(),
+            false => self.shown_list().len() == 0,
+        }
+    }
+
     /// Why what this tab shows is not measured, if it is not.
     pub(super) fn missing(&self) -> Option<Missing> {
         match self.tab {
@@ -298,7 +423,16 @@ impl App {
     }
 
     pub(super) fn layout(&self) -> Layout {
-        Layout::of(self.size, self.tab)
+        Layout::of(self.size, self.tab, self.source.replay().is_some())
+    }
+
+    /// What keys mean now.
+    pub(super) fn mode(&self) -> Mode {
+        match self.source.replay() {
+            _ if self.typing => Mode::Typing,
+            Some(_) => Mode::Replaying,
+            None => Mode::Browsing,
+        }
     }
 }
 
@@ -308,8 +442,94 @@ impl App {
     }
 
     fn show(&mut self) {
-        self.history.show(self.window());
+        self.source.show(self.window());
         self.answers = Answers::default();
+    }
+
+    /// Says something until the next key.
+    pub(super) fn say(&mut self, message: &str) {
+        self.message = Some(message.to_owned());
+    }
+
+    /// What is selected has changed.
+    pub(super) fn ask_anew(&mut self) {
+        self.answers = Answers::default();
+        self.rows_known = false;
+    }
+
+    /// The next way to put processes together.
+    fn group_by(&mut self) {
+        const WAYS: [GroupBy; 6] = [
+            GroupBy::Process,
+            GroupBy::Thread,
+            GroupBy::Cgroup,
+            GroupBy::Unit,
+            GroupBy::Container,
+            GroupBy::Module,
+        ];
+        if self.tab != Tab::Processes {
+            return self.go(Tab::Processes);
+        }
+        let place = WAYS.iter().position(|way| *way == self.by).unwrap_or(0);
+        self.by = WAYS[(place + 1) % WAYS.len()];
+        self.answers.processes = None;
+        self.answers.preview = None;
+        self.list().move_to(0);
+    }
+
+    /// From samples of busy threads to those of waiting ones, to both.
+    fn next_weight(&mut self) {
+        let next = weights::next(self.sampled);
+        if weights::sample_types(self.source.shown(), next).is_none() {
+            return self.say(match self.source.replay() {
+                Some(_) => "stacks of waits were not recorded: `profiler record --probe cpu,off-cpu` does",
+                None if self.off_cpu => "no wait was sampled yet, or taking their stacks was too dear",
+                None => "stacks of waits are not taken: `profiler top --off-cpu` does",
+            });
+        }
+        self.sampled = next;
+        self.ask_anew();
+    }
+
+    fn move_in_flame(&mut self, action: Action) {
+        let height = isize::try_from(self.layout().rows()).unwrap_or(1).max(1);
+        // Inverted graphs hang from the top.
+        let down = if self.inverted { 1 } else { -1 };
+        self.go_in_flame(Way::Inward(match action {
+            Action::Move(rows) => rows.saturating_mul(down),
+            Action::Page(pages) => pages.saturating_mul(height).saturating_mul(down),
+            Action::First => isize::MIN,
+            _ => isize::MAX,
+        }));
+    }
+
+    fn go_in_flame(&mut self, way: Way) {
+        if let Some(forest) = &self.answers.forest {
+            self.flame.go(forest, way);
+        }
+    }
+
+    /// From the table of functions to the tree, to the flame graph, and back.
+    fn next_shape(&mut self) {
+        match (self.tab, self.shape) {
+            (Tab::Stacks, Shape::Tree) => self.shape = Shape::Flame,
+            (Tab::Stacks, Shape::Flame) => {
+                self.shape = Shape::Tree;
+                self.go(Tab::Functions);
+            }
+            _ => self.go(Tab::Stacks),
+        }
+        self.rows_known = false;
+    }
+
+    fn move_in_time(&mut self, change: impl FnOnce(&mut Replay)) {
+        if let Some(replay) = self.source.replay_mut() {
+            let before = replay.time();
+            change(replay);
+            if replay.time() != before {
+                self.answers = Answers::default();
+            }
+        }
     }
 
     fn pause(&mut self) {

@@ -77,13 +77,14 @@ impl Forest {
 
 /// A tree that still grows.
 #[derive(Default)]
-struct Growing {
+pub(super) struct Growing {
     nodes: Vec<Node>,
     children: FxHashMap<(Option<u32>, u32), u32>,
 }
 
 impl Growing {
-    fn child(&mut self, parent: Option<u32>, name: u32) -> u32 {
+    /// The child with this name, which is added if it is new.
+    pub(super) fn child(&mut self, parent: Option<u32>, name: u32) -> u32 {
         *self.children.entry((parent, name)).or_insert_with(|| {
             self.nodes.push(Node {
                 name,
@@ -98,7 +99,8 @@ impl Growing {
         })
     }
 
-    fn add(&mut self, node: u32, value: u64, samples: u64) {
+    /// So much ends at `node`.
+    pub(super) fn add(&mut self, node: u32, value: u64, samples: u64) {
         let node = &mut self.nodes[node as usize];
         node.self_value = node.self_value.saturating_add(value);
         node.self_samples += samples;
@@ -131,7 +133,8 @@ impl Growing {
         });
     }
 
-    fn finish(mut self, names: &[Name]) -> Tree {
+    /// The tree, whose nodes were named by their places in `names`.
+    pub(super) fn finish(mut self, names: &[Name]) -> Tree {
         for index in (0..self.nodes.len()).rev() {
             let node = &mut self.nodes[index];
             node.total_value = node.total_value.saturating_add(node.self_value);

@@ -45,8 +45,18 @@ pub(super) enum Action {
     Kernel,
     /// Look over another stretch of time.
     Window,
+    /// Show only what is under the cursor, in every view.
+    Choose,
+    /// Show everything again.
+    ChooseAll,
+    /// Put processes together in another way.
+    GroupBy,
+    /// Count busy threads, waiting ones, or both.
+    Weight,
     /// Turn the tree around.
     Invert,
+    /// Show functions as a table, as a tree, as a flame graph.
+    Shape,
     /// Show calls that wait for events, or hide them.
     Idle,
     /// Add to the filter.
@@ -59,6 +69,53 @@ pub(super) enum Action {
     Accept,
     /// Draw everything anew.
     Redraw,
+    /// Show what is wrong with the recording.
+    Notes,
+    /// Play the recording, or stop.
+    Play,
+    /// So many windows forth in the recording.
+    Step(isize),
+    /// To the begin of the recording.
+    ToBegin,
+    /// To the end of the recording.
+    ToEnd,
+    /// Play so many steps faster.
+    Speed(isize),
+}
+
+/// What keys mean depends on what is done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Mode {
+    /// Looking at what happens now.
+    Browsing,
+    /// Looking at a recording.
+    Replaying,
+    /// Typing a filter.
+    Typing,
+}
+
+impl Mode {
+    /// What keys mean; the first table that has a key says so.
+    fn tables(self) -> &'static [&'static [Binding]] {
+        match self {
+            Self::Browsing => &[BROWSING],
+            Self::Replaying => &[REPLAYING, BROWSING],
+            Self::Typing => &[TYPING],
+        }
+    }
+
+    /// Every key that means something, and what.
+    pub(super) fn bindings(self) -> impl Iterator<Item = &'static Binding> {
+        let tables = self.tables();
+        let first = move |binding: &&Binding| {
+            let key = &binding.keys[0];
+            let table = tables
+                .iter()
+                .find_map(|table| table.iter().find(|it| it.keys.contains(key)));
+            table.is_some_and(|it| std::ptr::eq(it, *binding))
+        };
+        tables.iter().copied().flatten().filter(first)
+    }
 }
 
 /// One key with its modifiers.
@@ -78,8 +135,46 @@ pub(super) struct Binding {
     pub(super) long: &'static str,
 }
 
+/// While looking at a recording, beside those of [`BROWSING`].
+const REPLAYING: &[Binding] = &[
+    bind(
+        &[char(' '), char('p')],
+        Action::Play,
+        "play",
+        "play the recording, or stop; from the begin if it is at its end",
+    ),
+    bind(
+        &[char(','), char('[')],
+        Action::Step(-1),
+        "back a window",
+        "one window back in the recording",
+    ),
+    bind(
+        &[char('.'), char(']')],
+        Action::Step(1),
+        "forth",
+        "one window forth in the recording",
+    ),
+    bind(&[char('{')], Action::ToBegin, "", "to the begin of the recording"),
+    bind(&[char('}')], Action::ToEnd, "", "to the end of the recording"),
+    bind(&[char('<')], Action::Speed(-1), "", "play slower"),
+    bind(&[char('>')], Action::Speed(1), "", "play faster"),
+    bind(
+        &[char('!')],
+        Action::Notes,
+        "",
+        "what is wrong with the recording",
+    ),
+    bind(
+        &[char('w')],
+        Action::Window,
+        "window",
+        "another length of the window; the whole recording",
+    ),
+];
+
 /// While looking.
-pub(super) const BROWSING: &[Binding] = &[
+const BROWSING: &[Binding] = &[
     bind(&[char('q')], Action::Close, "quit", "quit; close this help"),
     bind(
         &[char('?'), key(KeyCode::F(1))],
@@ -103,13 +198,13 @@ pub(super) const BROWSING: &[Binding] = &[
         &[key(KeyCode::Enter)],
         Action::Open,
         "open",
-        "open the function, process or branch under the cursor",
+        "open what is under the cursor; zoom into the frame",
     ),
     bind(
-        &[key(KeyCode::Esc)],
+        &[key(KeyCode::Esc), key(KeyCode::Backspace)],
         Action::Back,
         "back",
-        "one step back; drop the filter",
+        "one step back; drop the filter; zoom out",
     ),
     bind(&[key(KeyCode::Tab)], Action::NextTab, "next tab", "next tab"),
     bind(&[key(KeyCode::BackTab)], Action::PreviousTab, "", "previous tab"),
@@ -135,6 +230,31 @@ pub(super) const BROWSING: &[Binding] = &[
         Action::Kernel,
         "kernel",
         "hide kernel frames, or show them",
+    ),
+    bind(
+        &[char('f')],
+        Action::Choose,
+        "only this",
+        "show only what is under the cursor, in every view",
+    ),
+    bind(&[char('F')], Action::ChooseAll, "", "show everything again"),
+    bind(
+        &[char('b')],
+        Action::GroupBy,
+        "by",
+        "processes, threads, cgroups, units, containers, modules",
+    ),
+    bind(
+        &[char('t')],
+        Action::Weight,
+        "time",
+        "time on a CPU, waiting (with --off-cpu), by the clock on the wall",
+    ),
+    bind(
+        &[char('v')],
+        Action::Shape,
+        "view",
+        "functions as a table, as a tree, as a flame graph",
     ),
     bind(
         &[char('i')],
@@ -191,7 +311,7 @@ pub(super) const BROWSING: &[Binding] = &[
 ];
 
 /// While typing a filter. Every other character adds to it.
-pub(super) const TYPING: &[Binding] = &[
+const TYPING: &[Binding] = &[
     bind(&[key(KeyCode::Enter)], Action::Accept, "keep", "keep the filter"),
     bind(&[key(KeyCode::Esc)], Action::Back, "drop", "drop the filter"),
     bind(
@@ -212,7 +332,7 @@ pub(super) const TYPING: &[Binding] = &[
 ];
 
 /// What an event means, if it means anything.
-pub(super) fn action(event: &Event, typing: bool) -> Option<Action> {
+pub(super) fn action(event: &Event, mode: Mode) -> Option<Action> {
     let Event::Key(KeyEvent {
         code,
         modifiers,
@@ -224,11 +344,11 @@ pub(super) fn action(event: &Event, typing: bool) -> Option<Action> {
     };
     // Shift is in the character itself, and some terminals report it beside.
     let pressed = Key(code, modifiers.difference(KeyModifiers::SHIFT));
-    let table = if typing { TYPING } else { BROWSING };
-    let bound = table.iter().find(|binding| binding.keys.contains(&pressed));
+    let mut bindings = mode.tables().iter().copied().flatten();
+    let bound = bindings.find(|binding| binding.keys.contains(&pressed));
     match (bound, pressed) {
         (Some(binding), _) => Some(binding.action),
-        (None, Key(KeyCode::Char(c), KeyModifiers::NONE)) if typing => Some(Action::Type(c)),
+        (None, Key(KeyCode::Char(c), KeyModifiers::NONE)) if mode == Mode::Typing => Some(Action::Type(c)),
         _ => None,
     }
 }
@@ -285,7 +405,7 @@ mod tests {
 
     #[test]
     fn no_key_means_two_things() {
-        for table in [BROWSING, TYPING] {
+        for table in [BROWSING, REPLAYING, TYPING] {
             let keys: Vec<_> = table.iter().flat_map(|binding| binding.keys).collect();
             for (index, key) in keys.iter().enumerate() {
                 assert!(!keys[..index].contains(key), "{key} is bound twice");
@@ -297,10 +417,10 @@ mod tests {
     fn capitals_arrive_with_or_without_shift() {
         for modifiers in [KeyModifiers::NONE, KeyModifiers::SHIFT] {
             let event = press(KeyCode::Char('K'), modifiers);
-            assert_eq!(action(&event, false), Some(Action::Kernel));
+            assert_eq!(action(&event, Mode::Browsing), Some(Action::Kernel));
         }
         assert_eq!(
-            action(&press(KeyCode::BackTab, KeyModifiers::SHIFT), false),
+            action(&press(KeyCode::BackTab, KeyModifiers::SHIFT), Mode::Browsing),
             Some(Action::PreviousTab)
         );
     }
@@ -308,17 +428,20 @@ mod tests {
     #[test]
     fn letters_are_text_while_typing_and_control_c_still_quits() {
         let q = press(KeyCode::Char('q'), KeyModifiers::NONE);
-        assert_eq!(action(&q, true), Some(Action::Type('q')));
-        assert_eq!(action(&q, false), Some(Action::Close));
+        assert_eq!(action(&q, Mode::Typing), Some(Action::Type('q')));
+        assert_eq!(action(&q, Mode::Browsing), Some(Action::Close));
         let c = press(KeyCode::Char('c'), KeyModifiers::CONTROL);
-        assert_eq!(action(&c, true), Some(Action::Quit));
-        assert_eq!(action(&press(KeyCode::Char('x'), KeyModifiers::ALT), true), None);
+        assert_eq!(action(&c, Mode::Typing), Some(Action::Quit));
+        assert_eq!(
+            action(&press(KeyCode::Char('x'), KeyModifiers::ALT), Mode::Typing),
+            None
+        );
     }
 
     #[test]
     fn a_key_that_is_let_go_means_nothing() {
         let mut event = KeyEvent::new(KeyCode::Char('q'), KeyModifiers::NONE);
         event.kind = KeyEventKind::Release;
-        assert_eq!(action(&Event::Key(event), false), None);
+        assert_eq!(action(&Event::Key(event), Mode::Browsing), None);
     }
 }

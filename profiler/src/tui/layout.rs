@@ -8,6 +8,8 @@ use super::app::Tab;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Layout {
     pub(super) header: Rect,
+    /// Where in a recording the picture is.
+    pub(super) position: Rect,
     pub(super) tabs: Rect,
     /// The table with its heading.
     pub(super) body: Rect,
@@ -19,15 +21,16 @@ pub(super) struct Layout {
 }
 
 impl Layout {
-    /// For a terminal of this size, and what `tab` shows.
-    pub(super) fn of(size: Size, tab: Tab) -> Self {
+    /// For a terminal of this size, and what `tab` shows; of a recording or not.
+    pub(super) fn of(size: Size, tab: Tab, recorded: bool) -> Self {
         let (header, tabs, footer) = match size.height {
             0..3 => (0, 0, 0),
             3..6 => (0, 0, 1),
             6..12 => (1, 1, 1),
             12.. => (3, 1, 1),
         };
-        let rest = size.height - header - tabs - footer;
+        let position = u16::from(recorded && size.height >= 12);
+        let rest = size.height - header - position - tabs - footer;
         let lower = match tab {
             Tab::Functions | Tab::Processes if rest >= 24 => rest * 2 / 5,
             Tab::Calls if rest >= 10 => rest * 9 / 20,
@@ -42,6 +45,7 @@ impl Layout {
         };
         Self {
             header: next(header),
+            position: next(position),
             tabs: next(tabs),
             body: next(rest - lower - total),
             total: next(total),
@@ -68,10 +72,11 @@ mod tests {
     #[test]
     fn every_row_of_every_screen_is_used_once() {
         for height in 0..100 {
-            for tab in Tab::ALL {
-                let layout = Layout::of(Size::new(80, height), tab);
+            for (tab, recorded) in Tab::ALL.into_iter().flat_map(|tab| [(tab, false), (tab, true)]) {
+                let layout = Layout::of(Size::new(80, height), tab, recorded);
                 let areas = [
                     layout.header,
+                    layout.position,
                     layout.tabs,
                     layout.body,
                     layout.total,

@@ -37,28 +37,34 @@
 mod answers;
 mod app;
 mod branches;
+mod chosen;
 mod compact;
 mod epoch;
+mod flame;
 mod forest;
 mod history;
 mod joining;
 mod kept;
 mod keys;
+mod kind;
 mod layout;
 mod list;
 mod matching;
 mod measured;
 mod opening;
 mod prepare;
+mod replay;
 mod slow;
 mod slowest;
+mod source;
 mod terminal;
 mod theme;
 mod view;
+mod weights;
 
 use std::{
     error::Error,
-    sync::mpsc::{Receiver, RecvTimeoutError, TryRecvError},
+    sync::mpsc::{self, Receiver, RecvTimeoutError, TryRecvError},
     time::{Duration, Instant},
 };
 
@@ -76,6 +82,7 @@ use app::App;
 pub use app::{Missing, Options};
 pub use history::Window;
 use keys::Action;
+pub use replay::Recording;
 use terminal::{Output, Screen};
 use theme::Theme;
 
@@ -109,6 +116,10 @@ const TURN: Duration = Duration::from_millis(100);
 const GULP: Duration = Duration::from_millis(50);
 /// How many times longer than the work for a picture the picture stays: 2 % of a CPU.
 const REST: u32 = 50;
+/// As [`REST`], for recordings: nobody is measured meanwhile.
+const REST_OF_REPLAY: u32 = 3;
+/// How often the picture of a recording that plays is renewed.
+const FRAME: Duration = Duration::from_millis(100);
 /// The longest time a picture stays, whatever the work for it.
 const STALE: Duration = Duration::from_secs(10);
 
@@ -125,14 +136,30 @@ pub fn check_terminal() -> Result<()> {
 /// # Errors
 /// If there is no terminal, or it cannot be written to any more. The terminal is as it was before in any case.
 pub fn run(feed: &Receiver<Feed>, options: Options) -> Result<Ending> {
+    show(feed, App::new(options), options.refresh, REST)
+}
+
+/// Shows a recording in the same dashboard until the user leaves.
+///
+/// # Errors
+/// As [`run`].
+pub fn replay(recording: Recording, options: Options) -> Result<Ending> {
+    // It is all there: nobody feeds it.
+    let (_feed, nothing) = mpsc::channel();
+    let refresh = options.refresh.min(FRAME);
+    show(&nothing, App::replay(recording, options), refresh, REST_OF_REPLAY)
+}
+
+fn show(feed: &Receiver<Feed>, app: App, refresh: Duration, rest: u32) -> Result<Ending> {
     let screen = Screen::enter()?;
     let mut terminal =
         Terminal::new(CrosstermBackend::new(Output::default())).context("cannot set up the terminal")?;
     let dashboard = Dashboard {
         terminal: &mut terminal,
         theme: Theme::of(|name| std::env::var(name).ok()),
-        app: App::new(options),
-        refresh: options.refresh,
+        app,
+        refresh,
+        rest,
     };
     let ending = dashboard.run(&screen.events()?, feed, &|| screen.interrupted());
     // Before the terminal, which shows the cursor at its end, and complains where there is none any more.
@@ -146,6 +173,7 @@ struct Dashboard<'a, B: Backend> {
     theme: Theme,
     app: App,
     refresh: Duration,
+    rest: u32,
 }
 
 impl<B: Backend<Error: Error + Send + Sync + 'static>> Dashboard<'_, B> {
@@ -158,6 +186,7 @@ impl<B: Backend<Error: Error + Send + Sync + 'static>> Dashboard<'_, B> {
     ) -> Result<Ending> {
         let mut changed = true;
         let mut due = Instant::now();
+        let mut turned = due;
         loop {
             if let Some(ending) = interrupted() {
                 return Ok(ending);
@@ -165,10 +194,14 @@ impl<B: Backend<Error: Error + Send + Sync + 'static>> Dashboard<'_, B> {
             let taken = self.take_in(feed);
             changed |= taken.ended;
             let begin = Instant::now();
-            if begin >= due && self.app.refresh() {
+            let elapsed = begin.duration_since(turned);
+            if begin >= due {
+                turned = begin;
+            }
+            if begin >= due && self.app.turn(elapsed) {
                 self.draw()?;
                 changed = false;
-                due = begin + self.refresh.max((begin.elapsed() * REST).min(STALE));
+                due = begin + self.refresh.max((begin.elapsed() * self.rest).min(STALE));
             } else if changed {
                 self.draw()?;
                 changed = false;
@@ -219,7 +252,7 @@ impl<B: Backend<Error: Error + Send + Sync + 'static>> Dashboard<'_, B> {
 
     /// Does what an event asks for. Whether the picture has to change.
     fn heed(&mut self, event: &Event) -> Result<bool> {
-        let action = keys::action(event, self.app.typing);
+        let action = keys::action(event, self.app.mode());
         if action == Some(Action::Redraw) {
             self.terminal.clear().context("cannot write to the terminal")?;
         }

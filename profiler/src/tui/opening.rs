@@ -4,10 +4,11 @@ use super::{
     answers::{Answers, name_of},
     app::{App, Tab},
     branches::Branch,
+    chosen::Choice,
     matching::Text,
     prepare::time_key,
 };
-use crate::query::{GroupRow, LatencyRow, Name, StateRow};
+use crate::query::{LatencyRow, Name, StateRow};
 
 /// Something that was opened, and where one was before.
 #[derive(Clone, Debug)]
@@ -19,24 +20,32 @@ pub(super) struct Opened {
 /// Something that can be opened.
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Subject {
-    Process(u32, String),
+    Part(Choice),
     Function(Name),
 }
 
 impl App {
-    /// The process that was opened: every view shows just that.
-    pub(super) fn process(&self) -> Option<(u32, &str)> {
+    /// The process, or whatever else, that was opened: every view shows just that.
+    pub(super) fn part(&self) -> Option<&Choice> {
         self.opened.iter().rev().find_map(|opened| match &opened.what {
-            Subject::Process(pid, name) => Some((*pid, name.as_str())),
+            Subject::Part(part) => Some(part),
             Subject::Function(_) => None,
         })
+    }
+
+    /// The process that was opened.
+    pub(super) fn process(&self) -> Option<(u32, &str)> {
+        match self.part()? {
+            Choice::Process(pid, name) => Some((*pid, name)),
+            _ => None,
+        }
     }
 
     /// The function that was opened: the stacks are those around it.
     pub(super) fn function(&self) -> Option<&Name> {
         self.opened.iter().rev().find_map(|opened| match &opened.what {
             Subject::Function(name) => Some(name),
-            Subject::Process(..) => None,
+            Subject::Part(_) => None,
         })
     }
 
@@ -44,12 +53,15 @@ impl App {
         self.typing = false;
         if !self.filter().is_empty() {
             self.edit(|filter| *filter = Text::default());
+        } else if self.is_flame() && self.flame.unzoom() {
+            self.rows_known = false;
         } else if let Some(opened) = self.opened.pop() {
+            self.flame.reset();
             self.answers.forest = None;
             self.go(opened.from);
-            if let Subject::Process(pid, name) = opened.what {
+            if let Subject::Part(part) = opened.what {
                 self.answers = Answers::default();
-                if opened.from == Tab::Time {
+                if let (Tab::Time, Choice::Process(pid, name)) = (opened.from, part) {
                     // Its threads stood in its place.
                     self.list().seek(time_key(Some(pid), None, &name));
                 }
@@ -58,6 +70,11 @@ impl App {
     }
 
     pub(super) fn open(&mut self) {
+        if self.is_flame() {
+            self.flame.zoom();
+            self.rows_known = false;
+            return;
+        }
         let cursor = self.shown_list().cursor();
         match self.tab {
             Tab::Functions => {
@@ -67,34 +84,17 @@ impl App {
                     self.open_subject(Subject::Function(name_of(&functions.rows[row.index])));
                 }
             }
-            Tab::Processes => {
-                if let Some(row) = self.process_rows.get(cursor)
-                    && let Some(processes) = &self.answers.processes
-                {
-                    let GroupRow { pid, label, .. } = &processes[row.index];
-                    self.open_subject(Subject::Process(pid.unwrap_or(0), label.clone()));
-                }
-            }
             // In a process they show more of it, and then there is its code.
             Tab::Time | Tab::Calls if self.process().is_some() => self.go(Tab::Stacks),
-            Tab::Time => {
-                if let Some(row) = self.time_rows.get(cursor)
-                    && let Some(states) = &self.answers.states
-                {
-                    let StateRow { pid, label, .. } = &states.rows[row.index];
-                    let process = Subject::Process(pid.unwrap_or(0), label.clone());
+            Tab::Processes | Tab::Time | Tab::Calls => match self.choice() {
+                Some(part) if self.tab == Tab::Processes => self.open_subject(Subject::Part(part)),
+                Some(part) => {
                     self.list().move_to(0);
-                    self.open_in_place(process);
+                    self.open_in_place(Subject::Part(part));
                 }
-            }
-            Tab::Calls => {
-                if let Some(row) = self.call_rows.get(cursor)
-                    && let Some(calls) = &self.answers.calls
-                {
-                    let LatencyRow { pid, label, .. } = &calls.rows[row.index];
-                    self.open_in_place(Subject::Process(pid.unwrap_or(0), label.clone()));
-                }
-            }
+                None if self.is_empty() => {}
+                None => self.say("this belongs nowhere: it cannot be opened"),
+            },
             Tab::Stacks => {
                 if let Some(row) = self.branch_rows.get(cursor)
                     && let Some(forest) = &self.answers.forest
@@ -112,7 +112,69 @@ impl App {
         }
     }
 
-    /// The process, in the same tab.
+    /// What the row under the cursor stands for, to be opened or chosen.
+    fn choice(&self) -> Option<Choice> {
+        let cursor = self.shown_list().cursor();
+        match self.tab {
+            Tab::Functions => {
+                let row = self.function_rows.get(cursor)?;
+                let name = name_of(&self.answers.functions.as_ref()?.rows[row.index]);
+                // What is no code is on no stack.
+                (!name.module.is_empty()).then_some(Choice::Function(name))
+            }
+            Tab::Processes => {
+                let row = self.process_rows.get(cursor)?;
+                let rows = self.answers.processes.as_ref()?;
+                Choice::of_group(self.by, &rows[row.index])
+            }
+            Tab::Stacks => {
+                let forest = self.answers.forest.as_ref()?;
+                let (tree, node) = match self.is_flame() {
+                    true => (self.flame.tree(), self.flame.piece()?.node),
+                    false => {
+                        let row = self.branch_rows.get(cursor)?;
+                        (row.tree, row.node)
+                    }
+                };
+                let name = forest.trees[tree].1.name(node);
+                (!name.module.is_empty()).then(|| Choice::Function(name.clone()))
+            }
+            Tab::Time => {
+                let row = self.time_rows.get(cursor)?;
+                let StateRow { pid, tid, label, .. } = &self.answers.states.as_ref()?.rows[row.index];
+                Some(match tid {
+                    Some(tid) => Choice::Thread(*tid, label.clone()),
+                    None => Choice::Process((*pid)?, label.clone()),
+                })
+            }
+            Tab::Calls => {
+                let row = self.call_rows.get(cursor)?;
+                let LatencyRow { pid, label, .. } = &self.answers.calls.as_ref()?.rows[row.index];
+                Some(Choice::Process((*pid)?, label.clone()))
+            }
+        }
+    }
+
+    /// Every view shows just what is under the cursor from now on.
+    pub(super) fn choose(&mut self) {
+        match self.choice() {
+            Some(choice) => {
+                self.chosen.choose(choice);
+                self.ask_anew();
+            }
+            None => self.say("what is under the cursor cannot be chosen"),
+        }
+    }
+
+    /// Every view shows everything again.
+    pub(super) fn choose_all(&mut self) {
+        match self.chosen.clear() {
+            true => self.ask_anew(),
+            false => self.say("nothing is chosen: f chooses what is under the cursor"),
+        }
+    }
+
+    /// In the same tab.
     fn open_in_place(&mut self, process: Subject) {
         let tab = self.tab;
         self.open_subject(process);
@@ -121,15 +183,16 @@ impl App {
 
     fn open_subject(&mut self, what: Subject) {
         let kind = std::mem::discriminant(&what);
-        let is_process = matches!(what, Subject::Process(..));
+        let is_part = matches!(what, Subject::Part(_));
         // Another process means another question; another function is asked within the same process.
         self.opened
-            .retain(|opened| !is_process && std::mem::discriminant(&opened.what) != kind);
+            .retain(|opened| !is_part && std::mem::discriminant(&opened.what) != kind);
         self.opened.push(Opened { what, from: self.tab });
-        if is_process {
+        if is_part {
             self.answers = Answers::default();
         }
         self.answers.forest = None;
+        self.flame.reset();
         self.filters[Tab::Stacks.index()] = Text::default();
         self.lists[Tab::Stacks.index()].move_to(0);
         self.go(Tab::Stacks);

@@ -6,15 +6,17 @@ use rustc_hash::FxHasher;
 
 use super::{
     answers::{Preview, Row, name_of},
-    app::{App, Tab},
+    app::{App, Shape, Tab},
     branches::{Branch, BranchRow, Branches},
+    chosen::Choice,
     forest::{Forest, Reading},
     matching::Text,
     slow::{SlowRow, slowest},
+    weights,
 };
 use crate::query::{
-    Direction, FunctionRow, GroupBy, GroupRow, LatencyRow, Owner, Selection, StateRow, Summary, Tree,
-    functions, groups, latencies,
+    Direction, FunctionRow, GroupRow, LatencyRow, Owner, Selection, StateRow, Summary, Tree, functions,
+    groups, latencies,
     operation::{is_call, object, operation, waits_for_others},
     states,
 };
@@ -36,8 +38,12 @@ impl App {
     fn ask(&mut self) {
         let selection = self.selection();
         let process = self.process().is_some();
-        let shown_ns = self.history.shown_ns();
-        let profile = self.history.shown();
+        // What was opened stands among the others.
+        let mut everybody = self.unrestricted();
+        self.chosen.apply(&mut everybody);
+        let by = self.by;
+        let shown_ns = self.source.time().unwrap_or_else(|| self.source.shown_ns());
+        let profile = self.source.shown();
         let answers = &mut self.answers;
         answers
             .summary
@@ -47,11 +53,7 @@ impl App {
                 answers.functions = Some(functions(profile, &selection));
             }
             Tab::Processes if answers.processes.is_none() => {
-                let everybody = Selection {
-                    pids: Vec::new(),
-                    ..selection
-                };
-                answers.processes = Some(groups(profile, &everybody, GroupBy::Process));
+                answers.processes = Some(groups(profile, &everybody, by));
             }
             Tab::Stacks if answers.forest.is_none() => {
                 self.answers.forest = Some(self.forest());
@@ -82,7 +84,7 @@ impl App {
     /// The trees of the stacks tab.
     fn forest(&mut self) -> Forest {
         let selection = self.selection();
-        let profile = self.history.shown();
+        let profile = self.source.shown();
         if let Some(function) = self.function().cloned() {
             return Forest::around(self.tree(), &function);
         }
@@ -90,16 +92,16 @@ impl App {
             false => (Reading::Paths, Direction::TopDown),
             true => (Reading::Inverted, Direction::BottomUp),
         };
-        Forest::whole(Tree::build(profile, &selection, direction), reading)
+        Forest::whole(weights::tree(profile, &selection, direction), reading)
     }
 
     /// The call tree of what is selected.
     fn tree(&mut self) -> &Tree {
         let selection = self.selection();
-        let profile = self.history.shown();
+        let profile = self.source.shown();
         self.answers
             .tree
-            .get_or_insert_with(|| Tree::build(profile, &selection, Direction::TopDown))
+            .get_or_insert_with(|| weights::tree(profile, &selection, Direction::TopDown))
     }
 
     fn arrange(&mut self) {
@@ -118,7 +120,12 @@ impl App {
                 let found = |row: &GroupRow| {
                     filter.is_in(&row.label) || row.pid.is_some_and(|pid| filter.is_in(&pid.to_string()))
                 };
-                self.process_rows = select(rows, found, |row| hash(&(row.pid, &row.label)));
+                self.process_rows = select(rows, found, |row| hash(&(row.pid, row.tid, &row.label)));
+            }
+            Tab::Stacks if self.shape == Shape::Flame => {
+                if let Some(forest) = &self.answers.forest {
+                    self.flame.arrange(forest, self.inverted, filter, self.size.width);
+                }
             }
             Tab::Stacks => {
                 self.branch_rows = match &self.answers.forest {
@@ -161,6 +168,9 @@ impl App {
 
     fn settle(&mut self) {
         let height = self.layout().rows();
+        if self.is_flame() {
+            return self.flame.settle(height);
+        }
         let list = &mut self.lists[self.tab.index()];
         match self.tab {
             Tab::Functions => list.settle(self.function_rows.iter().map(|row| row.key), height),
@@ -194,12 +204,15 @@ impl App {
             }
             (Tab::Processes, _, Some(processes)) => {
                 let process = &processes[index];
-                let selection = Selection {
-                    pids: process.pid.into_iter().collect(),
-                    ..self.selection()
+                let mut selection = self.selection();
+                let title = match Choice::of_group(self.by, process) {
+                    Some(part) => {
+                        part.apply(&mut selection);
+                        part.words()
+                    }
+                    None => return self.answers.preview = None,
                 };
-                let title = format!("{} {}", process.label, process.pid.unwrap_or(0));
-                let tree = Tree::build(self.history.shown(), &selection, Direction::TopDown);
+                let tree = weights::tree(self.source.shown(), &selection, Direction::TopDown);
                 (title, Forest::whole(tree, Reading::Paths))
             }
             _ => return,
@@ -215,11 +228,22 @@ impl App {
         });
     }
 
-    /// What is shown of what is remembered. The time is settled already, by what the history shows.
-    fn selection(&self) -> Selection {
+    /// What is shown of what is remembered.
+    pub(super) fn selection(&self) -> Selection {
+        let mut selection = self.unrestricted();
+        self.chosen.apply(&mut selection);
+        if let Some(part) = self.part() {
+            part.apply(&mut selection);
+        }
+        selection
+    }
+
+    /// What would be shown if nothing was chosen or opened.
+    fn unrestricted(&self) -> Selection {
         Selection {
-            pids: self.process().map(|(pid, _)| pid).into_iter().collect(),
             kernel: self.kernel,
+            time: self.source.time(),
+            sample_types: weights::sample_types(self.source.shown(), self.sampled).unwrap_or_default(),
             ..Selection::default()
         }
     }

@@ -19,7 +19,11 @@ use crate::{
     tui::{app::Tab, forest::Forest},
 };
 
+mod chosen;
+mod flame;
 mod measured;
+mod replay;
+mod weights;
 
 const WEB: &str = "\
 redis-server/812;_start;__libc_start_main;main;aeMain;processCommand;lookupKey;dictFind 180
@@ -81,19 +85,21 @@ fn press(app: &mut App, keys: &str) {
         // As in the loop, every key finds the rows that the one before it left.
         app.prepare();
         let event = Event::Key(KeyEvent::new(code, KeyModifiers::NONE));
-        if let Some(action) = keys::action(&event, app.typing) {
+        if let Some(action) = keys::action(&event, app.mode()) {
             app.update(action);
         }
     }
 }
 
 fn screen(app: &mut App, width: u16, height: u16) -> String {
+    screen_in(app, width, height, &Theme::DARK)
+}
+
+fn screen_in(app: &mut App, width: u16, height: u16, theme: &Theme) -> String {
     let mut terminal = Terminal::new(TestBackend::new(width, height)).unwrap();
     app.resize(Size::new(width, height));
     app.prepare();
-    terminal
-        .draw(|frame| view::draw(frame, app, &Theme::DARK))
-        .unwrap();
+    terminal.draw(|frame| view::draw(frame, app, theme)).unwrap();
     let buffer = terminal.backend().buffer();
     let mut text = String::new();
     for y in 0..height {
@@ -217,7 +223,7 @@ fn the_help_names_every_key() {
     press(&mut app, "?");
     assert_screens("help", &mut app);
     let drawn = screen(&mut app, 200, 60);
-    for binding in keys::BROWSING {
+    for binding in app.mode().bindings() {
         assert!(drawn.contains(binding.long), "{}", binding.long);
     }
     press(&mut app, "q");
@@ -348,6 +354,7 @@ fn run_loop(keys: &[KeyCode], news: Vec<Feed>, interrupted: Option<Ending>) -> (
         theme: Theme::PLAIN,
         app: App::new(Options::default()),
         refresh: Duration::from_millis(10),
+        rest: REST,
     };
     let ending = dashboard.run(&events, &feed, &|| interrupted).unwrap();
     drop(events);
@@ -412,7 +419,7 @@ fn the_cost_of_a_picture_of_many_stacks_is_measured() {
     timed("show", &mut || {
         app.refresh();
     });
-    let (profile, all) = (app.history.shown(), Selection::default());
+    let (profile, all) = (app.source.shown(), Selection::default());
     let mut tree = Tree::default();
     timed("query: summary", &mut || drop(Summary::of(profile, &all)));
     timed("query: functions", &mut || drop(functions(profile, &all)));
@@ -429,11 +436,14 @@ fn the_cost_of_a_picture_of_many_stacks_is_measured() {
         ("processes", "2"),
         ("stacks", "3"),
         ("stacks, inverted", "i"),
+        ("flame graph", "v"),
+        ("flame graph, inverted", "i"),
         ("time", "4"),
         ("calls", "5"),
     ] {
         app.update(match key {
             "i" => Action::Invert,
+            "v" => Action::Shape,
             tab => Action::Tab(tab.parse::<usize>().unwrap() - 1),
         });
         timed(&format!("ask for {tab}"), &mut || app.prepare());

@@ -2,6 +2,8 @@
 
 use ratatui::style::{Color, Modifier, Style};
 
+use super::kind::Kind;
+
 /// The style of everything that has one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Theme {
@@ -21,6 +23,16 @@ pub(super) struct Theme {
     pub(super) total: Style,
     /// What threads did: running, runnable, disk, network, ipc, lock, fault, other.
     pub(super) states: [Style; 8],
+    /// Frames of a flame graph by their [`Kind`], in two shades each.
+    pub(super) frames: [[Style; 2]; Kind::COUNT],
+    /// As `frames`, where all samples are waits.
+    pub(super) cold_frames: [[Style; 2]; Kind::COUNT],
+    /// A frame that matches what is looked for.
+    pub(super) frame_found: Style,
+    /// On top of its style, that of the frame under the cursor.
+    pub(super) frame_cursor: Style,
+    /// Whether frames are filled by characters that say what they are.
+    pub(super) fills: bool,
     /// Kernel code.
     pub(super) kernel: Style,
     /// What matches the filter, and the filter itself.
@@ -53,6 +65,35 @@ impl Theme {
             Style::new().fg(Color::Indexed(180)),
             Style::new().fg(Color::Indexed(245)),
         ],
+        frames: [
+            indexed([203, 209]),
+            indexed([179, 221]),
+            indexed([208, 215]),
+            indexed([137, 173]),
+            indexed([71, 114]),
+            indexed([246, 250]),
+            indexed([140, 176]),
+            indexed([69, 75]),
+        ],
+        cold_frames: [
+            indexed([111, 117]),
+            indexed([116, 152]),
+            indexed([68, 69]),
+            indexed([67, 74]),
+            indexed([79, 115]),
+            indexed([246, 250]),
+            indexed([140, 176]),
+            indexed([69, 75]),
+        ],
+        frame_found: Style::new()
+            .fg(Color::Indexed(16))
+            .bg(Color::Indexed(201))
+            .add_modifier(Modifier::BOLD),
+        frame_cursor: Style::new()
+            .fg(Color::Indexed(16))
+            .bg(Color::Indexed(231))
+            .add_modifier(Modifier::BOLD),
+        fills: false,
         kernel: Style::new().fg(Color::Indexed(180)),
         found: Style::new().fg(Color::Indexed(220)),
         good: Style::new().fg(Color::Indexed(114)),
@@ -79,6 +120,32 @@ impl Theme {
             Style::new().fg(Color::LightYellow),
             Style::new().add_modifier(Modifier::DIM),
         ],
+        frames: [
+            on([Color::Red, Color::LightRed]),
+            on([Color::LightYellow, Color::LightYellow]),
+            on([Color::Yellow, Color::Yellow]),
+            on([Color::Gray, Color::Gray]),
+            on([Color::Green, Color::LightGreen]),
+            on([Color::Gray, Color::White]),
+            on([Color::Magenta, Color::LightMagenta]),
+            on([Color::Blue, Color::LightBlue]),
+        ],
+        cold_frames: [
+            on([Color::Cyan, Color::LightCyan]),
+            on([Color::Green, Color::LightGreen]),
+            on([Color::LightBlue, Color::LightBlue]),
+            on([Color::Gray, Color::Gray]),
+            on([Color::Green, Color::LightGreen]),
+            on([Color::Gray, Color::White]),
+            on([Color::Magenta, Color::LightMagenta]),
+            on([Color::Blue, Color::LightBlue]),
+        ],
+        frame_found: Style::new()
+            .fg(Color::Black)
+            .bg(Color::White)
+            .add_modifier(Modifier::BOLD.union(Modifier::UNDERLINED)),
+        frame_cursor: Style::new().add_modifier(Modifier::REVERSED),
+        fills: true,
         kernel: Style::new().fg(Color::Yellow),
         found: Style::new().fg(Color::Yellow).add_modifier(Modifier::BOLD),
         good: Style::new().fg(Color::Green),
@@ -96,12 +163,26 @@ impl Theme {
         own: Style::new(),
         total: Style::new(),
         states: [Style::new(); 8],
+        frames: [[Style::new(); 2]; Kind::COUNT],
+        cold_frames: [[Style::new(); 2]; Kind::COUNT],
+        frame_found: Style::new().add_modifier(Modifier::BOLD.union(Modifier::UNDERLINED)),
+        frame_cursor: Style::new().add_modifier(Modifier::REVERSED),
+        fills: true,
         kernel: Style::new(),
         found: Style::new().add_modifier(Modifier::UNDERLINED),
         good: Style::new(),
         warn: Style::new().add_modifier(Modifier::BOLD),
         bad: Style::new().add_modifier(Modifier::BOLD.union(Modifier::REVERSED)),
     };
+
+    /// For a frame of a flame graph. The shade is the name's: equal names look alike in every graph.
+    pub(super) fn frame(&self, kind: Kind, label: &str, cold: bool) -> Style {
+        let shade = label
+            .bytes()
+            .fold(0u8, |sum, byte| sum.wrapping_mul(31).wrapping_add(byte));
+        let frames = if cold { &self.cold_frames } else { &self.frames };
+        frames[kind as usize][usize::from(shade >> 4 & 1)]
+    }
 
     /// The one for a terminal that says these things of itself in the environment.
     pub(super) fn of(variable: impl Fn(&str) -> Option<String>) -> Self {
@@ -114,6 +195,18 @@ impl Theme {
             Self::SIXTEEN
         }
     }
+}
+
+/// Black on two of 256 colours.
+const fn indexed([a, b]: [u8; 2]) -> [Style; 2] {
+    let black = Style::new().fg(Color::Indexed(16));
+    [black.bg(Color::Indexed(a)), black.bg(Color::Indexed(b))]
+}
+
+/// Black on two of 16 colours.
+const fn on([a, b]: [Color; 2]) -> [Style; 2] {
+    let black = Style::new().fg(Color::Black);
+    [black.bg(a), black.bg(b)]
 }
 
 #[cfg(test)]

@@ -10,11 +10,7 @@ use super::{
     put,
     text::{clean, width},
 };
-use crate::tui::{
-    app::App,
-    keys::{BROWSING, TYPING},
-    theme::Theme,
-};
+use crate::tui::{app::App, theme::Theme};
 
 /// The keys of the table that have a short name, as many as there is room for.
 pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, app: &App, theme: &Theme) {
@@ -27,9 +23,12 @@ pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, app: &App, theme: &Theme) 
         ));
         spans.push(Span::styled("▏ ", theme.found));
     }
-    let table = if app.typing { TYPING } else { BROWSING };
+    if let Some(message) = &app.message {
+        spans.push(Span::styled(clean(message).into_owned(), theme.warn));
+        return put(frame, area, Line::from(spans));
+    }
     let mut room = usize::from(area.width).saturating_sub(spans.iter().map(Span::width).sum());
-    for binding in table.iter().filter(|binding| !binding.short.is_empty()) {
+    for binding in app.mode().bindings().filter(|binding| !binding.short.is_empty()) {
         let key = binding.keys[0].to_string();
         let what = format!(" {}  ", binding.short);
         // The blanks at the end may fall off the screen.

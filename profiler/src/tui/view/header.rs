@@ -9,11 +9,11 @@ use ratatui::{
 
 use super::{
     put, row,
-    text::{bar, clean, count, duration, percent_sign, width},
+    text::{bar, clean, count, duration, fit, percent_sign, width},
 };
 use crate::{
-    query::{Summary, share},
-    tui::{app::App, history::Window, theme::Theme},
+    query::{Sampled, Summary, share},
+    tui::{app::App, history::Window, replay::Replay, theme::Theme},
 };
 
 const METER: u16 = 12;
@@ -28,7 +28,16 @@ pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, app: &App, theme: &Theme) 
     }
     with_state(frame, row(area, 0), looked_at(app, summary, theme), state);
     put(frame, row(area, 1), host(summary, theme));
-    put(frame, row(area, 2), quality(summary, theme));
+    let mut last = quality(summary, theme);
+    last.extend(remarks(app, theme));
+    put(frame, row(area, 2), last);
+}
+
+/// That something is wrong with the recording.
+fn remarks(app: &App, theme: &Theme) -> Option<Span<'static>> {
+    let notes = app.source.replay()?.notes().len();
+    let remarks = if notes == 1 { "remark" } else { "remarks" };
+    (notes > 0).then(|| Span::styled(format!("{notes} {remarks}: ! shows"), theme.warn))
 }
 
 /// What must be seen on every screen: that the picture stands still, and why.
@@ -54,15 +63,28 @@ fn with_state(frame: &mut Frame<'_>, area: Rect, line: Line<'_>, state: Span<'_>
 }
 
 fn looked_at(app: &App, summary: &Summary, theme: &Theme) -> Line<'static> {
-    let metadata = &app.history.shown().metadata;
-    let shown = app.history.shown_ns();
+    let metadata = &app.source.shown().metadata;
+    let shown = app.source.shown_ns();
     let span = shown.end - shown.start;
     let mut parts = vec![if metadata.hostname.is_empty() {
         "this host".to_owned()
     } else {
         clean(&metadata.hostname).into_owned()
     }];
+    if app.sampled != Sampled::Cpu {
+        parts.push(app.sampled.time().to_owned());
+    }
+    if let Some(replay) = app.source.replay() {
+        parts.push(fit(file_name(replay.name()), 40).into_owned());
+    }
     parts.push(match app.window() {
+        Window::Start if app.source.replay().is_some() => {
+            match shown.end < app.source.replay().map_or(0, Replay::end_ns) {
+                true => format!("from the begin: {}", duration(span)),
+                false => format!("whole recording: {}", duration(span)),
+            }
+        }
+        _ if app.source.replay().is_some() => format!("{} of a recording", duration(span)),
         Window::Start => format!("since start: {}", duration(span)),
         Window::Last(time) if u128::from(span) >= time.as_nanos() => {
             format!("{} of {}", app.window(), duration(shown.end))
@@ -85,6 +107,11 @@ fn looked_at(app: &App, summary: &Summary, theme: &Theme) -> Line<'static> {
         spans.push(Span::styled(part, theme.text));
     }
     Line::from(spans)
+}
+
+/// The path without its directories, for there is little room.
+fn file_name(path: &str) -> &str {
+    path.rsplit('/').next().unwrap_or(path)
 }
 
 fn host(summary: &Summary, theme: &Theme) -> Line<'static> {

@@ -8,7 +8,7 @@ use ratatui::{
 };
 
 use super::{put, row, text::width};
-use crate::tui::{keys::BROWSING, theme::Theme};
+use crate::tui::{keys::Mode, theme::Theme};
 
 const FIGURES: &[(&str, &str)] = &[
     (
@@ -44,9 +44,9 @@ const FIGURES: &[(&str, &str)] = &[
 ];
 
 /// Over everything else, in the middle; `scroll` lines are above its first.
-pub(super) fn draw(frame: &mut Frame<'_>, scroll: usize, theme: &Theme) {
-    let mut lines: Vec<(String, &str)> = BROWSING
-        .iter()
+pub(super) fn draw(frame: &mut Frame<'_>, scroll: usize, mode: Mode, theme: &Theme) {
+    let mut lines: Vec<(String, &str)> = mode
+        .bindings()
         .map(|binding| {
             let keys: Vec<_> = binding.keys.iter().map(ToString::to_string).collect();
             (keys.join(" "), binding.long)
@@ -83,11 +83,11 @@ pub(super) fn draw(frame: &mut Frame<'_>, scroll: usize, theme: &Theme) {
     }
 }
 
-fn mark_background(frame: &mut Frame<'_>, area: Rect, theme: &Theme) {
+pub(super) fn mark_background(frame: &mut Frame<'_>, area: Rect, theme: &Theme) {
     frame.buffer_mut().set_style(area, theme.panel);
 }
 
-fn centred(screen: Rect, width: usize, height: usize) -> Rect {
+pub(super) fn centred(screen: Rect, width: usize, height: usize) -> Rect {
     let width = u16::try_from(width).unwrap_or(u16::MAX).min(screen.width);
     let height = u16::try_from(height).unwrap_or(u16::MAX).min(screen.height);
     Rect {

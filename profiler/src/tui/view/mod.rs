@@ -1,10 +1,14 @@
 //! From the state to the screen. Views borrow and draw; they ask nothing and change nothing.
 
 mod calls;
+mod flame;
 mod footer;
 mod functions;
 mod header;
 mod help;
+mod label;
+mod notes;
+mod position;
 mod processes;
 mod tabs;
 mod text;
@@ -20,13 +24,16 @@ use ratatui::{
 
 use super::{
     app::{App, Missing, Tab},
+    chosen::Choice,
     theme::Theme,
 };
+use crate::query::Sampled;
 
 /// Draws the whole screen. [`App::prepare`] comes before.
 pub(super) fn draw(frame: &mut Frame<'_>, app: &App, theme: &Theme) {
     let layout = app.layout();
     header::draw(frame, layout.header, app, theme);
+    position::draw(frame, layout.position, app, theme);
     tabs::draw(frame, layout.tabs, app, theme);
     let mut body = layout.body;
     if layout.has_heading() {
@@ -34,18 +41,20 @@ pub(super) fn draw(frame: &mut Frame<'_>, app: &App, theme: &Theme) {
         body = below(body, 1);
         match app.tab {
             Tab::Functions => functions::heading(frame, heading, app, theme),
-            Tab::Processes => processes::heading(frame, heading, theme),
+            Tab::Processes => processes::heading(frame, heading, app, theme),
+            Tab::Stacks if app.is_flame() => flame::heading(frame, heading, app, theme),
             Tab::Stacks => tree::heading(frame, heading, theme),
             Tab::Time => time::heading(frame, heading, app, theme),
             Tab::Calls => calls::heading(frame, heading, theme),
         }
     }
-    if app.shown_list().len() == 0 {
+    if app.is_empty() {
         put(frame, body, Line::from(Span::styled(nothing(app), theme.dim)));
     } else {
         match app.tab {
             Tab::Functions => functions::draw(frame, body, app, theme),
             Tab::Processes => processes::draw(frame, body, app, theme),
+            Tab::Stacks if app.is_flame() => flame::draw(frame, body, app, theme),
             Tab::Stacks => tree::draw(frame, body, app, theme),
             Tab::Time => time::draw(frame, body, app, theme),
             Tab::Calls => calls::draw(frame, body, app, theme),
@@ -62,7 +71,10 @@ pub(super) fn draw(frame: &mut Frame<'_>, app: &App, theme: &Theme) {
     }
     footer::draw(frame, layout.footer, app, theme);
     if let Some(scroll) = app.help {
-        help::draw(frame, scroll, theme);
+        help::draw(frame, scroll, app.mode(), theme);
+    }
+    if app.notes {
+        notes::draw(frame, app, theme);
     }
 }
 
@@ -75,11 +87,15 @@ fn nothing(app: &App) -> String {
         Some(Missing::Flag) => {
             return " not measured, as --no-states or --no-calls asks for".to_owned();
         }
+        Some(Missing::NotRecorded) => return " not recorded".to_owned(),
         None => {}
     }
-    let shown = app.history.shown();
+    let shown = app.source.shown();
     let (rows, what) = match app.tab {
-        Tab::Functions | Tab::Processes | Tab::Stacks => (shown.samples.len(), "samples"),
+        Tab::Functions | Tab::Processes | Tab::Stacks => match app.sampled {
+            Sampled::OffCpu => (shown.samples.len(), "samples of waiting threads"),
+            _ => (shown.samples.len(), "samples"),
+        },
         Tab::Time => (shown.thread_times.len(), "times of threads"),
         Tab::Calls => (shown.latencies.len(), "calls"),
     };
@@ -96,14 +112,15 @@ fn nothing(app: &App) -> String {
         };
     }
     let window = app.window();
-    match (app.process(), app.tab) {
-        (Some((pid, name)), _) => format!(" no {what} of {} {pid} ({window})", text::clean(name)),
-        (None, Tab::Calls) if !app.idle && rows > 0 => {
+    let only: Vec<String> = app.chosen.iter().chain(app.part()).map(Choice::words).collect();
+    match (only.is_empty(), app.tab) {
+        (false, _) => format!(" no {what} of {} ({window})", text::clean(&only.join(", "))),
+        (true, Tab::Calls) if !app.idle && rows > 0 => {
             format!(" no {what} that were not idle ({window}): I shows the others")
         }
-        (None, Tab::Calls) => format!(" no {what} ({window})"),
-        (None, Tab::Time) => format!(" no {what} ({window}): none did anything, or this kernel cannot tell"),
-        (None, _) => format!(" no {what} ({window}): nothing of this ran"),
+        (true, Tab::Calls) => format!(" no {what} ({window})"),
+        (true, Tab::Time) => format!(" no {what} ({window}): none did anything, or this kernel cannot tell"),
+        (true, _) => format!(" no {what} ({window}): nothing of this ran"),
     }
 }
 

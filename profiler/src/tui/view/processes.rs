@@ -4,13 +4,13 @@ use ratatui::{Frame, layout::Rect};
 
 use super::{
     Columns, mark, put_text,
-    text::{bar, count, fit, percent},
+    text::{bar, count, fit, module, percent},
     visible,
 };
 use crate::{
     profile::Unit,
-    query::share,
-    tui::{app::App, theme::Theme},
+    query::{GroupBy, share},
+    tui::{app::App, chosen::Choice, theme::Theme},
 };
 
 /// Where each figure is. What there is no room for has no width.
@@ -47,23 +47,32 @@ impl Cells {
     }
 }
 
-pub(super) fn heading(frame: &mut Frame<'_>, area: Rect, theme: &Theme) {
+pub(super) fn heading(frame: &mut Frame<'_>, area: Rect, app: &App, theme: &Theme) {
     let cells = Cells::of(area);
     put_text(frame, cells.share, "SHARE%", theme.strong);
     put_text(frame, cells.cpu, "  CPU%", theme.dim);
     put_text(frame, cells.samples, "  SAMPLES", theme.dim);
     put_text(frame, cells.incomplete, " INCPL", theme.dim);
-    put_text(frame, cells.pid, "    PID", theme.dim);
-    put_text(frame, cells.name, "PROCESS", theme.dim);
+    let (id, name) = match app.by {
+        GroupBy::Process => ("    PID", "PROCESS"),
+        GroupBy::Thread => ("    TID", "THREAD"),
+        GroupBy::Cgroup => ("", "CGROUP"),
+        GroupBy::Unit => ("", "UNIT"),
+        GroupBy::Container => ("", "CONTAINER"),
+        GroupBy::Module => ("", "MODULE"),
+        GroupBy::Comm | GroupBy::Outcome => ("", ""),
+    };
+    put_text(frame, cells.pid, id, theme.dim);
+    put_text(frame, cells.name, name, theme.dim);
 }
 
 pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, app: &App, theme: &Theme) {
     let rows = app.answers.processes.as_deref().unwrap_or_default();
     let all = rows.iter().map(|row| row.value).fold(0, u64::saturating_add);
     let most = rows.iter().map(|row| row.value).max().unwrap_or(0);
-    let shown = app.history.shown_ns();
+    let shown = app.source.shown_ns();
     let is_time = app
-        .history
+        .source
         .shown()
         .sample_types
         .first()
@@ -100,12 +109,15 @@ pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, app: &App, theme: &Theme) 
             theme.dim
         };
         put_text(frame, cells.incomplete, incomplete, style);
-        let pid = row.pid.map_or_else(|| "–".to_owned(), |pid| pid.to_string());
+        let pid = row.tid.or(row.pid).map_or_else(String::new, |id| id.to_string());
         put_text(frame, cells.pid, format!("{pid:>7}"), theme.dim);
-        let opened = app
-            .process()
-            .is_some_and(|(pid, name)| row.pid == Some(pid) && row.label == name);
+        let opened = app.part().is_some() && Choice::of_group(app.by, row).as_ref() == app.part();
         let style = if opened { theme.strong } else { theme.text };
-        put_text(frame, cells.name, fit(&row.label, cells.name.width.into()), style);
+        put_text(
+            frame,
+            cells.name,
+            fit(module(&row.label), cells.name.width.into()),
+            style,
+        );
     }
 }

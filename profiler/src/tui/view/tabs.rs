@@ -9,30 +9,64 @@ use ratatui::{
 use super::{put, text::clean};
 use crate::tui::{
     app::{App, Tab},
+    chosen::Choice,
     theme::Theme,
 };
 
+/// Titles are short where whole ones would leave no room for what was chosen.
 pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, app: &App, theme: &Theme) {
+    let mut spans = tabs(app, theme, title);
+    let chosen = chosen(app, theme);
+    let cells = |spans: &[Span<'_>]| spans.iter().map(Span::width).sum::<usize>();
+    if cells(&spans) + cells(&chosen) > area.width.into() {
+        spans = tabs(app, theme, short);
+    }
+    spans.extend(chosen);
+    put(frame, area, Line::from(spans));
+}
+
+fn tabs(app: &App, theme: &Theme, others: fn(Tab) -> &'static str) -> Vec<Span<'static>> {
     let mut spans = vec![Span::raw(" ")];
     for (number, tab) in (1..).zip(Tab::ALL) {
-        let title = format!("{number} {}", title(tab));
         if tab == app.tab {
-            spans.push(Span::styled(format!("[{title}]"), theme.strong));
+            spans.push(Span::styled(format!("[{number} {}]", title(tab)), theme.strong));
         } else {
-            spans.push(Span::styled(format!(" {title} "), theme.dim));
+            spans.push(Span::styled(format!(" {number} {} ", others(tab)), theme.dim));
         }
         spans.push(Span::raw(" "));
     }
-    if let Some((pid, name)) = app.process() {
-        spans.push(Span::styled("in ", theme.dim));
-        spans.push(Span::styled(format!("{} {pid} ", clean(name)), theme.strong));
+    spans
+}
+
+fn chosen(app: &App, theme: &Theme) -> Vec<Span<'static>> {
+    let mut spans = Vec::new();
+    for choice in app.chosen.iter() {
+        // What is measured by thread is not tied to stacks.
+        let lead = match choice.is_code() && matches!(app.tab, Tab::Time | Tab::Calls) {
+            true => Span::styled("not told apart: ", theme.warn),
+            false => Span::styled("only ", theme.dim),
+        };
+        spans.push(lead);
+        spans.extend(named(choice, theme));
+    }
+    if let Some(part) = app.part() {
+        spans.extend(named(part, theme));
     }
     if app.tab == Tab::Stacks {
         if let Some(function) = app.function() {
-            spans.push(Span::styled("around ", theme.dim));
+            let around = match (app.is_flame(), app.inverted) {
+                (false, _) => "around ",
+                (true, false) => "callees of ",
+                (true, true) => "callers of ",
+            };
+            spans.push(Span::styled(around, theme.dim));
             spans.push(Span::styled(format!("{} ", clean(&function.label)), theme.strong));
         } else if app.inverted {
             spans.push(Span::styled("callers below ", theme.dim));
+        }
+        if let Some(name) = app.flame.zoomed().filter(|_| app.is_flame()) {
+            spans.push(Span::styled("zoomed into ", theme.dim));
+            spans.push(Span::styled(format!("{} ", clean(&name.label)), theme.strong));
         }
     }
     if app.typing || !app.filter().is_empty() {
@@ -42,7 +76,14 @@ pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, app: &App, theme: &Theme) 
             theme.found,
         ));
     }
-    put(frame, area, Line::from(spans));
+    spans
+}
+
+fn named(choice: &Choice, theme: &Theme) -> [Span<'static>; 2] {
+    [
+        Span::styled(choice.lead(), theme.dim),
+        Span::styled(format!("{} ", clean(&choice.words())), theme.strong),
+    ]
 }
 
 fn title(tab: Tab) -> &'static str {
@@ -50,6 +91,16 @@ fn title(tab: Tab) -> &'static str {
         Tab::Functions => "Functions",
         Tab::Processes => "Processes",
         Tab::Stacks => "Stacks",
+        Tab::Time => "Time",
+        Tab::Calls => "I/O",
+    }
+}
+
+fn short(tab: Tab) -> &'static str {
+    match tab {
+        Tab::Functions => "Func",
+        Tab::Processes => "Proc",
+        Tab::Stacks => "Stack",
         Tab::Time => "Time",
         Tab::Calls => "I/O",
     }

@@ -90,6 +90,42 @@ pub(super) fn duration(nanoseconds: u64) -> String {
     }
 }
 
+/// A moment of a recording: `9.5 s`, `1:05`, `1:00:05`.
+pub(super) fn moment(nanoseconds: u64) -> String {
+    let seconds = nanoseconds / 1_000_000_000;
+    match seconds {
+        0..60 => format!("{:.1} s", nanoseconds as f64 / 1e9),
+        60..3600 => format!("{}:{:02}", seconds / 60, seconds % 60),
+        _ => format!("{}:{:02}:{:02}", seconds / 3600, seconds / 60 % 60, seconds % 60),
+    }
+}
+
+/// Values as bars in so many cells, the largest as high as a cell. What is not nothing can be seen. Where there are more
+/// values than cells, neighbours are added up.
+pub(super) fn sparkline(values: &[u64], cells: usize) -> String {
+    const EIGHTHS: [char; 9] = [' ', '▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
+    let place = |cell: usize| cell * values.len() / cells.max(1);
+    let sum = |cell: usize| {
+        let range = place(cell)..place(cell + 1).max(place(cell) + 1).min(values.len());
+        // Stretches of one or two values side by side would be a comb if they were not averaged.
+        let count = range.len().max(1) as f64;
+        values
+            .get(range)
+            .unwrap_or_default()
+            .iter()
+            .map(|value| *value as f64)
+            .sum::<f64>()
+            / count
+    };
+    let sums: Vec<f64> = (0..cells).map(sum).collect();
+    let most = sums.iter().copied().fold(0.0, f64::max);
+    let height = |value: f64| match value > 0.0 {
+        true => EIGHTHS[((value / most * 8.0).round() as usize).clamp(1, 8)],
+        false => EIGHTHS[0],
+    };
+    sums.into_iter().map(height).collect()
+}
+
 /// How long ago, in six cells: `0.3 s`, `75 s`, `12 min`, `3 h`.
 pub(super) fn ago(nanoseconds: u64) -> String {
     let seconds = nanoseconds / 1_000_000_000;
@@ -181,6 +217,15 @@ mod tests {
     }
 
     #[test]
+    fn a_sparkline_is_as_high_as_its_values() {
+        assert_eq!(sparkline(&[0, 1, 4, 8, 1000], 5), " ▁▁▁█");
+        assert_eq!(sparkline(&[8, 8, 4, 4], 2), "█▄");
+        assert_eq!(sparkline(&[8, 4], 4), "██▄▄");
+        assert_eq!(sparkline(&[], 3), "   ");
+        assert_eq!(sparkline(&[1], 0), "");
+    }
+
+    #[test]
     fn figures_are_short() {
         assert_eq!(percent(0.0), "  0.0");
         assert_eq!(percent(0.01), " <0.1");
@@ -189,6 +234,8 @@ mod tests {
         assert_eq!(duration(9_500_000_000), "9.5 s");
         assert_eq!(duration(723_000_000_000), "12 min 3 s");
         assert_eq!(count(1_234_567), "1,234,567");
+        let moments = [0, 59_900_000_000, 65_000_000_000, 3_605_000_000_000].map(moment);
+        assert_eq!(moments, ["0.0 s", "59.9 s", "1:05", "1:00:05"]);
         let agos = [300_000_000, 75_000_000_000, 740_000_000_000, u64::MAX].map(ago);
         assert_eq!(agos, ["0.3 s", "75 s", "12 min", "5124095 h"]);
         let times = [0, 999, 999_600, 1_234_000, 61_000_000_000].map(latency);

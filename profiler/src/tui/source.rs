@@ -1,0 +1,86 @@
+//! Where the picture comes from: what happens now, or a recording.
+
+use std::ops::Range;
+
+use super::{
+    history::{History, Window},
+    replay::Replay,
+};
+use crate::profile::{Delta, ExtendError, Profile};
+
+/// Where the picture comes from.
+#[derive(Debug)]
+pub(super) enum Source {
+    /// What a feed sends.
+    Live(Box<History>),
+    /// What was recorded.
+    Recording(Box<Replay>),
+}
+
+impl Source {
+    /// The profile of what is shown, with all tables. [`Self::time`] says which part of it.
+    pub(super) fn shown(&self) -> &Profile {
+        match self {
+            Self::Live(history) => history.shown(),
+            Self::Recording(replay) => replay.profile(),
+        }
+    }
+
+    /// Begin and end of what is shown, in nanoseconds since the recording began.
+    pub(super) fn shown_ns(&self) -> Range<u64> {
+        match self {
+            Self::Live(history) => history.shown_ns(),
+            Self::Recording(replay) => replay.shown_ns(),
+        }
+    }
+
+    /// The part of [`Self::shown`] that is shown, if it is not all of it.
+    pub(super) fn time(&self) -> Option<Range<u64>> {
+        match self {
+            Self::Live(_) => None,
+            Self::Recording(replay) => replay.time(),
+        }
+    }
+
+    /// Shows `window`, as far as it is known now.
+    pub(super) fn show(&mut self, window: Window) {
+        match self {
+            Self::Live(history) => history.show(window),
+            Self::Recording(replay) => replay.show(window),
+        }
+    }
+
+    /// What is new. A recording has nothing new.
+    ///
+    /// # Errors
+    /// If the delta refers to a row that the feed never sent.
+    pub(super) fn absorb(&mut self, delta: Delta) -> Result<(), ExtendError> {
+        match self {
+            Self::Live(history) => history.absorb(delta),
+            Self::Recording(_) => Ok(()),
+        }
+    }
+
+    /// The feed begins its tables anew.
+    pub(super) fn restart(&mut self) {
+        if let Self::Live(history) = self {
+            history.restart();
+        }
+    }
+
+    /// The recording, if it is one.
+    pub(super) fn replay(&self) -> Option<&Replay> {
+        match self {
+            Self::Live(_) => None,
+            Self::Recording(replay) => Some(replay),
+        }
+    }
+
+    /// The recording, to be moved about in.
+    pub(super) fn replay_mut(&mut self) -> Option<&mut Replay> {
+        match self {
+            Self::Live(_) => None,
+            Self::Recording(replay) => Some(replay),
+        }
+    }
+}
