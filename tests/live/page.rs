@@ -1,11 +1,11 @@
 //! The page, as a person uses it: a real recording in a real browser, by keyboard and by mouse.
 
-use std::{path::PathBuf, process::Command, time::Duration};
+use std::{collections::BTreeMap, path::PathBuf, process::Command, time::Duration};
 
 use serde_json::json;
 use tests::{Browser, Lab, Missing, Recording, Running, profiler_binary, require};
 
-/// Records two threads with a known schedule, with everything the page shows, and makes the page of it.
+/// Records a program with a known stack, and everything that the page shows of it.
 fn record(lab: &Lab) -> Result<Recording, Missing> {
     let program = lab.workload("deep")?;
     Ok(lab
@@ -114,6 +114,43 @@ fn a_person_finds_zooms_and_chooses_a_range() {
     let tip = browser.text("document.querySelector('#tip:not([hidden])')?.textContent ?? ''");
     assert!(tip.starts_with("all") && tip.contains("100 %"), "{tip}");
 
+    assert_eq!(browser.complaints, Vec::<String>::new());
+}
+
+#[test]
+fn every_function_of_every_graph_weighs_what_report_says() {
+    let lab = Lab::new();
+    let mut browser = require!(Browser::start(&lab));
+    let recording = require!(record(&lab));
+    browser.open(&export(&lab, &recording, &[]));
+    for profile in ["cpu", "wall", "off-cpu"] {
+        browser.evaluate(&format!(
+            "document.getElementById('graph-tabs-{profile}').click()"
+        ));
+        let rows = browser.evaluate(
+            "functionRows(app.data.tree, app.weights[0]).map((row) => [app.data.tree.labels[row.frame], row.own, row.total])",
+        );
+        let report = recording.report(["--json", "--profile", profile]).success();
+        let report: serde_json::Value = serde_json::from_str(&report.stdout).expect("--json is JSON");
+        // Modules may be spelt in another way: functions of one name are one here.
+        let mut sums: BTreeMap<String, [f64; 4]> = BTreeMap::new();
+        let mut add = |name: &serde_json::Value, at: usize, value: &serde_json::Value| {
+            let name = name.as_str().expect("a name").to_owned();
+            sums.entry(name).or_default()[at] += value.as_f64().expect("a number");
+        };
+        for row in rows.as_array().expect("rows") {
+            add(&row[0], 0, &row[1]);
+            add(&row[0], 1, &row[2]);
+        }
+        for row in report["functions"].as_array().expect("rows") {
+            add(&row["function"], 2, &row["self"]["value"]);
+            add(&row["function"], 3, &row["total"]["value"]);
+        }
+        assert!(sums.len() > 10, "{profile}: {sums:?}");
+        for (name, [own, total, reported, reported_total]) in sums {
+            assert_eq!((own, total), (reported, reported_total), "{profile}: {name}");
+        }
+    }
     assert_eq!(browser.complaints, Vec::<String>::new());
 }
 

@@ -230,6 +230,6 @@ function describe(node, flame) {
     ["change", `${figures.points(change)} points`],
     change.sure ? null : "less than its 95 % interval: may be chance",
     ...app.flames.flatMap((flame) => figuresOf(flame).slice(0, 1)),
-    ["samples", app.flames.map((flame) => figures.count(flame.samples(node))).join(" now, ")],
+    ["samples", app.flames.map((flame) => `${figures.count(flame.samples(node))} ${flame.side.name}`).join(", ")],
   ];
 }

@@ -68,6 +68,8 @@ function listen(data) {
     } else if (event.key === "i") turned();
     else if (event.key === "t") swap();
   });
+  // What scrolls away takes its explanation with it.
+  for (const moved of ["wheel", "touchmove"]) window.addEventListener(moved, () => app.tip.hide(), { passive: true });
   let resized = 0;
   window.addEventListener("resize", () => {
     cancelAnimationFrame(resized);

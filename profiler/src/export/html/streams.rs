@@ -8,7 +8,7 @@ use super::{
     numbers::Numbers,
 };
 use crate::{
-    profile::{Profile, Sample, Unit},
+    profile::{Profile, Unit},
     query::{Sampled, Selection},
 };
 
@@ -63,7 +63,11 @@ pub(super) struct Span {
     pub(super) end_ns: u64,
 }
 
-/// Gathers the selected samples of every type, whichever the selection itself names; `span` is where they lie.
+/// Something that was sampled: when, where, and how much.
+type Sampling = (u64, End, u64);
+
+/// Gathers the selected samples of every type, whichever the selection itself names; `span` is where they lie. What is
+/// sampled in another way becomes one more stream by [`Gathered::of`], and a graph by a line in `GRAPHS`.
 pub(super) fn gather(
     profile: &Profile,
     selection: &Selection,
@@ -80,37 +84,20 @@ pub(super) fn gather(
         };
         let matcher = selection.matcher(profile);
         let waiting = waits.contains(&index);
-        let end = |sample: &Sample| -> End {
-            let process = profile.threads[sample.thread].process;
-            (process, sample.outcome, sample.stack, waiting)
+        let samples = || {
+            matcher.samples().map(|sample| -> Sampling {
+                let process = profile.threads[sample.thread].process;
+                let end = (process, sample.outcome, sample.stack, waiting);
+                (sample.time_ns, end, sample.value)
+            })
         };
-        let mut counts: FxHashMap<End, u64> = FxHashMap::default();
-        matcher
-            .samples()
-            .for_each(|sample| *counts.entry(end(sample)).or_default() += 1);
-        if counts.is_empty() {
-            continue;
-        }
-        let mut ends: Vec<_> = counts.into_iter().collect();
-        // Where there is no room for all stacks, those with the most samples have it.
-        ends.sort_unstable_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
-        let places: FxHashMap<End, u32> = ends
-            .into_iter()
-            .map(|(end, _)| (end, paths.end(forest, end)))
-            .collect();
-        let records = matcher.samples().map(|sample| Record {
-            tick: (sample.time_ns.clamp(span.start_ns, span.end_ns) - span.start_ns) / FINEST_NS,
-            node: places[&end(sample)],
-            samples: 1,
-            value: sample.value,
-        });
-        let mut records: Vec<Record> = records.collect();
-        merge(&mut records);
-        streams.push(Gathered {
-            name: kind.name.clone(),
-            unit: kind.unit,
-            records,
-        });
+        streams.extend(Gathered::of(
+            (&kind.name, kind.unit),
+            samples,
+            span,
+            forest,
+            paths,
+        ));
     }
     streams
 }
@@ -160,6 +147,38 @@ fn merge(records: &mut Vec<Record>) {
 }
 
 impl Gathered {
+    /// The stream of samples that `samples` yields whenever it is called; `None` if it yields nothing.
+    fn of<I: Iterator<Item = Sampling>>(
+        (name, unit): (&str, Unit),
+        samples: impl Fn() -> I,
+        span: Span,
+        forest: &mut Forest,
+        paths: &mut Paths<'_>,
+    ) -> Option<Self> {
+        let mut counts: FxHashMap<End, u64> = FxHashMap::default();
+        samples().for_each(|(_, end, _)| *counts.entry(end).or_default() += 1);
+        let mut ends: Vec<_> = counts.into_iter().collect();
+        // Where there is no room for all stacks, those with the most samples have it.
+        ends.sort_unstable_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
+        let places: FxHashMap<End, u32> = ends
+            .into_iter()
+            .map(|(end, _)| (end, paths.end(forest, end)))
+            .collect();
+        let records = samples().map(|(time_ns, end, value)| Record {
+            tick: (time_ns.clamp(span.start_ns, span.end_ns) - span.start_ns) / FINEST_NS,
+            node: places[&end],
+            samples: 1,
+            value,
+        });
+        let mut records: Vec<Record> = records.collect();
+        merge(&mut records);
+        (!records.is_empty()).then(|| Self {
+            name: name.to_owned(),
+            unit,
+            records,
+        })
+    }
+
     /// Keeps one in so many records, chosen by chance and so without favour. Each stands for those left out, too: values
     /// stay right on average. It is as many samples as it was, so that intervals are those of what is left.
     fn thin(&mut self, one_in: u64) {

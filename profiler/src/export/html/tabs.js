@@ -6,7 +6,7 @@ function tabs(box, all, chosen, choose) {
   const role = box.getAttribute("role") === "tablist" ? "tab" : "radio";
   const state = role === "tab" ? "aria-selected" : "aria-checked";
   const made = all.map(({ id, title }) => element("button", {
-    type: "button", role, id: `${box.id}-${id}`, [state]: String(id === chosen), tabIndex: id === chosen ? 0 : -1,
+    type: "button", role, id: `${box.id}-${id}`, [state]: String(id === chosen), "aria-controls": box.dataset.controls, tabIndex: id === chosen ? 0 : -1,
     onclick: (event) => {
       for (const other of made) {
         other.setAttribute(state, String(other === event.currentTarget));
