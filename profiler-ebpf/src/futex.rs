@@ -89,10 +89,10 @@ pub(crate) unsafe fn is_woken(woken: *mut task_struct, now: u64) {
 #[inline(always)]
 pub(crate) fn want_stack(now: u64) {
     // SAFETY: `current` is a valid task.
-    if let Some(own) = unsafe { thread::account(task::current_task()) } {
-        if own.locks.wanted_at == 0 {
-            own.locks.wanted_at = now;
-        }
+    if let Some(own) = unsafe { thread::account(task::current_task()) }
+        && own.locks.wanted_at == 0
+    {
+        own.locks.wanted_at = now;
     }
 }
 

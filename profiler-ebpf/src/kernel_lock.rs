@@ -3,7 +3,10 @@
 //! These programs run wherever the kernel takes a lock: in interrupts, under the scheduler's locks, and while the lock of
 //! a ring buffer or of a hash table is held. So they write to memory of their CPU alone, which user space reads.
 
-use core::ffi::c_void;
+use core::{
+    ffi::c_void,
+    ptr::{read_volatile, write_volatile},
+};
 
 use aya_ebpf::{
     EbpfContext, bindings::BPF_F_MMAPABLE, helpers::generated::bpf_get_prandom_u32,
@@ -129,13 +132,12 @@ pub(crate) fn ends(ctx: &BtfTracePointContext, address: u64) {
     let Some(waits) = KERNEL_LOCK_WAITS.get_ptr_mut(emit::cpu()) else {
         return;
     };
-    // SAFETY: a map value is valid for reads. Volatile: user space writes to it, too.
-    let (head, tail) = unsafe {
-        (
-            (&raw const (*waits).head).read_volatile(),
-            (&raw const (*waits).tail).read_volatile(),
-        )
-    };
+    // SAFETY: a map value is valid, and only this CPU uses this copy, in a program that does not run within itself.
+    let waits = unsafe { &mut *waits };
+    // SAFETY: a reference is valid for reads. Volatile: user space reads it.
+    let head = unsafe { read_volatile(&raw const waits.head) };
+    // SAFETY: as above; user space writes it.
+    let tail = unsafe { read_volatile(&raw const waits.tail) };
     let unread = head.wrapping_sub(tail);
     let threshold = admits(now, ns, unread > KERNEL_WAITS as u64 / 2);
     if threshold == 0 {
@@ -145,12 +147,11 @@ pub(crate) fn ends(ctx: &BtfTracePointContext, address: u64) {
         emit::count(Counter::LockRingFull, 1);
         return;
     }
-    // SAFETY: as above, and an index inside it.
-    let place = unsafe { &mut (*waits).waits[head as usize & (KERNEL_WAITS - 1)] };
+    let place = &mut waits.waits[head as usize & (KERNEL_WAITS - 1)];
     tell(ctx, place, &waiting, now, ns, threshold);
     // Before this nobody reads it. The processor keeps the order of stores.
-    // SAFETY: as above.
-    unsafe { (&raw mut (*waits).head).write_volatile(head + 1) };
+    // SAFETY: a reference is valid for writes.
+    unsafe { write_volatile(&raw mut waits.head, head + 1) };
     if ns >= USER_STACK_NS {
         futex::want_stack(now);
     }

@@ -19,13 +19,11 @@ pub(crate) fn calls_enter(ctx: BtfTracePointContext) -> i32 {
         let registers: u64 = ctx.arg(0);
         let number: u64 = ctx.arg(1);
         // SAFETY: the current task, and the tracepoint's argument.
-        unsafe {
-            if config::has(FLAG_CALLS) {
-                calls::begins(current, account, registers, number, emit::now());
-            }
-            if config::has(FLAG_LOCKS) && !calls::is_compat(current) {
-                futex::begins(account, registers, number);
-            }
+        unsafe { calls::begins(current, account, registers, number, emit::now()) };
+        // SAFETY: as above.
+        if config::has(FLAG_LOCKS) && !unsafe { calls::is_compat(current) } {
+            // SAFETY: as above.
+            unsafe { futex::begins(account, registers, number) };
         }
     }
     0

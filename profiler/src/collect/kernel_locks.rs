@@ -1,5 +1,7 @@
 //! Waits for locks of the kernel, as its side leaves them in memory.
 
+use std::mem::offset_of;
+
 use anyhow::Result;
 use aya::maps::Map;
 use profiler_common::{
@@ -42,26 +44,26 @@ impl KernelLocks {
             let Some(waits) = self.waits.place(cpu) else {
                 continue;
             };
+            let head = field::<u64>(waits, offset_of!(KernelWaits, head));
+            let tail = field::<u64>(waits, offset_of!(KernelWaits, tail));
             // SAFETY: the place is one of a mapped array. Volatile: the kernel side writes to it meanwhile.
-            let (head, tail) = unsafe {
-                (
-                    (&raw const (*waits).head).read_volatile(),
-                    (&raw const (*waits).tail).read_volatile(),
-                )
-            };
+            let written = unsafe { head.read_volatile() };
+            // SAFETY: as above.
+            let read = unsafe { tail.read_volatile() };
             // More than there is room for was never written.
-            let count = head.wrapping_sub(tail).min(KERNEL_WAITS as u64);
+            let count = written.wrapping_sub(read).min(KERNEL_WAITS as u64);
+            let first = field::<KernelWait>(waits, offset_of!(KernelWaits, waits));
             for number in 0..count {
-                let at = tail.wrapping_add(number) as usize % KERNEL_WAITS;
-                // SAFETY: as above, and an index inside it; the kernel side does not write there until `tail` has passed.
-                let wait: KernelWait = unsafe { (&raw const (*waits).waits[at]).read_volatile() };
+                let place = first.wrapping_add(read.wrapping_add(number) as usize % KERNEL_WAITS);
+                // SAFETY: as above; the kernel side does not write there until `tail` has passed.
+                let wait = unsafe { place.read_volatile() };
                 events.push(Event {
                     time: wait.time,
                     what: What::KernelLock(Box::new(wait)),
                 });
             }
             // SAFETY: as above; only this side writes it.
-            unsafe { (&raw mut (*waits).tail).write_volatile(tail.wrapping_add(count)) };
+            unsafe { tail.write_volatile(read.wrapping_add(count)) };
         }
     }
 
@@ -83,4 +85,9 @@ impl KernelLocks {
         }
         read
     }
+}
+
+/// Where a field of the waits of a CPU is.
+fn field<T>(waits: *mut KernelWaits, offset: usize) -> *mut T {
+    waits.cast::<u8>().wrapping_add(offset).cast()
 }

@@ -7,6 +7,12 @@
 //!
 //! At the end it says `holder TID`, `waits N` and `waited NS` of waits longer than 20 µs, as it saw them itself.
 
+#![expect(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "its account is its output"
+)]
+
 use std::{
     hint::black_box,
     sync::{

@@ -22,6 +22,9 @@ use super::{
 };
 use crate::profile::{CallStack, Contention, Extent, Id, Lock, LockWait, Mapping, Outcome, Process, Waker};
 
+/// Where a variable lies (see [`Lock::place`]), and what it is called.
+type Variable = ((Id<Mapping>, u64), String);
+
 /// Locks that are told apart at most; others of a process are one.
 const MAX_LOCKS: usize = 1 << 16;
 
@@ -198,7 +201,10 @@ impl<H: Host, C: Chunks, K: KernelSide> Recorder<H, C, K> {
         if let Some(lock) = self.known_locks.get(&key) {
             return *lock;
         }
-        let (place, name) = self.variable(pid, process, address).unwrap_or_default();
+        let (place, name) = match self.variable(pid, process, address) {
+            Some((place, name)) => (Some(place), name),
+            None => (None, String::new()),
+        };
         let lock = self.lock(Lock {
             process: Some(process),
             address,
@@ -225,12 +231,7 @@ impl<H: Host, C: Chunks, K: KernelSide> Recorder<H, C, K> {
     }
 
     /// Which variable of which file of the process `address` is, if it is one.
-    fn variable(
-        &mut self,
-        pid: u32,
-        process: Id<Process>,
-        address: u64,
-    ) -> Option<(Option<(Id<Mapping>, u64)>, String)> {
+    fn variable(&mut self, pid: u32, process: Id<Process>, address: u64) -> Option<Variable> {
         let space = self.address_space(pid)?;
         for mapping in space.mappings() {
             let Some(resolved) = mapping.resolved.get() else {
@@ -243,7 +244,7 @@ impl<H: Host, C: Chunks, K: KernelSide> Recorder<H, C, K> {
             }
             let name = executable.variable(at).unwrap_or_default();
             let mapping = self.mapping_row(resolved.executable, process);
-            return Some((Some((mapping, at)), name));
+            return Some(((mapping, at), name));
         }
         None
     }

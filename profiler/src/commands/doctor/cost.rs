@@ -42,6 +42,7 @@ pub(super) fn measure() -> Result<Vec<Cost>> {
         off_cpu: true,
         calls: true,
         block: true,
+        locks: true,
         ..Options::default()
     };
     let measured = collector::measure(&options, TIME)?;
@@ -143,6 +144,7 @@ mod tests {
             ("states", 6_000, 0.15),
             ("syscalls", 20_000, 0.5),
             ("block", 0, 0.0),
+            ("lock", 0, 0.0),
         ];
         assert_eq!(shown, expected);
         let mut text = Vec::new();

@@ -120,6 +120,9 @@ pub(super) struct Tables<'t, 'a> {
     pub(super) thread_ns: FxHashMap<u32, u64>,
 }
 
+/// The waits at one place: their sum, the time of each thread, and how many frames are the lock's own code.
+type Place = (Estimate, FxHashMap<Id<Thread>, f64>, usize);
+
 impl<'a> Tables<'_, 'a> {
     /// The row of subject `number` and of these of its waits, of which there is one at least.
     pub(super) fn row(&mut self, number: usize, waits: &[usize]) -> LockRow<'a> {
@@ -217,8 +220,7 @@ impl<'a> Tables<'_, 'a> {
 
     fn waiters(&mut self, waits: &[usize]) -> Vec<Waiter> {
         let profile = self.profile;
-        let mut places: FxHashMap<(Joined, Mode), (Estimate, FxHashMap<Id<Thread>, f64>, usize)> =
-            FxHashMap::default();
+        let mut places: FxHashMap<(Joined, Mode), Place> = FxHashMap::default();
         for &number in waits {
             let wait = &profile.lock_waits[number];
             let key = (
