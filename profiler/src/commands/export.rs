@@ -47,8 +47,9 @@ pub(super) fn run(options: &ExportOptions) -> Result<ExitCode> {
         );
     }
 
-    let Loaded { profile, notes } = file::read(&options.trace)?;
+    let Loaded { mut profile, notes } = file::read(&options.trace)?;
     tell(&notes);
+    filter::prepare(&options.filter, &mut profile);
     let selection = filter::selection(&options.filter, &options.trace, &profile)?;
     let samples = selection.matcher(&profile).samples().count();
     if samples == 0 {

@@ -33,6 +33,7 @@ pub(super) fn run(options: &ReportOptions) -> Result<ExitCode> {
     if !options.debug_dirs.is_empty() {
         name_again(&mut loaded, &options.debug_dirs);
     }
+    filter::prepare(&options.filter, &mut loaded.profile);
     let selection = filter::selection(&view::filter(options), path, &loaded.profile)?;
     view::check(view, path, &loaded.profile)?;
     let mut out = io::BufWriter::new(io::stdout().lock());
