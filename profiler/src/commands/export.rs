@@ -56,8 +56,10 @@ pub(super) fn run(options: &ExportOptions) -> Result<ExitCode> {
         );
     }
 
-    let Loaded { profile, notes } = file::read(&options.trace)?;
+    let Loaded { mut profile, notes } = file::read(&options.trace)?;
     tell(&notes);
+    let has_page = outputs.iter().any(|(_, format)| format.compares);
+    filter::prepare(&options.filter, &mut profile, has_page);
     let selection = filter::selection(&options.filter, &options.trace, &profile)?;
     let samples = selection.matcher(&profile).samples().count();
     if samples == 0 && outputs.iter().any(|(_, format)| !format.says_nothing) {
@@ -71,8 +73,9 @@ pub(super) fn run(options: &ExportOptions) -> Result<ExitCode> {
     }
     let base = match &options.against {
         Some(path) => {
-            let Loaded { profile, notes } = file::read(path)?;
+            let Loaded { mut profile, notes } = file::read(path)?;
             tell(&notes);
+            filter::prepare(&options.filter, &mut profile, has_page);
             let selection = filter::selection(&options.filter, path, &profile)?;
             Some((path.to_string_lossy(), profile, notes, selection))
         }

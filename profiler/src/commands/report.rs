@@ -34,6 +34,7 @@ pub(super) fn run(options: &ReportOptions) -> Result<ExitCode> {
     if !options.debug_dirs.is_empty() {
         name_again(&mut loaded, &options.debug_dirs);
     }
+    filter::prepare(&options.filter, &mut loaded.profile, options.html.is_some());
     let selection = filter::selection(&view::filter(options), path, &loaded.profile)?;
     if let Some(html) = &options.html {
         page(html, path, &loaded, &selection)?;

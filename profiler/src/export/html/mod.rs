@@ -66,7 +66,7 @@ struct Graph {
 }
 
 /// Every flame graph there is. Sample types that are in none of them get one each.
-const GRAPHS: [Graph; 3] = [
+const GRAPHS: [Graph; 4] = [
     Graph {
         id: "cpu",
         title: "CPU",
@@ -86,6 +86,13 @@ const GRAPHS: [Graph; 3] = [
         title: "Off-CPU",
         time: "waiting time",
         streams: &["off_cpu"],
+        cold: true,
+    },
+    Graph {
+        id: "lock",
+        title: "Lock waits",
+        time: "time waiting for locks",
+        streams: &["lock"],
         cold: true,
     },
 ];

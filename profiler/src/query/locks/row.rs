@@ -120,9 +120,6 @@ pub(super) struct Tables<'t, 'a> {
     pub(super) thread_ns: FxHashMap<u32, u64>,
 }
 
-/// The waits at one place: their sum, the time of each thread, and how many frames are the lock's own code.
-type Place = (Estimate, FxHashMap<Id<Thread>, f64>, usize);
-
 impl<'a> Tables<'_, 'a> {
     /// The row of subject `number` and of these of its waits, of which there is one at least.
     pub(super) fn row(&mut self, number: usize, waits: &[usize]) -> LockRow<'a> {
@@ -219,22 +216,20 @@ impl<'a> Tables<'_, 'a> {
     }
 
     fn waiters(&mut self, waits: &[usize]) -> Vec<Waiter> {
+        /// The waits, how long each thread waited, and how many frames are the lock's own.
+        type Sums = (Estimate, FxHashMap<Id<Thread>, f64>, usize);
         let profile = self.profile;
-        let mut places: FxHashMap<(Joined, Mode), Place> = FxHashMap::default();
+        let mut places: FxHashMap<(Joined, Mode), Sums> = FxHashMap::default();
         for &number in waits {
             let wait = &profile.lock_waits[number];
             let key = (
                 Joined::of(profile, self.calls, wait),
                 self.subjects.waits[number].mode,
             );
-            let (sum, threads, _) = places.entry(key).or_insert_with(|| {
-                let within = match wait.stack {
-                    None => 0,
-                    Some(stack) if wait.contention.is_futex() => self.places.futex(stack).within,
-                    Some(stack) => self.places.kernel(stack, wait.contention).within,
-                };
-                (Estimate::default(), FxHashMap::default(), within)
-            });
+            let within = self.within(wait);
+            let (sum, threads, _) = places
+                .entry(key)
+                .or_insert_with(|| (Estimate::default(), FxHashMap::default(), within));
             sum.add(wait);
             *threads.entry(wait.thread).or_default() += wait.weight_ns();
         }
