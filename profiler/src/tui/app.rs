@@ -1,6 +1,6 @@
 //! What is shown and how: the state of the dashboard, which knows no widgets.
 
-use std::time::Duration;
+use std::{ops::Range, time::Duration};
 
 use ratatui::layout::Size;
 
@@ -10,6 +10,7 @@ use super::{
     branches::{BranchRow, Branches},
     chosen::Chosen,
     flame::{Flame, Way},
+    heat::Pointer,
     history::{History, Window},
     keys::{Action, Mode},
     layout::Layout,
@@ -63,8 +64,11 @@ impl Default for Options {
     }
 }
 
+/// How much of what happens now is on the map of time at most.
+const MAPPED: Duration = Duration::from_secs(300);
+
 /// How many screens there are.
-pub(super) const TABS: usize = 5;
+pub(super) const TABS: usize = 6;
 
 /// One of the screens.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -79,6 +83,8 @@ pub(super) enum Tab {
     Time,
     /// System calls.
     Calls,
+    /// A map of time.
+    Heat,
 }
 
 impl Tab {
@@ -89,6 +95,7 @@ impl Tab {
         Self::Stacks,
         Self::Time,
         Self::Calls,
+        Self::Heat,
     ];
 
     pub(super) fn index(self) -> usize {
@@ -143,6 +150,10 @@ pub(super) struct App {
     pub(super) news: bool,
     pub(super) opened: Vec<Opened>,
     pub(super) chosen: Chosen,
+    /// The stretch of time that was chosen: every view shows just that.
+    pub(super) range: Option<Range<u64>>,
+    /// Where one is on the map of time.
+    pub(super) pointer: Pointer,
     /// By what rows of processes are put together.
     pub(super) by: GroupBy,
     /// What is said until the next key.
@@ -180,7 +191,9 @@ impl App {
             Window::Start => Duration::ZERO,
         });
         Self {
-            source: Source::Live(Box::new(History::new(longest.max().unwrap_or_default()))),
+            source: Source::Live(Box::new(History::new(
+                longest.max().unwrap_or_default().max(MAPPED),
+            ))),
             windows,
             window,
             tab: Tab::Functions,
@@ -204,6 +217,8 @@ impl App {
             news: false,
             opened: Vec::new(),
             chosen: Chosen::default(),
+            range: None,
+            pointer: Pointer::default(),
             by: GroupBy::Process,
             message: None,
             size: Size::default(),
@@ -264,7 +279,11 @@ impl App {
         let due = self.news && !self.paused;
         if due {
             self.news = false;
-            self.show();
+            match self.range {
+                // It is over; only the map goes on.
+                Some(_) => self.answers.heat = None,
+                None => self.show(),
+            }
         }
         due
     }
@@ -310,6 +329,16 @@ impl App {
             Action::Help => self.help = Some(0),
             Action::Pause => self.pause(),
             Action::Back => self.back(),
+            Action::Move(_)
+            | Action::Page(_)
+            | Action::First
+            | Action::Last
+            | Action::Left
+            | Action::Right
+                if self.tab == Tab::Heat =>
+            {
+                self.move_on_map(action);
+            }
             Action::Move(_) | Action::Page(_) | Action::First | Action::Last if self.is_flame() => {
                 self.move_in_flame(action)
             }
@@ -342,6 +371,7 @@ impl App {
             Action::GroupBy => self.group_by(),
             Action::Weight => self.next_weight(),
             Action::Window if !self.paused => {
+                self.range = None;
                 self.window = (self.window + 1) % self.windows.len();
                 self.show();
             }
@@ -375,8 +405,9 @@ impl App {
     pub(super) fn resize(&mut self, size: Size) {
         if self.size != size {
             self.size = size;
-            // A flame graph is as wide as the screen.
+            // A flame graph and a map are as large as the screen.
             self.rows_known = false;
+            self.answers.heat = None;
         }
     }
 }
@@ -395,6 +426,11 @@ impl App {
         &self.filters[self.tab.index()]
     }
 
+    /// Begin and end of what is shown, in nanoseconds since the recording began.
+    pub(super) fn shown_ns(&self) -> Range<u64> {
+        self.range.clone().unwrap_or_else(|| self.source.shown_ns())
+    }
+
     /// Whether a flame graph is shown.
     pub(super) fn is_flame(&self) -> bool {
         self.tab == Tab::Stacks && self.shape == Shape::Flame
@@ -407,16 +443,17 @@ impl App {
 
     /// Whether the tab has no row to show.
     pub(super) fn is_empty(&self) -> bool {
-        match self.is_flame() {
-            true => self.flame.rows().is_empty(),
-            false => self.shown_list().len() == 0,
+        match self.tab {
+            Tab::Heat => self.answers.heat.is_none(),
+            Tab::Stacks if self.is_flame() => self.flame.rows().is_empty(),
+            _ => self.shown_list().len() == 0,
         }
     }
 
     /// Why what this tab shows is not measured, if it is not.
     pub(super) fn missing(&self) -> Option<Missing> {
         match self.tab {
-            Tab::Functions | Tab::Processes | Tab::Stacks => None,
+            Tab::Functions | Tab::Processes | Tab::Stacks | Tab::Heat => None,
             Tab::Time => self.no_states,
             Tab::Calls => self.no_calls,
         }
@@ -442,7 +479,10 @@ impl App {
     }
 
     fn show(&mut self) {
-        self.source.show(self.window());
+        match &self.range {
+            Some(range) => self.source.show_from(range.start),
+            None => self.source.show(self.window()),
+        }
         self.answers = Answers::default();
     }
 
@@ -491,6 +531,34 @@ impl App {
         self.ask_anew();
     }
 
+    fn move_on_map(&mut self, action: Action) {
+        let Some(heat) = &self.answers.heat else { return };
+        let (columns, rows) = match action {
+            Action::Left => (-1, 0),
+            Action::Right => (1, 0),
+            Action::Move(rows) => (0, rows),
+            Action::Page(pages) => (pages.saturating_mul(10), 0),
+            Action::First => (isize::MIN, 0),
+            _ => (isize::MAX, 0),
+        };
+        self.pointer.go(heat, columns, rows);
+    }
+
+    /// Begins a range on the map of time, or ends it: then every view shows just that.
+    pub(super) fn mark_on_map(&mut self) {
+        let Some(heat) = &self.answers.heat else { return };
+        if let Some(range) = self.pointer.mark(heat) {
+            self.set_range(Some(range));
+        }
+    }
+
+    /// Every view shows just this stretch of time, or the latest again.
+    pub(super) fn set_range(&mut self, range: Option<Range<u64>>) {
+        self.range = range;
+        self.show();
+        self.rows_known = false;
+    }
+
     fn move_in_flame(&mut self, action: Action) {
         let height = isize::try_from(self.layout().rows()).unwrap_or(1).max(1);
         // Inverted graphs hang from the top.
@@ -527,6 +595,7 @@ impl App {
             let before = replay.time();
             change(replay);
             if replay.time() != before {
+                self.range = None;
                 self.answers = Answers::default();
             }
         }

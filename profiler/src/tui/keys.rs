@@ -204,7 +204,7 @@ const BROWSING: &[Binding] = &[
         &[key(KeyCode::Esc), key(KeyCode::Backspace)],
         Action::Back,
         "back",
-        "one step back; drop the filter; zoom out",
+        "one step back; drop the filter; zoom out; show all time again",
     ),
     bind(&[key(KeyCode::Tab)], Action::NextTab, "next tab", "next tab"),
     bind(&[key(KeyCode::BackTab)], Action::PreviousTab, "", "previous tab"),
@@ -213,6 +213,12 @@ const BROWSING: &[Binding] = &[
     bind(&[char('3')], Action::Tab(2), "", "the tree of call stacks"),
     bind(&[char('4')], Action::Tab(3), "", "how threads spent their time"),
     bind(&[char('5')], Action::Tab(4), "", "system calls, and the slowest"),
+    bind(
+        &[char('6')],
+        Action::Tab(5),
+        "",
+        "a map of the last minutes; Enter twice chooses a range",
+    ),
     bind(
         &[char('s')],
         Action::Sort,

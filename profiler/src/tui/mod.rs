@@ -27,7 +27,7 @@
 //! thread included. While it runs, SIGINT, SIGTERM, SIGHUP and SIGQUIT end it ([`Ending::Signal`]); handlers that others
 //! have registered through `signal-hook` or tokio run as well.
 //!
-//! Memory stays bounded: at most 1,000,000 samples of the latest stretch of time and 250,000 that stand for all since
+//! Memory stays bounded: at most 1,000,000 samples of the latest stretch of time (5 minutes, for the map) and 250,000 that stand for all since
 //! the start (40 MB together); 100,000 spans of threads, 100,000 windows of calls and 10,000 slow calls of each (90 MB
 //! together); twice what is shown of them while it is shown, and tables for what they refer to. The work stays bounded, too: a picture that took long to make stays 50 times as long, at most 10 s.
 //!
@@ -42,6 +42,7 @@ mod compact;
 mod epoch;
 mod flame;
 mod forest;
+mod heat;
 mod history;
 mod joining;
 mod kept;

@@ -10,6 +10,7 @@ use super::{
     branches::{Branch, BranchRow, Branches},
     chosen::Choice,
     forest::{Forest, Reading},
+    heat::Heat,
     matching::Text,
     slow::{SlowRow, slowest},
     weights,
@@ -42,7 +43,12 @@ impl App {
         let mut everybody = self.unrestricted();
         self.chosen.apply(&mut everybody);
         let by = self.by;
-        let shown_ns = self.source.time().unwrap_or_else(|| self.source.shown_ns());
+        let shown_ns = selection.time.clone().unwrap_or_else(|| self.source.shown_ns());
+        let room = super::view::room_of_map(self.layout().body);
+        let unbounded = Selection {
+            time: None,
+            ..self.selection()
+        };
         let profile = self.source.shown();
         let answers = &mut self.answers;
         answers
@@ -75,6 +81,10 @@ impl App {
                 answers
                     .slow
                     .get_or_insert_with(|| slowest(profile, &selection, idle));
+            }
+            Tab::Heat if answers.heat.is_none() => {
+                let (samples, kept_ns) = self.source.kept();
+                answers.heat = Some(Heat::of(profile, &unbounded, samples, kept_ns, room));
             }
             _ => return,
         }
@@ -142,6 +152,7 @@ impl App {
                 self.time_rows = select(rows, found, |row| time_key(row.pid, row.tid, &row.label));
             }
             Tab::Calls => self.arrange_calls(),
+            Tab::Heat => {}
         }
     }
 
@@ -178,6 +189,7 @@ impl App {
             Tab::Stacks => list.settle(self.branch_rows.iter().map(|row| row.path), height),
             Tab::Time => list.settle(self.time_rows.iter().map(|row| row.key), height),
             Tab::Calls => list.settle(self.call_rows.iter().map(|row| row.key), height),
+            Tab::Heat => {}
         }
     }
 
@@ -186,7 +198,7 @@ impl App {
         let rows = match self.tab {
             Tab::Functions => &self.function_rows,
             Tab::Processes => &self.process_rows,
-            Tab::Stacks | Tab::Time | Tab::Calls => return,
+            Tab::Stacks | Tab::Time | Tab::Calls | Tab::Heat => return,
         };
         let Some(&Row { index, key }) = rows.get(cursor) else {
             self.answers.preview = None;
@@ -242,7 +254,7 @@ impl App {
     fn unrestricted(&self) -> Selection {
         Selection {
             kernel: self.kernel,
-            time: self.source.time(),
+            time: self.range.clone().or_else(|| self.source.time()),
             sample_types: weights::sample_types(self.source.shown(), self.sampled).unwrap_or_default(),
             ..Selection::default()
         }

@@ -21,6 +21,7 @@ use crate::{
 
 mod chosen;
 mod flame;
+mod heat;
 mod measured;
 mod replay;
 mod weights;
