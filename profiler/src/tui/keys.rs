@@ -53,6 +53,10 @@ pub(super) enum Action {
     GroupBy,
     /// Count busy threads, waiting ones, or both.
     Weight,
+    /// Compare functions with what is shown now.
+    Mark,
+    /// Do not compare any more.
+    Unmark,
     /// Turn the tree around.
     Invert,
     /// Show functions as a table, as a tree, as a flame graph.
@@ -249,6 +253,18 @@ const BROWSING: &[Binding] = &[
         Action::GroupBy,
         "by",
         "processes, threads, cgroups, units, containers, modules",
+    ),
+    bind(
+        &[char('m')],
+        Action::Mark,
+        "mark",
+        "mark what is shown: functions then show how their shares change",
+    ),
+    bind(
+        &[char('M')],
+        Action::Unmark,
+        "",
+        "do not compare with the mark any more",
     ),
     bind(
         &[char('t')],

@@ -34,9 +34,11 @@
 //! Inside, input and data change the state (`app`), which knows no widgets; `keys` turns events into actions; queries
 //! are asked when data or selection have changed (`prepare`); views borrow the state and draw (`view`).
 
+mod acting;
 mod answers;
 mod app;
 mod branches;
+mod changes;
 mod chosen;
 mod compact;
 mod epoch;

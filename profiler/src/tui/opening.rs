@@ -1,7 +1,7 @@
 //! What is under the cursor is opened, and left again.
 
 use super::{
-    answers::{Answers, name_of},
+    answers::Answers,
     app::{App, Tab},
     branches::Branch,
     chosen::Choice,
@@ -83,10 +83,9 @@ impl App {
         let cursor = self.shown_list().cursor();
         match self.tab {
             Tab::Functions => {
-                if let Some(row) = self.function_rows.get(cursor)
-                    && let Some(functions) = &self.answers.functions
-                {
-                    self.open_subject(Subject::Function(name_of(&functions.rows[row.index])));
+                let row = self.function_rows.get(cursor);
+                if let Some(name) = row.and_then(|row| self.function_of(row)) {
+                    self.open_subject(Subject::Function(name));
                 }
             }
             Tab::Heat => self.mark_on_map(),
@@ -125,7 +124,7 @@ impl App {
             Tab::Heat => None,
             Tab::Functions => {
                 let row = self.function_rows.get(cursor)?;
-                let name = name_of(&self.answers.functions.as_ref()?.rows[row.index]);
+                let name = self.function_of(row)?;
                 // What is no code is on no stack.
                 (!name.module.is_empty()).then_some(Choice::Function(name))
             }

@@ -1,6 +1,7 @@
 //! From the state to the screen. Views borrow and draw; they ask nothing and change nothing.
 
 mod calls;
+mod changes;
 mod flame;
 mod footer;
 mod functions;
@@ -41,6 +42,7 @@ pub(super) fn draw(frame: &mut Frame<'_>, app: &App, theme: &Theme) {
         let heading = row(body, 0);
         body = below(body, 1);
         match app.tab {
+            Tab::Functions if app.answers.changes.is_some() => changes::heading(frame, heading, app, theme),
             Tab::Functions => functions::heading(frame, heading, app, theme),
             Tab::Processes => processes::heading(frame, heading, app, theme),
             Tab::Stacks if app.is_flame() => flame::heading(frame, heading, app, theme),
@@ -54,6 +56,7 @@ pub(super) fn draw(frame: &mut Frame<'_>, app: &App, theme: &Theme) {
         put(frame, body, Line::from(Span::styled(nothing(app), theme.dim)));
     } else {
         match app.tab {
+            Tab::Functions if app.answers.changes.is_some() => changes::draw(frame, body, app, theme),
             Tab::Functions => functions::draw(frame, body, app, theme),
             Tab::Processes => processes::draw(frame, body, app, theme),
             Tab::Stacks if app.is_flame() => flame::draw(frame, body, app, theme),

@@ -6,7 +6,10 @@ use ratatui::{
     text::{Line, Span},
 };
 
-use super::{put, text::clean};
+use super::{
+    put,
+    text::{clean, moment},
+};
 use crate::tui::{
     app::{App, Tab},
     chosen::Choice,
@@ -54,6 +57,17 @@ fn chosen(app: &App, theme: &Theme) -> Vec<Span<'static>> {
         };
         spans.push(lead);
         spans.extend(named(choice, theme));
+    }
+    if let (Tab::Functions, Some(mark)) = (app.tab, &app.mark) {
+        let when = format!(
+            "since {}–{} ",
+            moment(mark.shown_ns.start),
+            moment(mark.shown_ns.end)
+        );
+        spans.push(match app.compared() {
+            Some(_) => Span::styled(when, theme.strong),
+            None => Span::styled("the mark is of another selection ", theme.warn),
+        });
     }
     if let Some(part) = app.part() {
         spans.extend(named(part, theme));
