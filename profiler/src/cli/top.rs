@@ -18,6 +18,7 @@ use super::{
   3 Stacks     who called what
   4 Time       how threads spent their time: ran, wanted a CPU, waited and for what; measured, not sampled
   5 I/O        system calls by process, call and kind of object, each counted and timed; and the slowest of them
+  6 Heat       a map of the last minutes, second by second; Enter twice chooses a range for all views
 Time and I/O do not go with -G and --comm: these can be asked of the running thread only.
 With the name of a trace it opens that, whole; Space plays it, , and . go a window back and forth. No privileges needed.
 Enter opens what is under the cursor, Esc goes back, ? shows all keys.")]

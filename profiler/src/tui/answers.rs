@@ -1,6 +1,6 @@
 //! What the queries answered about what is shown. Asked once, when data or selection have changed, never by a draw.
 
-use super::{app::Tab, branches::BranchRow, forest::Forest, slow::SlowRow};
+use super::{app::Tab, branches::BranchRow, changes::ChangeRow, forest::Forest, heat::Heat, slow::SlowRow};
 use crate::query::{FunctionRow, Functions, GroupRow, Latencies, Name, States, Summary, Tree};
 
 /// Answers that are known; `None` is to be asked.
@@ -8,6 +8,8 @@ use crate::query::{FunctionRow, Functions, GroupRow, Latencies, Name, States, Su
 pub(super) struct Answers {
     pub(super) summary: Option<Summary>,
     pub(super) functions: Option<Functions>,
+    /// Functions compared with those that were marked.
+    pub(super) changes: Option<Vec<ChangeRow>>,
     pub(super) processes: Option<Vec<GroupRow>>,
     /// The call tree, from which forests around a function are made.
     pub(super) tree: Option<Tree>,
@@ -16,6 +18,7 @@ pub(super) struct Answers {
     pub(super) states: Option<States>,
     pub(super) calls: Option<Latencies>,
     pub(super) slow: Option<Vec<SlowRow>>,
+    pub(super) heat: Option<Heat>,
 }
 
 /// The stacks of the row under the cursor.

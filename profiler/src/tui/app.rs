@@ -1,6 +1,6 @@
 //! What is shown and how: the state of the dashboard, which knows no widgets.
 
-use std::time::Duration;
+use std::{ops::Range, time::Duration};
 
 use ratatui::layout::Size;
 
@@ -8,17 +8,18 @@ use super::{
     Feed,
     answers::{Answers, Row, Sort},
     branches::{BranchRow, Branches},
+    changes::Mark,
     chosen::Chosen,
-    flame::{Flame, Way},
+    flame::Flame,
+    heat::Pointer,
     history::{History, Window},
-    keys::{Action, Mode},
+    keys::Mode,
     layout::Layout,
     list::List,
     matching::Text,
     opening::Opened,
     replay::{self, Recording, Replay},
     source::Source,
-    weights,
 };
 use crate::query::{GroupBy, Sampled};
 
@@ -63,8 +64,11 @@ impl Default for Options {
     }
 }
 
+/// How much of what happens now is on the map of time at most.
+const MAPPED: Duration = Duration::from_secs(300);
+
 /// How many screens there are.
-pub(super) const TABS: usize = 5;
+pub(super) const TABS: usize = 6;
 
 /// One of the screens.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -79,6 +83,8 @@ pub(super) enum Tab {
     Time,
     /// System calls.
     Calls,
+    /// A map of time.
+    Heat,
 }
 
 impl Tab {
@@ -89,13 +95,15 @@ impl Tab {
         Self::Stacks,
         Self::Time,
         Self::Calls,
+        Self::Heat,
     ];
 
     pub(super) fn index(self) -> usize {
         self as usize
     }
 
-    fn next(self, steps: usize) -> Self {
+    /// So many tabs on; after the last comes the first.
+    pub(super) fn next(self, steps: usize) -> Self {
         Self::ALL[(self.index() + steps) % Self::ALL.len()]
     }
 }
@@ -143,6 +151,12 @@ pub(super) struct App {
     pub(super) news: bool,
     pub(super) opened: Vec<Opened>,
     pub(super) chosen: Chosen,
+    /// What functions are compared with.
+    pub(super) mark: Option<Mark>,
+    /// The stretch of time that was chosen: every view shows just that.
+    pub(super) range: Option<Range<u64>>,
+    /// Where one is on the map of time.
+    pub(super) pointer: Pointer,
     /// By what rows of processes are put together.
     pub(super) by: GroupBy,
     /// What is said until the next key.
@@ -180,7 +194,9 @@ impl App {
             Window::Start => Duration::ZERO,
         });
         Self {
-            source: Source::Live(Box::new(History::new(longest.max().unwrap_or_default()))),
+            source: Source::Live(Box::new(History::new(
+                longest.max().unwrap_or_default().max(MAPPED),
+            ))),
             windows,
             window,
             tab: Tab::Functions,
@@ -204,6 +220,9 @@ impl App {
             news: false,
             opened: Vec::new(),
             chosen: Chosen::default(),
+            mark: None,
+            range: None,
+            pointer: Pointer::default(),
             by: GroupBy::Process,
             message: None,
             size: Size::default(),
@@ -264,7 +283,11 @@ impl App {
         let due = self.news && !self.paused;
         if due {
             self.news = false;
-            self.show();
+            match self.range {
+                // It is over; only the map goes on.
+                Some(_) => self.answers.heat = None,
+                None => self.show(),
+            }
         }
         due
     }
@@ -283,100 +306,13 @@ impl App {
         }
     }
 
-    /// Does what a key means.
-    pub(super) fn update(&mut self, action: Action) {
-        self.message = None;
-        if self.notes {
-            match action {
-                Action::Quit => self.quit = true,
-                Action::Close | Action::Back | Action::Notes | Action::Open => self.notes = false,
-                _ => {}
-            }
-            return;
-        }
-        if let Some(help) = &mut self.help {
-            match action {
-                Action::Quit => self.quit = true,
-                Action::Close | Action::Back | Action::Help | Action::Open => self.help = None,
-                Action::Move(rows) => *help = help.saturating_add_signed(rows),
-                Action::Page(pages) => *help = help.saturating_add_signed(pages * 10),
-                Action::First => *help = 0,
-                _ => {}
-            }
-            return;
-        }
-        match action {
-            Action::Close | Action::Quit => self.quit = true,
-            Action::Help => self.help = Some(0),
-            Action::Pause => self.pause(),
-            Action::Back => self.back(),
-            Action::Move(_) | Action::Page(_) | Action::First | Action::Last if self.is_flame() => {
-                self.move_in_flame(action)
-            }
-            Action::Move(rows) => self.list().move_by(rows),
-            Action::Page(pages) => {
-                let page = isize::try_from(self.layout().rows()).unwrap_or(1).max(1);
-                self.list().move_by(pages * page);
-            }
-            Action::First => self.list().move_to(0),
-            Action::Last => self.list().move_to(usize::MAX),
-            Action::Left if self.is_flame() => self.go_in_flame(Way::Aside(-1)),
-            Action::Right if self.is_flame() => self.go_in_flame(Way::Aside(1)),
-            Action::Left => self.left(),
-            Action::Right => self.right(),
-            Action::Shape => self.next_shape(),
-            Action::Open => self.open(),
-            Action::Tab(index) => self.go(Tab::ALL[index % Tab::ALL.len()]),
-            Action::NextTab => self.go(self.tab.next(1)),
-            Action::PreviousTab => self.go(self.tab.next(Tab::ALL.len() - 1)),
-            Action::Sort => {
-                self.sort = self.sort.other();
-                self.rows_known = false;
-            }
-            Action::Kernel => {
-                self.kernel = !self.kernel;
-                self.answers = Answers::default();
-            }
-            Action::Choose => self.choose(),
-            Action::ChooseAll => self.choose_all(),
-            Action::GroupBy => self.group_by(),
-            Action::Weight => self.next_weight(),
-            Action::Window if !self.paused => {
-                self.window = (self.window + 1) % self.windows.len();
-                self.show();
-            }
-            Action::Window | Action::Redraw => {}
-            Action::Idle => {
-                self.idle = !self.idle;
-                self.answers.slow = None;
-                self.rows_known = false;
-            }
-            Action::Invert => {
-                self.inverted = !self.inverted;
-                self.flame.reset();
-                self.answers.forest = None;
-                self.list().move_to(0);
-            }
-            Action::Notes => self.notes = self.source.replay().is_some_and(|it| !it.notes().is_empty()),
-            Action::Play => self.move_in_time(Replay::play),
-            Action::Step(windows) => self.move_in_time(|replay| replay.step(windows)),
-            Action::ToBegin => self.move_in_time(Replay::rewind),
-            Action::ToEnd => self.move_in_time(Replay::wind),
-            Action::Speed(steps) => self.move_in_time(|replay| replay.change_speed(steps)),
-            Action::Filter => self.typing = true,
-            Action::Accept => self.typing = false,
-            Action::Type(c) => self.edit(|filter| filter.push(c)),
-            Action::Erase => self.edit(Text::pop),
-            Action::EraseAll => self.edit(|filter| *filter = Text::default()),
-        }
-    }
-
     /// The terminal has this size now.
     pub(super) fn resize(&mut self, size: Size) {
         if self.size != size {
             self.size = size;
-            // A flame graph is as wide as the screen.
+            // A flame graph and a map are as large as the screen.
             self.rows_known = false;
+            self.answers.heat = None;
         }
     }
 }
@@ -395,6 +331,11 @@ impl App {
         &self.filters[self.tab.index()]
     }
 
+    /// Begin and end of what is shown, in nanoseconds since the recording began.
+    pub(super) fn shown_ns(&self) -> Range<u64> {
+        self.range.clone().unwrap_or_else(|| self.source.shown_ns())
+    }
+
     /// Whether a flame graph is shown.
     pub(super) fn is_flame(&self) -> bool {
         self.tab == Tab::Stacks && self.shape == Shape::Flame
@@ -407,16 +348,17 @@ impl App {
 
     /// Whether the tab has no row to show.
     pub(super) fn is_empty(&self) -> bool {
-        match self.is_flame() {
-            true => self.flame.rows().is_empty(),
-            false => self.shown_list().len() == 0,
+        match self.tab {
+            Tab::Heat => self.answers.heat.is_none(),
+            Tab::Stacks if self.is_flame() => self.flame.rows().is_empty(),
+            _ => self.shown_list().len() == 0,
         }
     }
 
     /// Why what this tab shows is not measured, if it is not.
     pub(super) fn missing(&self) -> Option<Missing> {
         match self.tab {
-            Tab::Functions | Tab::Processes | Tab::Stacks => None,
+            Tab::Functions | Tab::Processes | Tab::Stacks | Tab::Heat => None,
             Tab::Time => self.no_states,
             Tab::Calls => self.no_calls,
         }
@@ -441,8 +383,12 @@ impl App {
         &mut self.lists[self.tab.index()]
     }
 
-    fn show(&mut self) {
-        self.source.show(self.window());
+    /// Shows the window, or the range, as it is known now.
+    pub(super) fn show(&mut self) {
+        match &self.range {
+            Some(range) => self.source.show_from(range.start),
+            None => self.source.show(self.window()),
+        }
         self.answers = Answers::default();
     }
 
@@ -455,87 +401,6 @@ impl App {
     pub(super) fn ask_anew(&mut self) {
         self.answers = Answers::default();
         self.rows_known = false;
-    }
-
-    /// The next way to put processes together.
-    fn group_by(&mut self) {
-        const WAYS: [GroupBy; 6] = [
-            GroupBy::Process,
-            GroupBy::Thread,
-            GroupBy::Cgroup,
-            GroupBy::Unit,
-            GroupBy::Container,
-            GroupBy::Module,
-        ];
-        if self.tab != Tab::Processes {
-            return self.go(Tab::Processes);
-        }
-        let place = WAYS.iter().position(|way| *way == self.by).unwrap_or(0);
-        self.by = WAYS[(place + 1) % WAYS.len()];
-        self.answers.processes = None;
-        self.answers.preview = None;
-        self.list().move_to(0);
-    }
-
-    /// From samples of busy threads to those of waiting ones, to both.
-    fn next_weight(&mut self) {
-        let next = weights::next(self.sampled);
-        if weights::sample_types(self.source.shown(), next).is_none() {
-            return self.say(match self.source.replay() {
-                Some(_) => "stacks of waits were not recorded: `profiler record --probe cpu,off-cpu` does",
-                None if self.off_cpu => "no wait was sampled yet, or taking their stacks was too dear",
-                None => "stacks of waits are not taken: `profiler top --off-cpu` does",
-            });
-        }
-        self.sampled = next;
-        self.ask_anew();
-    }
-
-    fn move_in_flame(&mut self, action: Action) {
-        let height = isize::try_from(self.layout().rows()).unwrap_or(1).max(1);
-        // Inverted graphs hang from the top.
-        let down = if self.inverted { 1 } else { -1 };
-        self.go_in_flame(Way::Inward(match action {
-            Action::Move(rows) => rows.saturating_mul(down),
-            Action::Page(pages) => pages.saturating_mul(height).saturating_mul(down),
-            Action::First => isize::MIN,
-            _ => isize::MAX,
-        }));
-    }
-
-    fn go_in_flame(&mut self, way: Way) {
-        if let Some(forest) = &self.answers.forest {
-            self.flame.go(forest, way);
-        }
-    }
-
-    /// From the table of functions to the tree, to the flame graph, and back.
-    fn next_shape(&mut self) {
-        match (self.tab, self.shape) {
-            (Tab::Stacks, Shape::Tree) => self.shape = Shape::Flame,
-            (Tab::Stacks, Shape::Flame) => {
-                self.shape = Shape::Tree;
-                self.go(Tab::Functions);
-            }
-            _ => self.go(Tab::Stacks),
-        }
-        self.rows_known = false;
-    }
-
-    fn move_in_time(&mut self, change: impl FnOnce(&mut Replay)) {
-        if let Some(replay) = self.source.replay_mut() {
-            let before = replay.time();
-            change(replay);
-            if replay.time() != before {
-                self.answers = Answers::default();
-            }
-        }
-    }
-
-    fn pause(&mut self) {
-        self.paused = !self.paused;
-        // Going on shows at once what came in meanwhile.
-        self.refresh();
     }
 
     pub(super) fn go(&mut self, tab: Tab) {

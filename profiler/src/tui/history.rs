@@ -163,6 +163,23 @@ impl History {
         }
     }
 
+    /// As [`Self::show`], of everything from `start_ns` on that is kept one by one.
+    pub(super) fn show_from(&mut self, start_ns: u64) {
+        let back = self.latest_ns.saturating_sub(start_ns);
+        self.show(Window::Last(Duration::from_nanos(back)));
+    }
+
+    /// All samples that are kept one by one.
+    pub(super) fn kept(&self) -> impl Iterator<Item = &Sample> {
+        self.recent.iter()
+    }
+
+    /// From when to when samples are kept one by one.
+    pub(super) fn kept_ns(&self) -> Range<u64> {
+        let span = self.reach_ns(Window::Last(Duration::from_nanos(self.span_ns)));
+        self.latest_ns.saturating_sub(span)..self.latest_ns
+    }
+
     /// The profile of what is shown: since the latest [`Self::show`], with all tables.
     pub(super) fn shown(&self) -> &Profile {
         &self.profile

@@ -53,6 +53,10 @@ pub(super) enum Action {
     GroupBy,
     /// Count busy threads, waiting ones, or both.
     Weight,
+    /// Compare functions with what is shown now.
+    Mark,
+    /// Do not compare any more.
+    Unmark,
     /// Turn the tree around.
     Invert,
     /// Show functions as a table, as a tree, as a flame graph.
@@ -204,7 +208,7 @@ const BROWSING: &[Binding] = &[
         &[key(KeyCode::Esc), key(KeyCode::Backspace)],
         Action::Back,
         "back",
-        "one step back; drop the filter; zoom out",
+        "one step back; drop the filter; zoom out; show all time again",
     ),
     bind(&[key(KeyCode::Tab)], Action::NextTab, "next tab", "next tab"),
     bind(&[key(KeyCode::BackTab)], Action::PreviousTab, "", "previous tab"),
@@ -213,6 +217,12 @@ const BROWSING: &[Binding] = &[
     bind(&[char('3')], Action::Tab(2), "", "the tree of call stacks"),
     bind(&[char('4')], Action::Tab(3), "", "how threads spent their time"),
     bind(&[char('5')], Action::Tab(4), "", "system calls, and the slowest"),
+    bind(
+        &[char('6')],
+        Action::Tab(5),
+        "",
+        "a map of the last minutes; Enter twice chooses a range",
+    ),
     bind(
         &[char('s')],
         Action::Sort,
@@ -243,6 +253,18 @@ const BROWSING: &[Binding] = &[
         Action::GroupBy,
         "by",
         "processes, threads, cgroups, units, containers, modules",
+    ),
+    bind(
+        &[char('m')],
+        Action::Mark,
+        "mark",
+        "mark what is shown: functions then show how their shares change",
+    ),
+    bind(
+        &[char('M')],
+        Action::Unmark,
+        "",
+        "do not compare with the mark any more",
     ),
     bind(
         &[char('t')],

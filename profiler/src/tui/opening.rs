@@ -1,7 +1,7 @@
 //! What is under the cursor is opened, and left again.
 
 use super::{
-    answers::{Answers, name_of},
+    answers::Answers,
     app::{App, Tab},
     branches::Branch,
     chosen::Choice,
@@ -51,7 +51,10 @@ impl App {
 
     pub(super) fn back(&mut self) {
         self.typing = false;
-        if !self.filter().is_empty() {
+        let begun = self.pointer.begun.take();
+        if self.tab == Tab::Heat && begun.is_some() {
+            // The range that was begun is not to be.
+        } else if !self.filter().is_empty() {
             self.edit(|filter| *filter = Text::default());
         } else if self.is_flame() && self.flame.unzoom() {
             self.rows_known = false;
@@ -66,6 +69,8 @@ impl App {
                     self.list().seek(time_key(Some(pid), None, &name));
                 }
             }
+        } else if self.range.is_some() {
+            self.set_range(None);
         }
     }
 
@@ -78,12 +83,12 @@ impl App {
         let cursor = self.shown_list().cursor();
         match self.tab {
             Tab::Functions => {
-                if let Some(row) = self.function_rows.get(cursor)
-                    && let Some(functions) = &self.answers.functions
-                {
-                    self.open_subject(Subject::Function(name_of(&functions.rows[row.index])));
+                let row = self.function_rows.get(cursor);
+                if let Some(name) = row.and_then(|row| self.function_of(row)) {
+                    self.open_subject(Subject::Function(name));
                 }
             }
+            Tab::Heat => self.mark_on_map(),
             // In a process they show more of it, and then there is its code.
             Tab::Time | Tab::Calls if self.process().is_some() => self.go(Tab::Stacks),
             Tab::Processes | Tab::Time | Tab::Calls => match self.choice() {
@@ -116,9 +121,10 @@ impl App {
     fn choice(&self) -> Option<Choice> {
         let cursor = self.shown_list().cursor();
         match self.tab {
+            Tab::Heat => None,
             Tab::Functions => {
                 let row = self.function_rows.get(cursor)?;
-                let name = name_of(&self.answers.functions.as_ref()?.rows[row.index]);
+                let name = self.function_of(row)?;
                 // What is no code is on no stack.
                 (!name.module.is_empty()).then_some(Choice::Function(name))
             }

@@ -8,14 +8,16 @@ use super::{
     answers::{Preview, Row, name_of},
     app::{App, Shape, Tab},
     branches::{Branch, BranchRow, Branches},
+    changes::ChangeRow,
     chosen::Choice,
     forest::{Forest, Reading},
+    heat::Heat,
     matching::Text,
     slow::{SlowRow, slowest},
     weights,
 };
 use crate::query::{
-    Direction, FunctionRow, GroupRow, LatencyRow, Owner, Selection, StateRow, Summary, Tree, functions,
+    Direction, FunctionRow, GroupRow, LatencyRow, Name, Owner, Selection, StateRow, Summary, Tree, functions,
     groups, latencies,
     operation::{is_call, object, operation, waits_for_others},
     states,
@@ -42,7 +44,12 @@ impl App {
         let mut everybody = self.unrestricted();
         self.chosen.apply(&mut everybody);
         let by = self.by;
-        let shown_ns = self.source.time().unwrap_or_else(|| self.source.shown_ns());
+        let shown_ns = selection.time.clone().unwrap_or_else(|| self.source.shown_ns());
+        let room = super::view::room_of_map(self.layout().body);
+        let unbounded = Selection {
+            time: None,
+            ..self.selection()
+        };
         let profile = self.source.shown();
         let answers = &mut self.answers;
         answers
@@ -50,7 +57,10 @@ impl App {
             .get_or_insert_with(|| Summary::of(profile, &selection));
         match self.tab {
             Tab::Functions if answers.functions.is_none() => {
-                answers.functions = Some(functions(profile, &selection));
+                let functions = functions(profile, &selection);
+                let mark = self.mark.as_ref().filter(|mark| mark.is_of(&selection));
+                answers.changes = mark.map(|mark| mark.compare(&functions));
+                answers.functions = Some(functions);
             }
             Tab::Processes if answers.processes.is_none() => {
                 answers.processes = Some(groups(profile, &everybody, by));
@@ -75,6 +85,10 @@ impl App {
                 answers
                     .slow
                     .get_or_insert_with(|| slowest(profile, &selection, idle));
+            }
+            Tab::Heat if answers.heat.is_none() => {
+                let (samples, kept_ns) = self.source.kept();
+                answers.heat = Some(Heat::of(profile, &unbounded, samples, kept_ns, room));
             }
             _ => return,
         }
@@ -107,6 +121,7 @@ impl App {
     fn arrange(&mut self) {
         let filter = &self.filters[self.tab.index()];
         match self.tab {
+            Tab::Functions if self.answers.changes.is_some() => self.arrange_changes(),
             Tab::Functions => {
                 let rows = self.answers.functions.as_ref().map_or(&[][..], |it| &it.rows);
                 let found = |row: &FunctionRow| filter.is_in(&row.label) || filter.is_in(&row.module);
@@ -142,6 +157,34 @@ impl App {
                 self.time_rows = select(rows, found, |row| time_key(row.pid, row.tid, &row.label));
             }
             Tab::Calls => self.arrange_calls(),
+            Tab::Heat => {}
+        }
+    }
+
+    /// By how much their shares have changed, those first of which that is clear.
+    fn arrange_changes(&mut self) {
+        let filter = &self.filters[Tab::Functions.index()];
+        let rows = self.answers.changes.as_deref().unwrap_or_default();
+        let found = |row: &ChangeRow| filter.is_in(&row.name.label) || filter.is_in(&row.name.module);
+        self.function_rows = select(rows, found, |row| {
+            hash(&(&row.name.label, &row.name.module, row.name.kernel))
+        });
+        let sort = self.sort;
+        self.function_rows.sort_by(|a, b| {
+            let rank = |row: &Row| {
+                let row = &rows[row.index];
+                (row.is_clear(sort), row.change(sort).abs())
+            };
+            let (a, b) = (rank(a), rank(b));
+            b.0.cmp(&a.0).then(b.1.total_cmp(&a.1))
+        });
+    }
+
+    /// The function of a row.
+    pub(super) fn function_of(&self, row: &Row) -> Option<Name> {
+        match &self.answers.changes {
+            Some(changes) => Some(changes[row.index].name.clone()),
+            None => Some(name_of(&self.answers.functions.as_ref()?.rows[row.index])),
         }
     }
 
@@ -178,6 +221,7 @@ impl App {
             Tab::Stacks => list.settle(self.branch_rows.iter().map(|row| row.path), height),
             Tab::Time => list.settle(self.time_rows.iter().map(|row| row.key), height),
             Tab::Calls => list.settle(self.call_rows.iter().map(|row| row.key), height),
+            Tab::Heat => {}
         }
     }
 
@@ -186,19 +230,22 @@ impl App {
         let rows = match self.tab {
             Tab::Functions => &self.function_rows,
             Tab::Processes => &self.process_rows,
-            Tab::Stacks | Tab::Time | Tab::Calls => return,
+            Tab::Stacks | Tab::Time | Tab::Calls | Tab::Heat => return,
         };
-        let Some(&Row { index, key }) = rows.get(cursor) else {
+        let Some(&row) = rows.get(cursor) else {
             self.answers.preview = None;
             return;
         };
+        let Row { index, key } = row;
         let known = |preview: &Preview| preview.key == key && preview.tab == self.tab;
         if self.answers.preview.as_ref().is_some_and(known) {
             return;
         }
         let (title, forest) = match (self.tab, &self.answers.functions, &self.answers.processes) {
-            (Tab::Functions, Some(functions), _) => {
-                let name = name_of(&functions.rows[index]);
+            (Tab::Functions, Some(_), _) => {
+                let Some(name) = self.function_of(&row) else {
+                    return;
+                };
                 let forest = Forest::around(self.tree(), &name);
                 (name.label, forest)
             }
@@ -242,7 +289,7 @@ impl App {
     fn unrestricted(&self) -> Selection {
         Selection {
             kernel: self.kernel,
-            time: self.source.time(),
+            time: self.range.clone().or_else(|| self.source.time()),
             sample_types: weights::sample_types(self.source.shown(), self.sampled).unwrap_or_default(),
             ..Selection::default()
         }

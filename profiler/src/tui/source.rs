@@ -6,7 +6,7 @@ use super::{
     history::{History, Window},
     replay::Replay,
 };
-use crate::profile::{Delta, ExtendError, Profile};
+use crate::profile::{Delta, ExtendError, Profile, Sample};
 
 /// Where the picture comes from.
 #[derive(Debug)]
@@ -47,6 +47,21 @@ impl Source {
         match self {
             Self::Live(history) => history.show(window),
             Self::Recording(replay) => replay.show(window),
+        }
+    }
+
+    /// Shows everything from `start_ns` on, as far as it is kept. A recording has all of it.
+    pub(super) fn show_from(&mut self, start_ns: u64) {
+        if let Self::Live(history) = self {
+            history.show_from(start_ns);
+        }
+    }
+
+    /// All samples that are kept one by one, whatever is shown, and from when to when that is.
+    pub(super) fn kept(&self) -> (Box<dyn Iterator<Item = &Sample> + '_>, Range<u64>) {
+        match self {
+            Self::Live(history) => (Box::new(history.kept()), history.kept_ns()),
+            Self::Recording(replay) => (Box::new(replay.profile().samples.iter()), 0..replay.end_ns()),
         }
     }
 

@@ -19,8 +19,10 @@ use crate::{
     tui::{app::Tab, forest::Forest},
 };
 
+mod changes;
 mod chosen;
 mod flame;
+mod heat;
 mod measured;
 mod replay;
 mod weights;

@@ -33,6 +33,8 @@ pub(super) struct Theme {
     pub(super) frame_cursor: Style,
     /// Whether frames are filled by characters that say what they are.
     pub(super) fills: bool,
+    /// Cells of a map, from empty to full.
+    pub(super) heat: [Style; 5],
     /// Kernel code.
     pub(super) kernel: Style,
     /// What matches the filter, and the filter itself.
@@ -94,6 +96,13 @@ impl Theme {
             .bg(Color::Indexed(231))
             .add_modifier(Modifier::BOLD),
         fills: false,
+        heat: [
+            Style::new().fg(Color::Indexed(238)),
+            Style::new().fg(Color::Indexed(58)),
+            Style::new().fg(Color::Indexed(136)),
+            Style::new().fg(Color::Indexed(208)),
+            Style::new().fg(Color::Indexed(196)),
+        ],
         kernel: Style::new().fg(Color::Indexed(180)),
         found: Style::new().fg(Color::Indexed(220)),
         good: Style::new().fg(Color::Indexed(114)),
@@ -146,6 +155,13 @@ impl Theme {
             .add_modifier(Modifier::BOLD.union(Modifier::UNDERLINED)),
         frame_cursor: Style::new().add_modifier(Modifier::REVERSED),
         fills: true,
+        heat: [
+            Style::new(),
+            Style::new().fg(Color::Yellow),
+            Style::new().fg(Color::Yellow),
+            Style::new().fg(Color::LightRed),
+            Style::new().fg(Color::Red),
+        ],
         kernel: Style::new().fg(Color::Yellow),
         found: Style::new().fg(Color::Yellow).add_modifier(Modifier::BOLD),
         good: Style::new().fg(Color::Green),
@@ -168,6 +184,7 @@ impl Theme {
         frame_found: Style::new().add_modifier(Modifier::BOLD.union(Modifier::UNDERLINED)),
         frame_cursor: Style::new().add_modifier(Modifier::REVERSED),
         fills: true,
+        heat: [Style::new(); 5],
         kernel: Style::new(),
         found: Style::new().add_modifier(Modifier::UNDERLINED),
         good: Style::new(),

@@ -87,7 +87,7 @@ pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, app: &App, theme: &Theme) 
     let Some(calls) = &app.answers.calls else {
         return;
     };
-    let shown = app.source.shown_ns();
+    let shown = app.shown_ns();
     let seconds = (shown.end - shown.start) as f64 / 1e9;
     for (area, index, cursor) in visible(area, app) {
         if cursor {
@@ -204,7 +204,7 @@ pub(super) fn slowest(frame: &mut Frame<'_>, area: Rect, app: &App, theme: &Them
     put_text(frame, heading.call, "CALL", theme.dim);
     put_text(frame, heading.woken_by, "WOKEN BY", theme.dim);
     let area = below(area, 2);
-    let now = app.source.shown_ns().end;
+    let now = app.shown_ns().end;
     for (line, &index) in (0..area.height).zip(&app.slow_rows) {
         slow_call(frame, row(area, line), &slow[index], now, theme);
     }

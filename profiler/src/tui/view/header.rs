@@ -9,7 +9,7 @@ use ratatui::{
 
 use super::{
     put, row,
-    text::{bar, clean, count, duration, fit, percent_sign, width},
+    text::{bar, clean, count, duration, fit, moment, percent_sign, width},
 };
 use crate::{
     query::{Sampled, Summary, share},
@@ -64,7 +64,7 @@ fn with_state(frame: &mut Frame<'_>, area: Rect, line: Line<'_>, state: Span<'_>
 
 fn looked_at(app: &App, summary: &Summary, theme: &Theme) -> Line<'static> {
     let metadata = &app.source.shown().metadata;
-    let shown = app.source.shown_ns();
+    let shown = app.shown_ns();
     let span = shown.end - shown.start;
     let mut parts = vec![if metadata.hostname.is_empty() {
         "this host".to_owned()
@@ -78,6 +78,7 @@ fn looked_at(app: &App, summary: &Summary, theme: &Theme) -> Line<'static> {
         parts.push(fit(file_name(replay.name()), 40).into_owned());
     }
     parts.push(match app.window() {
+        _ if app.range.is_some() => format!("range {}–{}", moment(shown.start), moment(shown.end)),
         Window::Start if app.source.replay().is_some() => {
             match shown.end < app.source.replay().map_or(0, Replay::end_ns) {
                 true => format!("from the begin: {}", duration(span)),

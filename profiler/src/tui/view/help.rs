@@ -18,6 +18,10 @@ const FIGURES: &[(&str, &str)] = &[
     ("±", "95 % of the time the truth is within so many points"),
     ("CPU%", "100 is one CPU"),
     (
+        "CHANGE",
+        "points of share since the mark; dim: chance may do as much",
+    ),
+    (
         "BUSY",
         "how many threads ran or were held up, on average; sleeping is neither",
     ),

@@ -1,10 +1,12 @@
 //! From the state to the screen. Views borrow and draw; they ask nothing and change nothing.
 
 mod calls;
+mod changes;
 mod flame;
 mod footer;
 mod functions;
 mod header;
+mod heat;
 mod help;
 mod label;
 mod notes;
@@ -40,24 +42,28 @@ pub(super) fn draw(frame: &mut Frame<'_>, app: &App, theme: &Theme) {
         let heading = row(body, 0);
         body = below(body, 1);
         match app.tab {
+            Tab::Functions if app.answers.changes.is_some() => changes::heading(frame, heading, app, theme),
             Tab::Functions => functions::heading(frame, heading, app, theme),
             Tab::Processes => processes::heading(frame, heading, app, theme),
             Tab::Stacks if app.is_flame() => flame::heading(frame, heading, app, theme),
             Tab::Stacks => tree::heading(frame, heading, theme),
             Tab::Time => time::heading(frame, heading, app, theme),
             Tab::Calls => calls::heading(frame, heading, theme),
+            Tab::Heat => heat::heading(frame, heading, app, theme),
         }
     }
     if app.is_empty() {
         put(frame, body, Line::from(Span::styled(nothing(app), theme.dim)));
     } else {
         match app.tab {
+            Tab::Functions if app.answers.changes.is_some() => changes::draw(frame, body, app, theme),
             Tab::Functions => functions::draw(frame, body, app, theme),
             Tab::Processes => processes::draw(frame, body, app, theme),
             Tab::Stacks if app.is_flame() => flame::draw(frame, body, app, theme),
             Tab::Stacks => tree::draw(frame, body, app, theme),
             Tab::Time => time::draw(frame, body, app, theme),
             Tab::Calls => calls::draw(frame, body, app, theme),
+            Tab::Heat => heat::draw(frame, body, app, theme),
         }
     }
     if layout.total.height > 0 {
@@ -78,6 +84,12 @@ pub(super) fn draw(frame: &mut Frame<'_>, app: &App, theme: &Theme) {
     }
 }
 
+/// How many columns and rows a map of time has room for in the body.
+pub(super) fn room_of_map(body: Rect) -> (usize, usize) {
+    let heading = u16::from(body.height >= 3);
+    heat::room(below(body, heading))
+}
+
 /// Why there is no row.
 fn nothing(app: &App) -> String {
     match app.missing() {
@@ -92,7 +104,7 @@ fn nothing(app: &App) -> String {
     }
     let shown = app.source.shown();
     let (rows, what) = match app.tab {
-        Tab::Functions | Tab::Processes | Tab::Stacks => match app.sampled {
+        Tab::Functions | Tab::Processes | Tab::Stacks | Tab::Heat => match app.sampled {
             Sampled::OffCpu => (shown.samples.len(), "samples of waiting threads"),
             _ => (shown.samples.len(), "samples"),
         },
@@ -111,7 +123,10 @@ fn nothing(app: &App) -> String {
             None => format!(" waiting for the first {what} …"),
         };
     }
-    let window = app.window();
+    let window = match &app.range {
+        Some(_) => "chosen range".to_owned(),
+        None => app.window().to_string(),
+    };
     let only: Vec<String> = app.chosen.iter().chain(app.part()).map(Choice::words).collect();
     match (only.is_empty(), app.tab) {
         (false, _) => format!(" no {what} of {} ({window})", text::clean(&only.join(", "))),

@@ -1,5 +1,7 @@
 //! Where in a recording the picture is.
 
+use std::ops::Range;
+
 use ratatui::{
     Frame,
     layout::Rect,
@@ -20,7 +22,7 @@ pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, app: &App, theme: &Theme) 
     let Some(replay) = app.source.replay().filter(|_| area.height > 0) else {
         return;
     };
-    let shown = replay.shown_ns();
+    let shown = app.shown_ns();
     let (state, style) = match replay.is_playing() {
         true => (format!("▶ ×{}", replay.speed()), theme.good),
         false => (format!("‖ ×{}", replay.speed()), theme.warn),
@@ -45,12 +47,11 @@ pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, app: &App, theme: &Theme) 
         width: (area.width - used).saturating_sub(1),
         ..area
     };
-    put_line(frame, line, replay, theme);
+    put_line(frame, line, app.shown_ns(), replay, theme);
 }
 
-fn put_line(frame: &mut Frame<'_>, area: Rect, replay: &Replay, theme: &Theme) {
+fn put_line(frame: &mut Frame<'_>, area: Rect, shown: Range<u64>, replay: &Replay, theme: &Theme) {
     let cells = usize::from(area.width);
-    let shown = replay.shown_ns();
     let cell_of = |ns: u64| {
         let part = ns as f64 / replay.end_ns().max(1) as f64;
         ((part * cells as f64).round() as usize).min(cells)
@@ -63,7 +64,7 @@ fn put_line(frame: &mut Frame<'_>, area: Rect, replay: &Replay, theme: &Theme) {
     if bars.len() < cells || cells == 0 {
         return;
     }
-    let text = |range: std::ops::Range<usize>| bars[range].iter().collect::<String>();
+    let text = |range: Range<usize>| bars[range].iter().collect::<String>();
     let spans = vec![
         Span::styled(text(0..from), theme.dim),
         Span::styled(text(from..to), theme.own),

@@ -70,7 +70,7 @@ pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, app: &App, theme: &Theme) 
     let rows = app.answers.processes.as_deref().unwrap_or_default();
     let all = rows.iter().map(|row| row.value).fold(0, u64::saturating_add);
     let most = rows.iter().map(|row| row.value).max().unwrap_or(0);
-    let shown = app.source.shown_ns();
+    let shown = app.shown_ns();
     let is_time = app
         .source
         .shown()

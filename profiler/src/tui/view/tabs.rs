@@ -6,21 +6,26 @@ use ratatui::{
     text::{Line, Span},
 };
 
-use super::{put, text::clean};
+use super::{
+    put,
+    text::{clean, moment},
+};
 use crate::tui::{
     app::{App, Tab},
     chosen::Choice,
     theme::Theme,
 };
 
-/// Titles are short where whole ones would leave no room for what was chosen.
+/// Titles are short, or left out, where whole ones would leave no room for what was chosen.
 pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, app: &App, theme: &Theme) {
-    let mut spans = tabs(app, theme, title);
     let chosen = chosen(app, theme);
     let cells = |spans: &[Span<'_>]| spans.iter().map(Span::width).sum::<usize>();
-    if cells(&spans) + cells(&chosen) > area.width.into() {
-        spans = tabs(app, theme, short);
-    }
+    let room = usize::from(area.width).saturating_sub(cells(&chosen));
+    let widest = [title, short].map(|others| tabs(app, theme, others));
+    let mut spans = match widest.into_iter().find(|spans| cells(spans) <= room) {
+        Some(spans) => spans,
+        None => tabs(app, theme, |_| ""),
+    };
     spans.extend(chosen);
     put(frame, area, Line::from(spans));
 }
@@ -31,7 +36,11 @@ fn tabs(app: &App, theme: &Theme, others: fn(Tab) -> &'static str) -> Vec<Span<'
         if tab == app.tab {
             spans.push(Span::styled(format!("[{number} {}]", title(tab)), theme.strong));
         } else {
-            spans.push(Span::styled(format!(" {number} {} ", others(tab)), theme.dim));
+            let text = match others(tab) {
+                "" => number.to_string(),
+                title => format!(" {number} {title} "),
+            };
+            spans.push(Span::styled(text, theme.dim));
         }
         spans.push(Span::raw(" "));
     }
@@ -48,6 +57,17 @@ fn chosen(app: &App, theme: &Theme) -> Vec<Span<'static>> {
         };
         spans.push(lead);
         spans.extend(named(choice, theme));
+    }
+    if let (Tab::Functions, Some(mark)) = (app.tab, &app.mark) {
+        let when = format!(
+            "since {}–{} ",
+            moment(mark.shown_ns.start),
+            moment(mark.shown_ns.end)
+        );
+        spans.push(match app.compared() {
+            Some(_) => Span::styled(when, theme.strong),
+            None => Span::styled("the mark is of another selection ", theme.warn),
+        });
     }
     if let Some(part) = app.part() {
         spans.extend(named(part, theme));
@@ -93,6 +113,7 @@ fn title(tab: Tab) -> &'static str {
         Tab::Stacks => "Stacks",
         Tab::Time => "Time",
         Tab::Calls => "I/O",
+        Tab::Heat => "Heat",
     }
 }
 
@@ -103,5 +124,6 @@ fn short(tab: Tab) -> &'static str {
         Tab::Stacks => "Stack",
         Tab::Time => "Time",
         Tab::Calls => "I/O",
+        Tab::Heat => "Heat",
     }
 }

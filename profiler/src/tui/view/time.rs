@@ -160,7 +160,7 @@ fn figures(
     app: &App,
     theme: &Theme,
 ) {
-    let shown = app.source.shown_ns();
+    let shown = app.shown_ns();
     let seconds = (shown.end - shown.start) as f64 / 1e9;
     let busy = match seconds > 0.0 {
         true => count_short(times.active_ns() as f64 / 1e9 / seconds),
