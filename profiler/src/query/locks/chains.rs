@@ -5,7 +5,7 @@ use rustc_hash::{FxHashMap, FxHashSet};
 use super::{
     call_stacks::ids,
     class::Purpose,
-    holder::{Evidence, holder_of, start_ns},
+    holder::{Evidence, Holders, start_ns},
 };
 use crate::profile::{Extent, LockWait, Profile};
 
@@ -20,14 +20,13 @@ const CANDIDATES: usize = 1_000;
 #[derive(Debug)]
 pub(super) struct Chains<'a> {
     profile: &'a Profile,
-    purposes: Vec<Purpose>,
+    holders: &'a Holders<'a>,
     /// Numbers of the waits of each thread, by process and thread id, in the order of their ends.
     threads: FxHashMap<(u32, u32), Vec<usize>>,
 }
 
 impl<'a> Chains<'a> {
-    /// `purposes` say of each of the profile's waits what it is.
-    pub(super) fn new(profile: &'a Profile, purposes: Vec<Purpose>) -> Self {
+    pub(super) fn new(profile: &'a Profile, holders: &'a Holders<'a>) -> Self {
         let mut threads: FxHashMap<(u32, u32), Vec<usize>> = FxHashMap::default();
         for (number, wait) in profile.lock_waits.iter().enumerate() {
             threads.entry(ids(profile, wait.thread)).or_default().push(number);
@@ -37,7 +36,7 @@ impl<'a> Chains<'a> {
         }
         Self {
             profile,
-            purposes,
+            holders,
             threads,
         }
     }
@@ -46,22 +45,22 @@ impl<'a> Chains<'a> {
     /// and so on: at most five, no thread twice.
     pub(super) fn of(&self, number: usize) -> Vec<usize> {
         let mut chain = Vec::new();
-        let mut last = &self.profile.lock_waits[number];
-        let mut seen = vec![ids(self.profile, last.thread)];
+        let mut last = number;
+        let mut seen = vec![ids(self.profile, self.profile.lock_waits[number].thread)];
         while chain.len() < HOPS {
-            let Some((holder, evidence)) = holder_of(self.profile, last) else {
+            let Some((holder, evidence)) = self.holders.of(last) else {
                 break;
             };
             let holder = ids(self.profile, holder);
             if seen.contains(&holder) {
                 break;
             }
-            let Some(cause) = self.cause(holder, evidence, last) else {
+            let Some(cause) = self.cause(holder, evidence, &self.profile.lock_waits[last]) else {
                 break;
             };
             seen.push(holder);
             chain.push(cause);
-            last = &self.profile.lock_waits[cause];
+            last = cause;
         }
         chain
     }
@@ -77,7 +76,7 @@ impl<'a> Chains<'a> {
             .take(CANDIDATES)
             .take_while(|&&number| all[number].end_ns > start)
             // Who ended the wait may have been idle before it took the lock; who owned it all the time was not.
-            .filter(|&&number| evidence == Evidence::Owner || self.purposes[number] != Purpose::Idle)
+            .filter(|&&number| evidence == Evidence::Owner || self.holders.purpose(number) != Purpose::Idle)
             .filter(|&&number| start_ns(&all[number]) < end)
             .max_by_key(|&&number| {
                 let other = &all[number];
@@ -92,10 +91,10 @@ impl<'a> Chains<'a> {
         let mut waits: FxHashMap<(u32, u32), ((u32, u32), usize)> = FxHashMap::default();
         for (number, wait) in self.profile.lock_waits.iter().enumerate() {
             let ends = !matches!(wait.extent, Extent::NotEnded | Extent::Throughout);
-            if ends || self.purposes[number] == Purpose::Idle {
+            if ends || self.holders.purpose(number) == Purpose::Idle {
                 continue;
             }
-            if let Some((owner, Evidence::Owner)) = holder_of(self.profile, wait) {
+            if let Some((owner, Evidence::Owner)) = self.holders.of(number) {
                 waits.insert(ids(self.profile, wait.thread), (ids(self.profile, owner), number));
             }
         }
@@ -158,7 +157,8 @@ mod tests {
     fn of(waits: Vec<LockWait>) -> (Vec<usize>, Vec<Vec<usize>>) {
         let profile = profile(waits);
         let purposes = vec![Purpose::Contention; profile.lock_waits.len()];
-        let chains = Chains::new(&profile, purposes);
+        let holders = Holders::new(&profile, &purposes);
+        let chains = Chains::new(&profile, &holders);
         let thread = |&number: &usize| profile.lock_waits[number].thread.index();
         let threads = |waits: &Vec<usize>| waits.iter().map(thread).collect::<Vec<_>>();
         (
@@ -196,30 +196,5 @@ mod tests {
             held(7, 0, 100, 6, Extent::Throughout),
         ]);
         assert_eq!(deadlocks, [vec![5], vec![6, 7]]);
-    }
-
-    #[test]
-    fn an_owner_that_is_no_thread_of_the_process_makes_no_circle() {
-        let mut profile = profile(vec![]);
-        let other = from_folded("other/9;main 1");
-        let process = profile.processes.intern(other.processes[Id::new(0)].clone());
-        let stranger = profile.threads.intern(crate::profile::Thread {
-            process,
-            tid: 9,
-            name: "other".into(),
-        });
-        profile.lock_waits = vec![
-            held(0, 0, 100, stranger.raw(), Extent::NotEnded),
-            held(stranger.raw(), 0, 100, 0, Extent::NotEnded),
-        ];
-        for wait in &mut profile.lock_waits {
-            wait.lock = Id::new(0);
-        }
-        assert_eq!(holder_of(&profile, &profile.lock_waits[0]), None);
-        assert!(
-            Chains::new(&profile, vec![Purpose::Contention; 2])
-                .deadlocks()
-                .is_empty()
-        );
     }
 }

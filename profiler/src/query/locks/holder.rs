@@ -1,6 +1,8 @@
 //! Who held a lock while another waited for it, and where.
 
-use super::{CallStacks, Meanwhile, call_stacks::ids, meanwhile::Activity, place::Places};
+use super::{
+    CallStacks, Meanwhile, Purpose, call_stacks::ids, meanwhile::Activity, place::Places, releases::Releases,
+};
 use crate::profile::{Id, LockWait, Profile, Stack, Thread, Waker};
 
 /// How it is known who held a lock.
@@ -65,21 +67,53 @@ pub struct Holder {
     pub meanwhile: Meanwhile,
 }
 
-/// Who held the lock during a wait, and how that is known. A thread of another process does not own a lock of this one:
-/// the word was no thread's id.
-pub(super) fn holder_of(profile: &Profile, wait: &LockWait) -> Option<(Id<Thread>, Evidence)> {
-    let process = |thread| ids(profile, thread).0;
-    if let Waker::Thread(owner) = wait.owner
-        && (!wait.contention.is_futex() || process(owner) == process(wait.thread))
-    {
-        return Some((owner, Evidence::Owner));
-    }
-    match wait.waker {
-        // A wait that timed out was not ended by whom it waited for.
-        Waker::Thread(waker) if wait.errno == 0 && ids(profile, waker) != ids(profile, wait.thread) => {
-            Some((waker, Evidence::Waker))
+/// Who held the locks of all waits.
+#[derive(Debug)]
+pub(super) struct Holders<'a> {
+    profile: &'a Profile,
+    /// What each wait is.
+    purposes: &'a [Purpose],
+    releases: Releases<'a>,
+}
+
+impl<'a> Holders<'a> {
+    pub(super) fn new(profile: &'a Profile, purposes: &'a [Purpose]) -> Self {
+        Self {
+            profile,
+            purposes,
+            releases: Releases::new(profile),
         }
-        _ => None,
+    }
+
+    /// What wait `number` is.
+    pub(super) fn purpose(&self, number: usize) -> Purpose {
+        self.purposes[number]
+    }
+
+    /// Who held the lock for most of wait `number`, and how that is known: a lock goes from hand to hand while one waits. A
+    /// condition does not; whoever ended the wait for it has said so.
+    pub(super) fn of(&self, number: usize) -> Option<(Id<Thread>, Evidence)> {
+        let wait = &self.profile.lock_waits[number];
+        if let Waker::Thread(owner) = wait.owner {
+            return Some((owner, Evidence::Owner));
+        }
+        let Waker::Thread(waker) = wait.waker else {
+            return None;
+        };
+        // A wait that timed out was not ended by whom it waited for.
+        if wait.errno != 0 || ids(self.profile, waker) == ids(self.profile, wait.thread) {
+            return None;
+        }
+        let longest = match self.purposes[number] {
+            Purpose::Contention => self.releases.longest_holder(wait.lock, stretch(wait)),
+            Purpose::Idle | Purpose::Unknown => None,
+        };
+        Some((longest.unwrap_or(waker), Evidence::Waker))
+    }
+
+    /// When `holder` released the lock of a wait last while that lasted, if that is known.
+    fn released(&self, wait: &LockWait, holder: Id<Thread>) -> Option<u64> {
+        self.releases.last_of(wait.lock, holder, stretch(wait))
     }
 }
 
@@ -90,6 +124,7 @@ pub(super) fn where_held(
     holder: Id<Thread>,
     calls: &CallStacks<'_>,
     activity: &Activity<'_>,
+    holders: &Holders<'_>,
 ) -> (Option<Id<Stack>>, Held) {
     if let Waker::Thread(waker) = wait.waker
         && wait.woken_ns > 0
@@ -99,6 +134,13 @@ pub(super) fn where_held(
         return (Some(stack), Held::Released);
     }
     let (start_ns, end_ns) = stretch(wait);
+    // It gave the lock to another who waited, too.
+    if let Some(stack) = holders
+        .released(wait, holder)
+        .and_then(|time| calls.at(holder, time)?.stack)
+    {
+        return (Some(stack), Held::Released);
+    }
     match activity.stack(holder, start_ns, end_ns) {
         Some(stack) => (Some(stack), Held::Sampled),
         None => (None, Held::Unknown),

@@ -15,6 +15,7 @@ mod joined;
 mod kernel;
 mod meanwhile;
 mod place;
+mod releases;
 mod row;
 mod rules;
 pub mod samples;
@@ -36,7 +37,9 @@ pub use self::{
     place::Function,
     row::{Deadlock, Link, LockRow, Waiter},
 };
-use self::{chains::Chains, meanwhile::Activity, place::Places, row::Tables, subject::Subjects};
+use self::{
+    chains::Chains, holder::Holders, meanwhile::Activity, place::Places, row::Tables, subject::Subjects,
+};
 use super::{Selection, Timing};
 use crate::profile::{Contention, Operation, Profile};
 
@@ -128,12 +131,14 @@ pub fn locks<'a>(profile: &'a Profile, selection: &Selection, asked: Asked) -> L
         }
     }
     let activity = Activity::new(profile);
-    let chains = Chains::new(profile, purposes);
+    let holders = Holders::new(profile, &purposes);
+    let chains = Chains::new(profile, &holders);
     let mut tables = Tables {
         profile,
         subjects: &subjects,
         places: &mut places,
         calls: &calls,
+        holders: &holders,
         activity: &activity,
         chains: &chains,
         thread_ns: row::thread_ns(profile, selection),

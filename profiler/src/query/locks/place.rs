@@ -79,21 +79,25 @@ fn function(frame: &Frame<'_>) -> Function {
 
 fn of_futex(profile: &Profile, stack: Id<Stack>) -> Place {
     let mut place = Place::default();
-    let mut all = all_frames(profile, stack).enumerate();
-    place.user = all.find_map(|(index, frame)| {
+    for (index, frame) in all_frames(profile, stack).enumerate() {
         if frame.kernel {
-            return None;
+            continue;
         }
         if let Some(found) = rule_of(&frame) {
             tell(&mut place, found, frame.module);
-            return None;
+            // Functions of the C library further in, of which nothing is known, were a part of it.
+            place.user = None;
+            continue;
         }
-        if frame.function.is_none() && is_c_library(frame.module) {
-            return None;
+        let in_c_library = is_c_library(frame.module);
+        if place.user.is_none() && !(in_c_library && frame.function.is_none()) {
+            place.within = index;
+            place.user = Some(function(&frame));
         }
-        place.within = index;
-        Some(function(&frame))
-    });
+        if !in_c_library {
+            break;
+        }
+    }
     place
 }
 
@@ -107,7 +111,9 @@ fn rule_of(frame: &Frame<'_>) -> Option<&'static Rule> {
 
 /// A function's name without underscores in front, and without what linkers and compilers add behind.
 fn plain(name: &str) -> &str {
+    // `__GI_` marks a name that a library uses itself.
     let name = name.trim_start_matches('_');
+    let name = name.strip_prefix("GI_").unwrap_or(name).trim_start_matches('_');
     let added = ["@", ".constprop.", ".isra.", ".part.", ".cold"];
     let end = added.iter().filter_map(|added| name.find(added)).min();
     &name[..end.unwrap_or(name.len())]

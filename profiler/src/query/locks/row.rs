@@ -6,7 +6,7 @@ use super::{
     CallStacks, Class, Estimate, Held, Holder, Joined, Library, Meanwhile, Mode,
     call_stacks::ids,
     chains::Chains,
-    holder::{Evidence, holder_of, stretch, where_held, within},
+    holder::{Evidence, Holders, stretch, where_held, within},
     meanwhile::Activity,
     place::Places,
     subject::Subjects,
@@ -116,7 +116,8 @@ pub(super) struct Tables<'t, 'a> {
     pub(super) places: &'t mut Places<'a>,
     pub(super) calls: &'t CallStacks<'a>,
     pub(super) activity: &'t Activity<'a>,
-    pub(super) chains: &'t Chains<'a>,
+    pub(super) chains: &'t Chains<'t>,
+    pub(super) holders: &'t Holders<'t>,
     pub(super) thread_ns: FxHashMap<u32, u64>,
 }
 
@@ -191,7 +192,7 @@ impl<'a> Tables<'_, 'a> {
             label: self.subjects.labels[self.subjects.waits[number].subject].clone(),
             stack: Joined::of(self.profile, self.calls, wait),
             within: self.within(wait),
-            holder: holder_of(self.profile, wait),
+            holder: self.holders.of(number),
         }
     }
 
@@ -259,11 +260,11 @@ impl<'a> Tables<'_, 'a> {
         let mut unheld = Estimate::default();
         for &number in waits {
             let wait = &profile.lock_waits[number];
-            let Some((thread, evidence)) = holder_of(profile, wait) else {
+            let Some((thread, evidence)) = self.holders.of(number) else {
                 unheld.add(wait);
                 continue;
             };
-            let (stack, held) = where_held(profile, wait, thread, self.calls, self.activity);
+            let (stack, held) = where_held(profile, wait, thread, self.calls, self.activity, self.holders);
             let holder = holders
                 .entry((ids(profile, thread), evidence, stack, held))
                 .or_insert_with(|| Holder {

@@ -4,7 +4,7 @@ use super::*;
 use crate::{
     profile::{
         CallStack, Contention, Extent, Id, Latency, LatencyKey, Location, Lock, LockWait, ObjectKind,
-        Outcome, Process, Stack, Thread, Waker, folded::from_folded,
+        Outcome, Stack, Thread, Waker, folded::from_folded,
     },
     query::timing::tests::counted,
 };
@@ -299,17 +299,7 @@ fn what_is_known_of_a_holder_is_said_and_no_more() {
     profile.lock_waits[0].errno = 110;
     assert_eq!(who(&profile), (None, 1.0));
     profile.lock_waits[0].errno = 0;
-    // A word that is no id of a thread of the process is no owner; an interrupt is no holder.
-    let process = profile.processes.intern(Process {
-        pid: 9,
-        ..profile.processes[Id::new(0)].clone()
-    });
-    let stranger = profile.threads.intern(Thread {
-        process,
-        tid: 9,
-        name: "stranger".into(),
-    });
-    profile.lock_waits[0].owner = Waker::Thread(stranger);
+    // An interrupt is no holder.
     profile.lock_waits[0].waker = Waker::Interrupt;
     assert_eq!(who(&profile), (None, 1.0));
     profile.lock_waits[0].waker = holder;
