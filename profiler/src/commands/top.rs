@@ -75,6 +75,7 @@ fn display(options: &TopOptions, window: tui::Window) -> tui::Options {
             TopSort::Own => tui::Sort::Own,
             TopSort::Total => tui::Sort::Total,
         },
+        overview: true,
         ..tui::Options::default()
     }
 }

@@ -38,6 +38,8 @@ pub struct Options {
     pub no_calls: Option<Missing>,
     /// Whether stacks of waits are taken.
     pub off_cpu: bool,
+    /// Whether it begins with the overview, or with functions.
+    pub overview: bool,
 }
 
 /// Why something is not measured.
@@ -60,6 +62,7 @@ impl Default for Options {
             no_states: None,
             no_calls: None,
             off_cpu: false,
+            overview: false,
         }
     }
 }
@@ -68,11 +71,13 @@ impl Default for Options {
 const MAPPED: Duration = Duration::from_secs(300);
 
 /// How many screens there are.
-pub(super) const TABS: usize = 6;
+pub(super) const TABS: usize = 7;
 
 /// One of the screens.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Tab {
+    /// The host at a glance.
+    Overview,
     /// The hottest functions.
     Functions,
     /// The hottest processes.
@@ -90,6 +95,7 @@ pub(super) enum Tab {
 impl Tab {
     /// Every tab, in the order in which they stand.
     pub(super) const ALL: [Self; TABS] = [
+        Self::Overview,
         Self::Functions,
         Self::Processes,
         Self::Stacks,
@@ -199,7 +205,11 @@ impl App {
             ))),
             windows,
             window,
-            tab: Tab::Functions,
+            tab: if options.overview {
+                Tab::Overview
+            } else {
+                Tab::Functions
+            },
             sort: options.sort,
             kernel: true,
             inverted: false,
@@ -349,6 +359,7 @@ impl App {
     /// Whether the tab has no row to show.
     pub(super) fn is_empty(&self) -> bool {
         match self.tab {
+            Tab::Overview => self.answers.overview.is_none(),
             Tab::Heat => self.answers.heat.is_none(),
             Tab::Stacks if self.is_flame() => self.flame.rows().is_empty(),
             _ => self.shown_list().len() == 0,
@@ -358,7 +369,7 @@ impl App {
     /// Why what this tab shows is not measured, if it is not.
     pub(super) fn missing(&self) -> Option<Missing> {
         match self.tab {
-            Tab::Functions | Tab::Processes | Tab::Stacks | Tab::Heat => None,
+            Tab::Overview | Tab::Functions | Tab::Processes | Tab::Stacks | Tab::Heat => None,
             Tab::Time => self.no_states,
             Tab::Calls => self.no_calls,
         }

@@ -55,6 +55,7 @@ mod list;
 mod matching;
 mod measured;
 mod opening;
+mod overview;
 mod prepare;
 mod replay;
 mod slow;

@@ -32,7 +32,7 @@ pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, app: &App, theme: &Theme) 
 
 fn tabs(app: &App, theme: &Theme, others: fn(Tab) -> &'static str) -> Vec<Span<'static>> {
     let mut spans = vec![Span::raw(" ")];
-    for (number, tab) in (1..).zip(Tab::ALL) {
+    for (number, tab) in Tab::ALL.into_iter().enumerate() {
         if tab == app.tab {
             spans.push(Span::styled(format!("[{number} {}]", title(tab)), theme.strong));
         } else {
@@ -108,6 +108,7 @@ fn named(choice: &Choice, theme: &Theme) -> [Span<'static>; 2] {
 
 fn title(tab: Tab) -> &'static str {
     match tab {
+        Tab::Overview => "Overview",
         Tab::Functions => "Functions",
         Tab::Processes => "Processes",
         Tab::Stacks => "Stacks",
@@ -119,6 +120,7 @@ fn title(tab: Tab) -> &'static str {
 
 fn short(tab: Tab) -> &'static str {
     match tab {
+        Tab::Overview => "Over",
         Tab::Functions => "Func",
         Tab::Processes => "Proc",
         Tab::Stacks => "Stack",
