@@ -10,6 +10,7 @@ use super::{
     branches::{BranchRow, Branches},
     changes::Mark,
     chosen::Chosen,
+    exporting::Export,
     flame::Flame,
     heat::Pointer,
     history::{History, Window},
@@ -40,6 +41,8 @@ pub struct Options {
     pub off_cpu: bool,
     /// Whether it begins with the overview, or with functions.
     pub overview: bool,
+    /// How to write what is shown to a file, if that can be done.
+    pub export: Option<Export>,
 }
 
 /// Why something is not measured.
@@ -63,6 +66,7 @@ impl Default for Options {
             no_calls: None,
             off_cpu: false,
             overview: false,
+            export: None,
         }
     }
 }
@@ -147,6 +151,9 @@ pub(super) struct App {
     pub(super) off_cpu: bool,
     pub(super) filters: [Text; TABS],
     pub(super) typing: bool,
+    pub(super) export: Option<Export>,
+    /// The name of the file to export to, while it is typed.
+    pub(super) naming: Option<String>,
     pub(super) help: Option<usize>,
     /// Whether what is wrong with the recording lies over the rest.
     pub(super) notes: bool,
@@ -222,6 +229,8 @@ impl App {
             off_cpu: options.off_cpu,
             filters: Default::default(),
             typing: false,
+            export: options.export,
+            naming: None,
             help: None,
             notes: false,
             paused: false,
@@ -382,7 +391,7 @@ impl App {
     /// What keys mean now.
     pub(super) fn mode(&self) -> Mode {
         match self.source.replay() {
-            _ if self.typing => Mode::Typing,
+            _ if self.typing || self.naming.is_some() => Mode::Typing,
             Some(_) => Mode::Replaying,
             None => Mode::Browsing,
         }

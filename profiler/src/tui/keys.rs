@@ -57,6 +57,8 @@ pub(super) enum Action {
     Mark,
     /// Do not compare any more.
     Unmark,
+    /// Write what is shown to a file.
+    Export,
     /// Turn the tree around.
     Invert,
     /// Show functions as a table, as a tree, as a flame graph.
@@ -254,6 +256,12 @@ const BROWSING: &[Binding] = &[
         Action::GroupBy,
         "by",
         "processes, threads, cgroups, units, containers, modules",
+    ),
+    bind(
+        &[char('e')],
+        Action::Export,
+        "export",
+        "write what is shown to a file: .svg .folded .pb.gz",
     ),
     bind(
         &[char('m')],

@@ -49,6 +49,9 @@ impl App {
         self.chosen.apply(&mut everybody);
         let by = self.by;
         let shown_ns = selection.time.clone().unwrap_or_else(|| self.source.shown_ns());
+        // What comes after what is shown is not now.
+        let kept = self.source.kept().1;
+        let charted = kept.start..kept.end.min(self.shown_ns().end).max(kept.start);
         let room = super::view::room_of_map(self.layout().body);
         let unbounded = Selection {
             time: None,
@@ -108,7 +111,7 @@ impl App {
                     .get_or_insert_with(|| slowest(profile, &selection, idle));
                 if let Some(tree) = &answers.tree {
                     let (quality, times) = (self.source.quality(), self.source.thread_times());
-                    answers.overview = Some(Overview::of(quality, times, self.source.kept().1, tree));
+                    answers.overview = Some(Overview::of(quality, times, charted, tree));
                 }
             }
             Tab::Heat if answers.heat.is_none() => {

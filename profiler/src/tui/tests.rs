@@ -21,6 +21,7 @@ use crate::{
 
 mod changes;
 mod chosen;
+mod exporting;
 mod flame;
 mod heat;
 mod measured;
