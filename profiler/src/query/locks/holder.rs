@@ -139,7 +139,7 @@ pub(super) fn where_held(
     let (start_ns, end_ns) = stretch(wait);
     // It gave the lock to another who waited, too.
     if let Some(stack) = holders
-        .released(wait, holder)
+        .released(number, holder)
         .and_then(|time| calls.at(holder, time)?.stack)
     {
         return (Some(stack), Held::Released);
