@@ -309,3 +309,6 @@ fn config(options: &Options, sizes: Sizes) -> Result<Config> {
         offsets,
     })
 }
+
+#[cfg(test)]
+mod tests;
