@@ -28,8 +28,8 @@ use crate::{
 #[map]
 static THINNING: PerCpuArray<Thinning> = PerCpuArray::with_max_entries(1, 0);
 
-/// Waits that are told in 134 ms and CPU, about: some 400 a second.
-const TOLD: u32 = 50;
+/// Waits that are told in 134 ms and CPU, about: some 750 a second.
+const TOLD: u32 = 100;
 
 /// The thread on the CPU begins call `number` (of the 64-bit table): if it may wait for a lock, who holds it?
 ///

@@ -9,12 +9,12 @@ use aya_ebpf::{
     bindings::{seq_file, task_struct},
     helpers::generated::{bpf_get_prandom_u32, bpf_seq_write},
     macros::{btf_tracepoint, map},
-    maps::Array,
+    maps::{Array, PerCpuArray},
     programs::BtfTracePointContext,
 };
 use profiler_common::{
     config::{FLAG_CALLS, FLAG_LOCKS, FLAG_OFF_CPU},
-    event::Header,
+    event::{Header, ThreadRecord},
     operation::{OperationKey, OperationKind},
     state::State,
     stats::Counter,
@@ -25,6 +25,10 @@ use crate::{config, emit, off_cpu, places::Ended, slow, task, thread, waiting, w
 /// 1: the iterator tells of all threads. 0: of those that switched since it told last.
 #[map]
 static TELL_ALL: Array<u32> = Array::with_max_entries(1, 0);
+
+/// The last record of a thread: what is left of 512 bytes of stack has no room for it.
+#[map]
+static LAST_RECORD: PerCpuArray<ThreadRecord> = PerCpuArray::with_max_entries(1, 0);
 
 /// `sched_switch(bool preempt, struct task_struct *prev, struct task_struct *next, unsigned int prev_state)`.
 #[btf_tracepoint(function = "sched_switch")]
@@ -39,10 +43,13 @@ pub(crate) fn states_switch(ctx: BtfTracePointContext) -> i32 {
     if let Some(account) = unsafe { thread::account(previous) } {
         let kernel_state = kernel_state & 0xffff_ffff;
         if waiting::is_ending(kernel_state) {
-            let header = header(now);
-            // SAFETY: as above.
-            let record = unsafe { thread::record(previous, account, header, true) };
-            emit::record_quietly(&record, Counter::ThreadRingFull);
+            if let Some(place) = LAST_RECORD.get_ptr_mut(0) {
+                // SAFETY: a map value is valid, and only this CPU uses this copy.
+                let place = unsafe { &mut *place };
+                // SAFETY: as above.
+                *place = unsafe { thread::record(previous, account, header(now), true) };
+                emit::record_quietly(place, Counter::ThreadRingFull);
+            }
             // SAFETY: as above.
             unsafe { off_cpu::ended(previous, account, now) };
         } else {

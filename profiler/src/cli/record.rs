@@ -22,7 +22,7 @@ pub struct RecordOptions {
     #[command(flatten)]
     pub sampling: SamplingOptions,
 
-    /// What to record (cpu,off-cpu; may be repeated) [default: cpu,states,syscalls,block]
+    /// What to record (cpu,off-cpu; may be repeated) [default: cpu,states,syscalls,block,lock]
     #[arg(long, value_enum, value_name = "PROBE", value_delimiter = ',')]
     pub probe: Vec<ProbeName>,
 

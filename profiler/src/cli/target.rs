@@ -88,11 +88,12 @@ pub enum ProbeName {
 }
 
 /// What is recorded without being asked for.
-pub const DEFAULT_PROBES: [ProbeName; 4] = [
+pub const DEFAULT_PROBES: [ProbeName; 5] = [
     ProbeName::Cpu,
     ProbeName::States,
     ProbeName::Syscalls,
     ProbeName::Block,
+    ProbeName::Lock,
 ];
 
 /// What a recording may cost, unless the user says what to record, in percent of the time of all CPUs.

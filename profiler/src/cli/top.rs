@@ -13,6 +13,7 @@ use super::{
 /// Show what the whole system does and what it waits for, live; or play a recording in the same views.
 #[derive(Debug, Args)]
 #[command(after_help = "Views, by their keys:
+  0 Overview   the host at a glance: charts of the last minutes, processes, hottest paths, worst waits
   1 Functions  the hottest functions, sampled
   2 Processes  the hottest processes, sampled
   3 Stacks     who called what

@@ -101,16 +101,14 @@ impl Governor {
             return None;
         }
         // The stacks of waits are taken where calls end.
-        let calls_are_for = match on.contains(&Sheddable::Syscalls) {
-            true => Sheddable::Syscalls,
-            false => Sheddable::OffCpu,
-        };
+        let users = [Sheddable::Syscalls, Sheddable::OffCpu, Sheddable::Locks];
+        let calls_are_for = users.into_iter().find(|probe| on.contains(probe));
         let cost = |probe: Sheddable| {
             let programs = measured.programs.iter();
             let of_probe = programs.filter(|run| {
                 let mut pays = probes::of_program(&run.name);
                 if pays == Some(Sheddable::Syscalls.name()) {
-                    pays = Some(calls_are_for.name());
+                    pays = calls_are_for.map(Sheddable::name);
                 }
                 pays == Some(probe.name())
             });

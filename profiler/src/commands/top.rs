@@ -8,14 +8,19 @@ use std::{
 
 use anyhow::{Context as _, Result, bail};
 
-use super::{start, target};
+use super::{output, start, target};
 use crate::{
     cli::{
         TopOptions, TopSort, TopWindow,
         target::{MAX_OVERHEAD, ProbeName},
     },
     collect::Batch,
-    profile::file::{self, Loaded},
+    export::{self, FORMATS, Format},
+    profile::{
+        Profile,
+        file::{self, Loaded},
+    },
+    query::Selection,
     symbolize::{self, Symbolizer},
     tui::{self, Ending, Feed},
 };
@@ -75,8 +80,35 @@ fn display(options: &TopOptions, window: tui::Window) -> tui::Options {
             TopSort::Own => tui::Sort::Own,
             TopSort::Total => tui::Sort::Total,
         },
+        overview: true,
+        export: Some(export),
         ..tui::Options::default()
     }
+}
+
+/// Writes what the dashboard shows, in the format that the file's name ends with.
+fn export(profile: &Profile, selection: &Selection, inverted: bool, path: &Path) -> Result<String> {
+    let Some(format) = Format::of_path(path) else {
+        let known: Vec<_> = FORMATS
+            .iter()
+            .flat_map(|format| format.extensions)
+            .copied()
+            .collect();
+        bail!("no format has that extension: {}", known.join(" "));
+    };
+    let options = export::Options {
+        inverted,
+        trace: "what top shows",
+        notes: &[],
+        against: None,
+    };
+    let size = output::write_file(path, |out| (format.write)(profile, selection, &options, out))?;
+    Ok(format!(
+        "wrote {} ({}, {:.1} kB)",
+        path.display(),
+        format.name,
+        size as f64 / 1e3
+    ))
 }
 
 /// Shows what happens now.
@@ -157,7 +189,7 @@ mod tests {
     use super::*;
     use crate::{
         cli::{Cli, Command},
-        profile::{Profile, folded::from_folded},
+        profile::folded::from_folded,
     };
 
     fn options(line: &str) -> Result<TopOptions, clap::Error> {
@@ -175,6 +207,22 @@ mod tests {
         assert_eq!(window("", tui::Window::default()), ten);
         assert_eq!(window("a.trace", tui::Window::Start), tui::Window::Start);
         assert_eq!(window("-w 10s a.trace", tui::Window::Start), ten);
+    }
+
+    #[test]
+    fn what_is_shown_is_written_in_the_format_of_the_files_name() {
+        let directory = tempfile::tempdir().unwrap();
+        let profile = from_folded("a;main;f 3\nb/9;main 2");
+        let only = Selection {
+            pids: vec![9],
+            ..Selection::default()
+        };
+        let path = directory.path().join("out.folded");
+        let said = export(&profile, &only, false, &path).unwrap();
+        assert!(said.contains("out.folded (folded"), "{said}");
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), "b;main 2\n");
+        let error = export(&profile, &only, false, Path::new("out.png")).unwrap_err();
+        assert!(error.to_string().contains(".svg"), "{error}");
     }
 
     #[test]

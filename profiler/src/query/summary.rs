@@ -30,6 +30,8 @@ pub struct Summary {
     pub value: u64,
     /// How many samples the recording holds, of these types.
     pub recorded_samples: u64,
+    /// Slow calls, waits for locks and stacks of calls that were recorded; selected or not.
+    pub events: u64,
     /// Samples whose user stack was walked to a known root.
     pub complete: u64,
     /// Samples whose user stack was cut short, by outcome.
@@ -78,6 +80,8 @@ impl Summary {
             ended: profile.ended,
             ..Self::default()
         };
+        let events = profile.slow.len() + profile.lock_waits.len() + profile.call_stacks.len();
+        summary.events = events as u64;
         summary.add_quality(profile, selection);
         summary.add_samples(profile, selection);
         summary
@@ -91,6 +95,7 @@ impl Summary {
     /// Lost records as a part of all that were or should have been recorded, in percent.
     pub fn lost_percent(&self) -> f64 {
         let recorded = self.quality.samples.max(self.samples);
+        let recorded = recorded.saturating_add(self.events);
         percent(self.lost(), recorded.saturating_add(self.lost()))
     }
 

@@ -18,6 +18,9 @@ impl App {
     /// Does what a key means.
     pub(super) fn update(&mut self, action: Action) {
         self.message = None;
+        if self.type_name(action) {
+            return;
+        }
         if self.notes {
             match action {
                 Action::Quit => self.quit = true,
@@ -82,6 +85,7 @@ impl App {
             Action::Choose => self.choose(),
             Action::ChooseAll => self.choose_all(),
             Action::GroupBy => self.group_by(),
+            Action::Export => self.name_export(),
             Action::Mark => self.set_mark(),
             Action::Unmark => {
                 self.mark = None;

@@ -1,6 +1,9 @@
 //! What the queries answered about what is shown. Asked once, when data or selection have changed, never by a draw.
 
-use super::{app::Tab, branches::BranchRow, changes::ChangeRow, forest::Forest, heat::Heat, slow::SlowRow};
+use super::{
+    app::Tab, branches::BranchRow, changes::ChangeRow, forest::Forest, heat::Heat, overview::Overview,
+    slow::SlowRow,
+};
 use crate::query::{FunctionRow, Functions, GroupRow, Latencies, Name, States, Summary, Tree};
 
 /// Answers that are known; `None` is to be asked.
@@ -19,6 +22,7 @@ pub(super) struct Answers {
     pub(super) calls: Option<Latencies>,
     pub(super) slow: Option<Vec<SlowRow>>,
     pub(super) heat: Option<Heat>,
+    pub(super) overview: Option<Overview>,
 }
 
 /// The stacks of the row under the cursor.

@@ -10,6 +10,7 @@ use super::{
     branches::{BranchRow, Branches},
     changes::Mark,
     chosen::Chosen,
+    exporting::Export,
     flame::Flame,
     heat::Pointer,
     history::{History, Window},
@@ -38,6 +39,10 @@ pub struct Options {
     pub no_calls: Option<Missing>,
     /// Whether stacks of waits are taken.
     pub off_cpu: bool,
+    /// Whether it begins with the overview, or with functions.
+    pub overview: bool,
+    /// How to write what is shown to a file, if that can be done.
+    pub export: Option<Export>,
 }
 
 /// Why something is not measured.
@@ -60,6 +65,8 @@ impl Default for Options {
             no_states: None,
             no_calls: None,
             off_cpu: false,
+            overview: false,
+            export: None,
         }
     }
 }
@@ -68,11 +75,13 @@ impl Default for Options {
 const MAPPED: Duration = Duration::from_secs(300);
 
 /// How many screens there are.
-pub(super) const TABS: usize = 6;
+pub(super) const TABS: usize = 7;
 
 /// One of the screens.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Tab {
+    /// The host at a glance.
+    Overview,
     /// The hottest functions.
     Functions,
     /// The hottest processes.
@@ -90,6 +99,7 @@ pub(super) enum Tab {
 impl Tab {
     /// Every tab, in the order in which they stand.
     pub(super) const ALL: [Self; TABS] = [
+        Self::Overview,
         Self::Functions,
         Self::Processes,
         Self::Stacks,
@@ -141,6 +151,9 @@ pub(super) struct App {
     pub(super) off_cpu: bool,
     pub(super) filters: [Text; TABS],
     pub(super) typing: bool,
+    pub(super) export: Option<Export>,
+    /// The name of the file to export to, while it is typed.
+    pub(super) naming: Option<String>,
     pub(super) help: Option<usize>,
     /// Whether what is wrong with the recording lies over the rest.
     pub(super) notes: bool,
@@ -199,7 +212,11 @@ impl App {
             ))),
             windows,
             window,
-            tab: Tab::Functions,
+            tab: if options.overview {
+                Tab::Overview
+            } else {
+                Tab::Functions
+            },
             sort: options.sort,
             kernel: true,
             inverted: false,
@@ -212,6 +229,8 @@ impl App {
             off_cpu: options.off_cpu,
             filters: Default::default(),
             typing: false,
+            export: options.export,
+            naming: None,
             help: None,
             notes: false,
             paused: false,
@@ -349,6 +368,7 @@ impl App {
     /// Whether the tab has no row to show.
     pub(super) fn is_empty(&self) -> bool {
         match self.tab {
+            Tab::Overview => self.answers.overview.is_none(),
             Tab::Heat => self.answers.heat.is_none(),
             Tab::Stacks if self.is_flame() => self.flame.rows().is_empty(),
             _ => self.shown_list().len() == 0,
@@ -358,7 +378,7 @@ impl App {
     /// Why what this tab shows is not measured, if it is not.
     pub(super) fn missing(&self) -> Option<Missing> {
         match self.tab {
-            Tab::Functions | Tab::Processes | Tab::Stacks | Tab::Heat => None,
+            Tab::Overview | Tab::Functions | Tab::Processes | Tab::Stacks | Tab::Heat => None,
             Tab::Time => self.no_states,
             Tab::Calls => self.no_calls,
         }
@@ -371,7 +391,7 @@ impl App {
     /// What keys mean now.
     pub(super) fn mode(&self) -> Mode {
         match self.source.replay() {
-            _ if self.typing => Mode::Typing,
+            _ if self.typing || self.naming.is_some() => Mode::Typing,
             Some(_) => Mode::Replaying,
             None => Mode::Browsing,
         }

@@ -62,9 +62,9 @@ impl Heat {
             let place = (since / column_ns) as usize * rows + row as usize;
             if let Some(value) = heat.values.get_mut(place) {
                 *value = value.saturating_add(sample.value);
-                heat.most = heat.most.max(*value);
             }
         }
+        heat.most = usual_most(&heat.values);
         heat
     }
 
@@ -81,7 +81,7 @@ impl Heat {
         self.column_ns
     }
 
-    /// How much there is in a cell, and at most in one.
+    /// How much there is in a cell, and in a full one.
     pub(super) fn value(&self, (column, row): Cell) -> (u64, u64) {
         let value = self.values.get(column * self.rows + row).copied();
         (value.unwrap_or(0), self.most)
@@ -106,6 +106,16 @@ impl Heat {
             }
             false => (self.columns().saturating_sub(1), self.rows.saturating_sub(1)),
         }
+    }
+}
+
+/// What 95 % of the cells that are not empty stay below: a single wait of a minute would leave all others pale.
+fn usual_most(values: &[u64]) -> u64 {
+    let mut values: Vec<u64> = values.iter().copied().filter(|value| *value > 0).collect();
+    let place = values.len() * 95 / 100;
+    match place < values.len() {
+        true => *values.select_nth_unstable(place).1,
+        false => 0,
     }
 }
 

@@ -13,7 +13,7 @@
 use std::{collections::VecDeque, fmt, ops::Range, time::Duration};
 
 use super::{compact::Compaction, epoch::Epoch, measured::Measured};
-use crate::profile::{Delta, ExtendError, Profile, QualityWindow, Sample};
+use crate::profile::{Delta, ExtendError, Profile, QualityWindow, Sample, ThreadTime};
 
 /// The most samples of the latest stretch of time: 32 MB. 64 busy CPUs at 99 Hz fill it in 158 s.
 pub(super) const RECENT: usize = 1_000_000;
@@ -172,6 +172,16 @@ impl History {
     /// All samples that are kept one by one.
     pub(super) fn kept(&self) -> impl Iterator<Item = &Sample> {
         self.recent.iter()
+    }
+
+    /// What is kept of the quality.
+    pub(super) fn quality(&self) -> impl Iterator<Item = &QualityWindow> {
+        self.quality.iter()
+    }
+
+    /// What is kept of how threads spent their latest time.
+    pub(super) fn thread_times(&self) -> impl Iterator<Item = &ThreadTime> {
+        self.measured.times()
     }
 
     /// From when to when samples are kept one by one.

@@ -57,6 +57,8 @@ pub(super) enum Action {
     Mark,
     /// Do not compare any more.
     Unmark,
+    /// Write what is shown to a file.
+    Export,
     /// Turn the tree around.
     Invert,
     /// Show functions as a table, as a tree, as a flame graph.
@@ -212,14 +214,15 @@ const BROWSING: &[Binding] = &[
     ),
     bind(&[key(KeyCode::Tab)], Action::NextTab, "next tab", "next tab"),
     bind(&[key(KeyCode::BackTab)], Action::PreviousTab, "", "previous tab"),
-    bind(&[char('1')], Action::Tab(0), "", "the hottest functions"),
-    bind(&[char('2')], Action::Tab(1), "", "the hottest processes"),
-    bind(&[char('3')], Action::Tab(2), "", "the tree of call stacks"),
-    bind(&[char('4')], Action::Tab(3), "", "how threads spent their time"),
-    bind(&[char('5')], Action::Tab(4), "", "system calls, and the slowest"),
+    bind(&[char('0')], Action::Tab(0), "", "the host at a glance"),
+    bind(&[char('1')], Action::Tab(1), "", "the hottest functions"),
+    bind(&[char('2')], Action::Tab(2), "", "the hottest processes"),
+    bind(&[char('3')], Action::Tab(3), "", "the tree of call stacks"),
+    bind(&[char('4')], Action::Tab(4), "", "how threads spent their time"),
+    bind(&[char('5')], Action::Tab(5), "", "system calls, and the slowest"),
     bind(
         &[char('6')],
-        Action::Tab(5),
+        Action::Tab(6),
         "",
         "a map of the last minutes; Enter twice chooses a range",
     ),
@@ -253,6 +256,12 @@ const BROWSING: &[Binding] = &[
         Action::GroupBy,
         "by",
         "processes, threads, cgroups, units, containers, modules",
+    ),
+    bind(
+        &[char('e')],
+        Action::Export,
+        "export",
+        "write what is shown to a file: .svg .folded .pb.gz",
     ),
     bind(
         &[char('m')],

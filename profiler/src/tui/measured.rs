@@ -79,6 +79,11 @@ impl Measured {
         }
     }
 
+    /// How threads spent the latest stretch of time.
+    pub(super) fn times(&self) -> impl Iterator<Item = &ThreadTime> {
+        self.recent.times.iter()
+    }
+
     /// Lets `profile` have what was measured from `start_ns` on; `None`: since the start.
     pub(super) fn show(&self, start_ns: Option<u64>, profile: &mut Profile) {
         let rows = match start_ns {

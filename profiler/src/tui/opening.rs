@@ -88,6 +88,7 @@ impl App {
                     self.open_subject(Subject::Function(name));
                 }
             }
+            Tab::Overview => self.go(Tab::Functions),
             Tab::Heat => self.mark_on_map(),
             // In a process they show more of it, and then there is its code.
             Tab::Time | Tab::Calls if self.process().is_some() => self.go(Tab::Stacks),
@@ -121,7 +122,7 @@ impl App {
     fn choice(&self) -> Option<Choice> {
         let cursor = self.shown_list().cursor();
         match self.tab {
-            Tab::Heat => None,
+            Tab::Overview | Tab::Heat => None,
             Tab::Functions => {
                 let row = self.function_rows.get(cursor)?;
                 let name = self.function_of(row)?;

@@ -13,6 +13,7 @@ use super::{
     forest::{Forest, Reading},
     heat::Heat,
     matching::Text,
+    overview::Overview,
     slow::{SlowRow, slowest},
     weights,
 };
@@ -38,6 +39,9 @@ impl App {
     }
 
     fn ask(&mut self) {
+        if self.tab == Tab::Overview && self.answers.overview.is_none() {
+            self.tree();
+        }
         let selection = self.selection();
         let process = self.process().is_some();
         // What was opened stands among the others.
@@ -45,6 +49,9 @@ impl App {
         self.chosen.apply(&mut everybody);
         let by = self.by;
         let shown_ns = selection.time.clone().unwrap_or_else(|| self.source.shown_ns());
+        // What comes after what is shown is not now.
+        let kept = self.source.kept().1;
+        let charted = kept.start..kept.end.min(self.shown_ns().end).max(kept.start);
         let room = super::view::room_of_map(self.layout().body);
         let unbounded = Selection {
             time: None,
@@ -85,6 +92,27 @@ impl App {
                 answers
                     .slow
                     .get_or_insert_with(|| slowest(profile, &selection, idle));
+            }
+            Tab::Overview if answers.overview.is_none() => {
+                let within = Selection {
+                    time: Some(shown_ns),
+                    ..selection.clone()
+                };
+                answers.states.get_or_insert_with(|| {
+                    states(
+                        profile,
+                        &within,
+                        if process { Owner::Thread } else { Owner::Process },
+                    )
+                });
+                let idle = self.idle;
+                answers
+                    .slow
+                    .get_or_insert_with(|| slowest(profile, &selection, idle));
+                if let Some(tree) = &answers.tree {
+                    let (quality, times) = (self.source.quality(), self.source.thread_times());
+                    answers.overview = Some(Overview::of(quality, times, charted, tree));
+                }
             }
             Tab::Heat if answers.heat.is_none() => {
                 let (samples, kept_ns) = self.source.kept();
@@ -157,6 +185,7 @@ impl App {
                 self.time_rows = select(rows, found, |row| time_key(row.pid, row.tid, &row.label));
             }
             Tab::Calls => self.arrange_calls(),
+            Tab::Overview => self.arrange_calls(),
             Tab::Heat => {}
         }
     }
@@ -221,7 +250,7 @@ impl App {
             Tab::Stacks => list.settle(self.branch_rows.iter().map(|row| row.path), height),
             Tab::Time => list.settle(self.time_rows.iter().map(|row| row.key), height),
             Tab::Calls => list.settle(self.call_rows.iter().map(|row| row.key), height),
-            Tab::Heat => {}
+            Tab::Overview | Tab::Heat => {}
         }
     }
 
@@ -230,7 +259,7 @@ impl App {
         let rows = match self.tab {
             Tab::Functions => &self.function_rows,
             Tab::Processes => &self.process_rows,
-            Tab::Stacks | Tab::Time | Tab::Calls | Tab::Heat => return,
+            Tab::Overview | Tab::Stacks | Tab::Time | Tab::Calls | Tab::Heat => return,
         };
         let Some(&row) = rows.get(cursor) else {
             self.answers.preview = None;

@@ -6,7 +6,7 @@ use super::{
     history::{History, Window},
     replay::Replay,
 };
-use crate::profile::{Delta, ExtendError, Profile, Sample};
+use crate::profile::{Delta, ExtendError, Profile, QualityWindow, Sample, ThreadTime};
 
 /// Where the picture comes from.
 #[derive(Debug)]
@@ -62,6 +62,22 @@ impl Source {
         match self {
             Self::Live(history) => (Box::new(history.kept()), history.kept_ns()),
             Self::Recording(replay) => (Box::new(replay.profile().samples.iter()), 0..replay.end_ns()),
+        }
+    }
+
+    /// What is kept of the quality, whatever is shown.
+    pub(super) fn quality(&self) -> Box<dyn Iterator<Item = &QualityWindow> + '_> {
+        match self {
+            Self::Live(history) => Box::new(history.quality()),
+            Self::Recording(replay) => Box::new(replay.profile().quality.iter()),
+        }
+    }
+
+    /// What is kept of how threads spent their time, whatever is shown.
+    pub(super) fn thread_times(&self) -> Box<dyn Iterator<Item = &ThreadTime> + '_> {
+        match self {
+            Self::Live(history) => Box::new(history.thread_times()),
+            Self::Recording(replay) => Box::new(replay.profile().thread_times.iter()),
         }
     }
 

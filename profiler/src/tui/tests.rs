@@ -21,9 +21,11 @@ use crate::{
 
 mod changes;
 mod chosen;
+mod exporting;
 mod flame;
 mod heat;
 mod measured;
+mod overview;
 mod replay;
 mod weights;
 
@@ -442,11 +444,13 @@ fn the_cost_of_a_picture_of_many_stacks_is_measured() {
         ("flame graph, inverted", "i"),
         ("time", "4"),
         ("calls", "5"),
+        ("heat", "6"),
+        ("overview", "0"),
     ] {
         app.update(match key {
             "i" => Action::Invert,
             "v" => Action::Shape,
-            tab => Action::Tab(tab.parse::<usize>().unwrap() - 1),
+            tab => Action::Tab(tab.parse::<usize>().unwrap()),
         });
         timed(&format!("ask for {tab}"), &mut || app.prepare());
         timed(&format!("draw {tab}, all cells"), &mut || {

@@ -14,6 +14,8 @@ pub(super) struct Closing {
     pub(super) samples: u64,
     /// Those of threads that waited.
     waits: u64,
+    /// Slow calls, waits for locks, and stacks of calls.
+    events: u64,
     /// Bytes of the trace.
     pub(super) bytes: u64,
     /// What else is to be said.
@@ -28,6 +30,7 @@ impl Closing {
     /// Counts what is new.
     pub(super) fn count(&mut self, delta: &Delta) {
         self.samples += delta.samples.len() as u64;
+        self.events += (delta.slow.len() + delta.lock_waits.len() + delta.call_stacks.len()) as u64;
         self.pids
             .extend(delta.processes.iter().map(|process| process.pid));
         for sample in &delta.samples {
@@ -49,7 +52,7 @@ impl Closing {
     /// The line.
     pub(super) fn line(&self, trace: &Path) -> String {
         let seconds = self.quality.end_ns as f64 / 1e9;
-        let lost = percent(self.lost(), self.lost() + self.samples);
+        let lost = percent(self.lost(), self.lost() + self.samples + self.events);
         let incomplete = percent(self.incomplete, self.with_user_stack);
         let own_cpu = percent(self.quality.own_cpu_ns, self.quality.end_ns);
         let waits = match self.waits {

@@ -125,7 +125,11 @@ mod tests {
     use super::*;
     use crate::{
         profile::{Id, Waker, folded::from_folded},
-        query::locks::tests::{lock, wait},
+        query::locks::{
+            place::Places,
+            subject::Subjects,
+            tests::{lock, wait},
+        },
     };
 
     /// A wait of a thread of one process, in milliseconds, for a lock that another holds.
@@ -157,7 +161,9 @@ mod tests {
     fn of(waits: Vec<LockWait>) -> (Vec<usize>, Vec<Vec<usize>>) {
         let profile = profile(waits);
         let purposes = vec![Purpose::Contention; profile.lock_waits.len()];
-        let holders = Holders::new(&profile, &purposes);
+        let mut places = Places::new(&profile);
+        let subjects = Subjects::new(&profile, &mut places);
+        let holders = Holders::new(&profile, &purposes, &subjects);
         let chains = Chains::new(&profile, &holders);
         let thread = |&number: &usize| profile.lock_waits[number].thread.index();
         let threads = |waits: &Vec<usize>| waits.iter().map(thread).collect::<Vec<_>>();

@@ -2,6 +2,7 @@
 
 use super::{
     CallStacks, Meanwhile, Purpose, call_stacks::ids, meanwhile::Activity, place::Places, releases::Releases,
+    subject::Subjects,
 };
 use crate::profile::{Id, LockWait, Profile, Stack, Thread, Waker};
 
@@ -77,11 +78,11 @@ pub(super) struct Holders<'a> {
 }
 
 impl<'a> Holders<'a> {
-    pub(super) fn new(profile: &'a Profile, purposes: &'a [Purpose]) -> Self {
+    pub(super) fn new(profile: &'a Profile, purposes: &'a [Purpose], subjects: &Subjects) -> Self {
         Self {
             profile,
             purposes,
-            releases: Releases::new(profile),
+            releases: Releases::new(profile, subjects),
         }
     }
 
@@ -105,27 +106,29 @@ impl<'a> Holders<'a> {
             return None;
         }
         let longest = match self.purposes[number] {
-            Purpose::Contention => self.releases.longest_holder(wait.lock, stretch(wait)),
+            Purpose::Contention => self.releases.longest_holder(number, stretch(wait)),
             Purpose::Idle | Purpose::Unknown => None,
         };
         Some((longest.unwrap_or(waker), Evidence::Waker))
     }
 
-    /// When `holder` released the lock of a wait last while that lasted, if that is known.
-    fn released(&self, wait: &LockWait, holder: Id<Thread>) -> Option<u64> {
-        self.releases.last_of(wait.lock, holder, stretch(wait))
+    /// When `holder` released the lock of wait `number` last while that lasted, if that is known.
+    fn released(&self, number: usize, holder: Id<Thread>) -> Option<u64> {
+        let wait = &self.profile.lock_waits[number];
+        self.releases.last_of(number, holder, stretch(wait))
     }
 }
 
-/// Where the holder of a lock was during a wait for it.
+/// Where the holder of a lock was during wait `number` for it.
 pub(super) fn where_held(
     profile: &Profile,
-    wait: &LockWait,
+    number: usize,
     holder: Id<Thread>,
     calls: &CallStacks<'_>,
     activity: &Activity<'_>,
     holders: &Holders<'_>,
 ) -> (Option<Id<Stack>>, Held) {
+    let wait = &profile.lock_waits[number];
     if let Waker::Thread(waker) = wait.waker
         && wait.woken_ns > 0
         && ids(profile, waker) == ids(profile, holder)
@@ -136,7 +139,7 @@ pub(super) fn where_held(
     let (start_ns, end_ns) = stretch(wait);
     // It gave the lock to another who waited, too.
     if let Some(stack) = holders
-        .released(wait, holder)
+        .released(number, holder)
         .and_then(|time| calls.at(holder, time)?.stack)
     {
         return (Some(stack), Held::Released);

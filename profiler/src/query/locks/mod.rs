@@ -131,7 +131,7 @@ pub fn locks<'a>(profile: &'a Profile, selection: &Selection, asked: Asked) -> L
         }
     }
     let activity = Activity::new(profile);
-    let holders = Holders::new(profile, &purposes);
+    let holders = Holders::new(profile, &purposes, &subjects);
     let chains = Chains::new(profile, &holders);
     let mut tables = Tables {
         profile,

@@ -264,7 +264,7 @@ impl<'a> Tables<'_, 'a> {
                 unheld.add(wait);
                 continue;
             };
-            let (stack, held) = where_held(profile, wait, thread, self.calls, self.activity, self.holders);
+            let (stack, held) = where_held(profile, number, thread, self.calls, self.activity, self.holders);
             let holder = holders
                 .entry((ids(profile, thread), evidence, stack, held))
                 .or_insert_with(|| Holder {

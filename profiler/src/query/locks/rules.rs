@@ -2,7 +2,7 @@
 //!
 //! Sources: glibc `nptl/` (2.17 to 2.41) and musl `src/thread/`, whose exported names are all that a stripped library has;
 //! Rust `library/std/src/sys/sync/` (1.62 and later; `sys/unix/locks/` until 1.71); `parking_lot` 0.9 to 0.12; tokio 1
-//! `src/runtime/`; Go `src/runtime/lock_futex.go`, `proc.go`; OpenJDK `os_posix.cpp`, `objectMonitor.cpp`.
+//! `src/runtime/`; Go `src/runtime/lock_futex.go`, `proc.go`; OpenJDK `os_posix.cpp`, `objectMonitor.cpp`; PostgreSQL `lwlock.c`, `posix_sema.c`.
 
 use super::class::{Class, Library, Mode};
 
@@ -147,6 +147,13 @@ pub(super) const RULES: &[Rule] = &[
     built(C, "std::__atomic_futex_unsigned_base", Class::Condition),
     built(C, "std::__future_base", Class::Condition),
     built(C, "std::call_once", Class::Once),
+    // PostgreSQL, whose locks put a process to sleep on its own semaphore.
+    part(C, "PGSemaphoreLock"),
+    part(C, "PGSemaphoreUnlock"),
+    part(C, "LWLockRelease"),
+    built(C, "LWLockAcquire", Class::Mutex),
+    built(C, "LWLockAcquireOrWait", Class::Mutex),
+    built(C, "LWLockWaitForVar", Class::Mutex),
     // Rust's standard library.
     is(RustStd, "std::sys::sync::mutex", Class::Mutex),
     is(RustStd, "std::sys::unix::locks::futex_mutex", Class::Mutex),

@@ -1,6 +1,6 @@
 //! What each wait was for: the same lock of many objects, such as one in every connection, is one.
 
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::{Class, Function, Library, Mode, place::Places, values::Values};
 use crate::{
@@ -21,6 +21,8 @@ pub(super) struct Subject {
 pub(super) enum Identity {
     /// They are the same static variable of a module.
     Static(Id<Mapping>, u64),
+    /// They are many in one static variable of a module, such as an array.
+    Array(Id<Mapping>, u64),
     /// They have a name, in programs of this file.
     Name(String, String),
     /// They are used by a function, in programs of this file.
@@ -59,6 +61,7 @@ fn winner<T: Copy + Ord>(votes: &Votes<T>) -> Option<T> {
 impl Subjects {
     pub(super) fn new(profile: &Profile, places: &mut Places<'_>) -> Self {
         let classes = classes(profile, places);
+        let arrays = arrays(profile);
         // Of each lock of each class, which function uses it most and what it is called.
         let mut objects: FxHashMap<(Id<Lock>, Class), Object> = FxHashMap::default();
         let mut functions: Vec<Function> = Vec::new();
@@ -97,7 +100,13 @@ impl Subjects {
                 let subject = Subject {
                     kernel,
                     class,
-                    identity: object.identity(profile, &profile.locks[wait.lock], kernel, &functions),
+                    identity: object.identity(
+                        profile,
+                        &profile.locks[wait.lock],
+                        kernel,
+                        &functions,
+                        &arrays,
+                    ),
                 };
                 *known.entry(subject.clone()).or_insert_with(|| {
                     all.labels.push(subject.label(profile, &profile.locks[wait.lock]));
@@ -110,6 +119,34 @@ impl Subjects {
         }
         all
     }
+}
+
+/// A variable with more locks than this is an array of them; one with fewer may be a structure of several.
+const STRUCTURE: usize = 8;
+
+/// The variables that have many locks in them, by module and address.
+fn arrays(profile: &Profile) -> FxHashSet<(Id<Mapping>, u64)> {
+    let mut locks: FxHashMap<(Id<Mapping>, u64), FxHashSet<u64>> = FxHashMap::default();
+    for lock in profile.locks.since(0) {
+        if let Some((mapping, address)) = lock.place
+            && !lock.name.is_empty()
+        {
+            let offset = symbol(&lock.name).1;
+            locks
+                .entry((mapping, address.saturating_sub(offset)))
+                .or_default()
+                .insert(offset);
+        }
+    }
+    locks.retain(|_, offsets| offsets.len() > STRUCTURE);
+    locks.into_keys().collect()
+}
+
+/// A variable's symbol and the offset into it, of `symbol+0x10`.
+fn symbol(name: &str) -> (&str, u64) {
+    let parted = name.rsplit_once("+0x");
+    let offset = parted.and_then(|(symbol, offset)| Some((symbol, u64::from_str_radix(offset, 16).ok()?)));
+    offset.unwrap_or((name, 0))
 }
 
 /// What each wait is for: by its frames; else by those of other waits for that lock; else by operation and value.
@@ -177,7 +214,14 @@ impl Default for Object {
 }
 
 impl Object {
-    fn identity(&self, profile: &Profile, lock: &Lock, kernel: bool, functions: &[Function]) -> Identity {
+    fn identity(
+        &self,
+        profile: &Profile,
+        lock: &Lock,
+        kernel: bool,
+        functions: &[Function],
+        arrays: &FxHashSet<(Id<Mapping>, u64)>,
+    ) -> Identity {
         // Of the kernel's locks, the name is that of the kind, and the place that of one of many per-CPU variables.
         if kernel {
             let name = match lock.name.as_str() {
@@ -190,7 +234,11 @@ impl Object {
             };
         }
         if let Some((mapping, address)) = lock.place {
-            return Identity::Static(mapping, address);
+            let variable = (mapping, address - symbol(&lock.name).1.min(address));
+            return match arrays.contains(&variable) {
+                true => Identity::Array(mapping, variable.1),
+                false => Identity::Static(mapping, address),
+            };
         }
         let process = &profile.processes[lock.process.unwrap_or(self.process)];
         let image = match process.exe.as_str() {
@@ -217,6 +265,7 @@ impl Subject {
                 "" => format!("{class} {}+{address:#x}", module(&profile.mappings[*mapping])),
                 name => format!("{class} {name}"),
             },
+            Identity::Array(..) => format!("{class} {}[]", symbol(&lock.name).0),
             Identity::Name(_, name) => format!("{class} {name}"),
             Identity::User(_, Some(user)) => format!("{class} in {}", user.label),
             Identity::User(_, None) => format!("{class}, used by unknown code"),

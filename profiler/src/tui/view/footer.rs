@@ -23,6 +23,12 @@ pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, app: &App, theme: &Theme) 
         ));
         spans.push(Span::styled("▏ ", theme.found));
     }
+    if let Some(name) = &app.naming {
+        spans.push(Span::styled("export to: ", theme.strong));
+        spans.push(Span::styled(clean(name).into_owned(), theme.found));
+        spans.push(Span::styled("▏ Enter writes it, Esc does not", theme.dim));
+        return put(frame, area, Line::from(spans));
+    }
     if let Some(message) = &app.message {
         spans.push(Span::styled(clean(message).into_owned(), theme.warn));
         return put(frame, area, Line::from(spans));

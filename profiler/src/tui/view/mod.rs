@@ -10,6 +10,7 @@ mod heat;
 mod help;
 mod label;
 mod notes;
+mod overview;
 mod position;
 mod processes;
 mod tabs;
@@ -38,7 +39,7 @@ pub(super) fn draw(frame: &mut Frame<'_>, app: &App, theme: &Theme) {
     position::draw(frame, layout.position, app, theme);
     tabs::draw(frame, layout.tabs, app, theme);
     let mut body = layout.body;
-    if layout.has_heading() {
+    if layout.has_heading() && app.tab != Tab::Overview {
         let heading = row(body, 0);
         body = below(body, 1);
         match app.tab {
@@ -50,6 +51,7 @@ pub(super) fn draw(frame: &mut Frame<'_>, app: &App, theme: &Theme) {
             Tab::Time => time::heading(frame, heading, app, theme),
             Tab::Calls => calls::heading(frame, heading, theme),
             Tab::Heat => heat::heading(frame, heading, app, theme),
+            Tab::Overview => {}
         }
     }
     if app.is_empty() {
@@ -64,6 +66,7 @@ pub(super) fn draw(frame: &mut Frame<'_>, app: &App, theme: &Theme) {
             Tab::Time => time::draw(frame, body, app, theme),
             Tab::Calls => calls::draw(frame, body, app, theme),
             Tab::Heat => heat::draw(frame, body, app, theme),
+            Tab::Overview => overview::draw(frame, body, app, theme),
         }
     }
     if layout.total.height > 0 {
@@ -104,7 +107,7 @@ fn nothing(app: &App) -> String {
     }
     let shown = app.source.shown();
     let (rows, what) = match app.tab {
-        Tab::Functions | Tab::Processes | Tab::Stacks | Tab::Heat => match app.sampled {
+        Tab::Overview | Tab::Functions | Tab::Processes | Tab::Stacks | Tab::Heat => match app.sampled {
             Sampled::OffCpu => (shown.samples.len(), "samples of waiting threads"),
             _ => (shown.samples.len(), "samples"),
         },

@@ -32,7 +32,7 @@ pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, app: &App, theme: &Theme) 
 
 fn tabs(app: &App, theme: &Theme, others: fn(Tab) -> &'static str) -> Vec<Span<'static>> {
     let mut spans = vec![Span::raw(" ")];
-    for (number, tab) in (1..).zip(Tab::ALL) {
+    for (number, tab) in Tab::ALL.into_iter().enumerate() {
         if tab == app.tab {
             spans.push(Span::styled(format!("[{number} {}]", title(tab)), theme.strong));
         } else {
@@ -57,6 +57,9 @@ fn chosen(app: &App, theme: &Theme) -> Vec<Span<'static>> {
         };
         spans.push(lead);
         spans.extend(named(choice, theme));
+    }
+    if app.tab == Tab::Overview && !spans.is_empty() {
+        spans.push(Span::styled("(charts: the whole host) ", theme.warn));
     }
     if let (Tab::Functions, Some(mark)) = (app.tab, &app.mark) {
         let when = format!(
@@ -108,6 +111,7 @@ fn named(choice: &Choice, theme: &Theme) -> [Span<'static>; 2] {
 
 fn title(tab: Tab) -> &'static str {
     match tab {
+        Tab::Overview => "Overview",
         Tab::Functions => "Functions",
         Tab::Processes => "Processes",
         Tab::Stacks => "Stacks",
@@ -119,6 +123,7 @@ fn title(tab: Tab) -> &'static str {
 
 fn short(tab: Tab) -> &'static str {
     match tab {
+        Tab::Overview => "Over",
         Tab::Functions => "Func",
         Tab::Processes => "Proc",
         Tab::Stacks => "Stack",

@@ -128,6 +128,26 @@ pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, app: &App, theme: &Theme) 
     }
 }
 
+/// As many of the first rows as there is room for, without a cursor.
+pub(super) fn briefly(frame: &mut Frame<'_>, area: Rect, app: &App, theme: &Theme) {
+    let Some(states) = &app.answers.states else {
+        return;
+    };
+    let most = states.rows.iter().map(|row| row.times.active_ns()).max();
+    for (line, row) in (0..area.height).zip(&states.rows) {
+        let cells = Cells::of(super::row(area, line));
+        figures(frame, &cells, (&row.times, row.run_queue.as_ref()), app, theme);
+        put_bar(frame, cells.bar, &row.times, most.unwrap_or(0), theme);
+        put_right(frame, cells.id, &id(row), theme.dim);
+        put_text(
+            frame,
+            cells.name,
+            fit(&row.label, cells.name.width.into()),
+            theme.text,
+        );
+    }
+}
+
 /// All rows together, whether a filter hides them or not.
 pub(super) fn total(frame: &mut Frame<'_>, area: Rect, app: &App, theme: &Theme) {
     let Some(states) = app.answers.states.as_ref().filter(|it| !it.rows.is_empty()) else {

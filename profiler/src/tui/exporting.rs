@@ -1,0 +1,61 @@
+//! What is shown, written to a file that is named while one looks.
+
+use std::path::Path;
+
+use anyhow::Result;
+
+use super::{app::App, keys::Action};
+use crate::{
+    profile::Profile,
+    query::{Selection, clean},
+};
+
+/// Writes what is selected to a file, in the format that its name ends with, flame graphs inverted or not. What comes
+/// back is said to the person.
+pub type Export = fn(&Profile, &Selection, bool, &Path) -> Result<String>;
+
+/// The name that is offered.
+const OFFERED: &str = "top.svg";
+
+impl App {
+    /// Begins to type the name of a file.
+    pub(super) fn name_export(&mut self) {
+        match self.export {
+            Some(_) => self.naming = Some(OFFERED.to_owned()),
+            None => self.say("nothing can be exported from here"),
+        }
+    }
+
+    /// Does what a key means while a name is typed. Whether one is.
+    pub(super) fn type_name(&mut self, action: Action) -> bool {
+        let Some(name) = &mut self.naming else {
+            return false;
+        };
+        match action {
+            Action::Quit => self.quit = true,
+            Action::Back | Action::Close => self.naming = None,
+            Action::Type(c) => name.push(c),
+            Action::Erase => drop(name.pop()),
+            Action::EraseAll => name.clear(),
+            Action::Accept => self.write_export(),
+            _ => {}
+        }
+        true
+    }
+
+    fn write_export(&mut self) {
+        let (Some(name), Some(export)) = (self.naming.take(), self.export) else {
+            return;
+        };
+        let mut selection = self.selection();
+        // Its callers and callees are shown.
+        if let Some(function) = self.function() {
+            selection.function = Some(function.clone());
+        }
+        let written = export(self.source.shown(), &selection, self.inverted, Path::new(&name));
+        let message = written.unwrap_or_else(|error| format!("{error:#}"));
+        // Errors may have more lines than there is room for.
+        let line = message.lines().next().unwrap_or_default();
+        self.say(&clean(line));
+    }
+}
