@@ -13,9 +13,10 @@
  *   idle      nobody waits: pairs of lock and unlock
  *   garbage   waits for a word as glibc does, behind which there is no thread
  *   storm     four threads make and close files in one directory: locks of the kernel
+ *   pipe      four threads write to and read from one pipe, whose mutex in the kernel they all want
  *
- * At the end it says `holder TID`, `waits N` and `waited NS` of waits longer than 20 us, as it saw them itself; `pairs N` or
- * `rounds N` in `idle` and `pingpong`. */
+ * At the end it says `holder TID`, `waits N` and `waited NS` of waits longer than 20 us, as it saw them itself; `pairs N`,
+ * `rounds N`, `files N` or `bytes N` in `idle`, `pingpong`, `storm` and `pipe`. */
 #define _GNU_SOURCE
 #include "workload.h"
 
@@ -371,6 +372,36 @@ static void *make_files(void *directory)
     return NULL;
 }
 
+static atomic_ulong bytes;
+
+static void *pass_bytes(void *ends)
+{
+    unsigned long passed = 0;
+    for (char byte = 0; now_ns() < deadline; passed++) {
+        if (write(((int *)ends)[1], &byte, 1) != 1 || read(((int *)ends)[0], &byte, 1) != 1) {
+            perror("locks");
+            exit(1);
+        }
+    }
+    bytes += passed;
+    return NULL;
+}
+
+static void through_pipe(void)
+{
+    int ends[2];
+    pthread_t threads[4];
+    if (pipe(ends) != 0) {
+        perror("locks");
+        exit(1);
+    }
+    for (int i = 0; i < 4; i++)
+        start(&threads[i], pass_bytes, ends);
+    for (int i = 0; i < 4; i++)
+        pthread_join(threads[i], NULL);
+    printf("bytes %lu\n", (unsigned long)bytes);
+}
+
 static void storm(void)
 {
     char directory[] = "/tmp/locks-XXXXXX";
@@ -417,6 +448,8 @@ int main(int argc, char **argv)
         garbage();
     } else if (strcmp(mode, "storm") == 0) {
         storm();
+    } else if (strcmp(mode, "pipe") == 0) {
+        through_pipe();
     } else {
         fprintf(stderr, "locks: unknown mode %s\n", mode);
         return 2;

@@ -81,20 +81,24 @@ pub(super) fn slowdown(bench: &Bench) -> Result<Table> {
         }
     }
     for row in &mut table.rows {
-        if let Some((mean, half)) = interval(&row.values) {
-            let upper = mean + half;
-            let verdict = if upper <= 1.0 {
-                "at most 1 %"
-            } else {
-                "inconclusive: not shown to be at most 1 %"
-            };
-            row.note = format!(
-                "mean {mean:.2} %, 95 % interval {:.2} to {upper:.2} %: {verdict}",
-                mean - half
-            );
-        }
+        row.note = bound(&row.values).unwrap_or_default();
     }
     Ok(table)
+}
+
+/// What is to be said of slow-downs in percent that shall be at most 1 %.
+pub(super) fn bound(slowdowns: &[f64]) -> Option<String> {
+    let (mean, half) = interval(slowdowns)?;
+    let upper = mean + half;
+    let verdict = if upper <= 1.0 {
+        "at most 1 %"
+    } else {
+        "inconclusive: not shown to be at most 1 %"
+    };
+    Some(format!(
+        "mean {mean:.2} %, 95 % interval {:.2} to {upper:.2} %: {verdict}",
+        mean - half
+    ))
 }
 
 /// A window with a profiler at work, and the windows before and after.

@@ -6,6 +6,7 @@
 mod calls;
 mod cost;
 mod counter;
+mod locks;
 mod memory;
 mod own;
 mod peers;
@@ -76,6 +77,8 @@ enum Chapter {
     Calls,
     /// What the states of threads cost a context switch
     Switches,
+    /// Whether programs are slower while their waits for locks are followed
+    Locks,
 }
 
 /// How often and how long is measured.
@@ -86,7 +89,7 @@ struct Effort {
     window: Duration,
     /// One stretch over which a profiler's own CPU time is counted.
     stretch: Duration,
-    /// Pairs of windows with and without the profiler at 99 Hz.
+    /// Pairs of windows with and without a profiler that shall not be felt.
     pairs: usize,
     /// The system-wide recording that is reported.
     recording: Duration,
@@ -162,6 +165,7 @@ fn measure(bench: &Bench, chapters: &[Chapter], done: impl Fn(&Table)) -> Vec<Ta
             Chapter::Report => report::measure(bench),
             Chapter::Calls => calls::measure(bench),
             Chapter::Switches => switches::measure(bench),
+            Chapter::Locks => locks::measure(bench),
         };
         // What was measured before is not thrown away.
         let table = measured.unwrap_or_else(|error| {
@@ -197,7 +201,7 @@ fn build() -> Result<()> {
             .args(["--silent", "-C"])
             .arg(workspace().join("tests/workloads"))
             .arg(format!("OUT={}", out.display()))
-            .args(["counter", "threads", "forkstorm"].map(|name| out.join(name))),
+            .args(["counter", "threads", "forkstorm", "locks"].map(|name| out.join(name))),
     )
     .context("cannot build the programs that are profiled")
 }

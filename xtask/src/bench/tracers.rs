@@ -1,5 +1,5 @@
-//! What a tracer that stands in the way of every system call or context switch adds to one: a program that does little
-//! else runs again and again, with each tracer and without, in turns.
+//! Tracers that stand in the way of what a program does, and what they add to a system call or a context switch: a program
+//! that does little else runs again and again, with each tracer and without, in turns.
 
 use std::{
     path::{Path, PathBuf},
@@ -33,6 +33,9 @@ const START_UP: Duration = Duration::from_millis(2500);
 
 /// How long a tracer may take until its programs run.
 const PATIENCE: Duration = Duration::from_secs(20);
+
+/// A tracer that uses less CPU time than this in half a second is no longer starting, in seconds.
+const CALM: f64 = 0.05;
 
 /// Iterations of the program that show whether a tracer's BPF programs run.
 const TRIAL: u64 = 2000;
@@ -131,20 +134,35 @@ fn traced(bench: &Bench, load: &Load, tracer: &Tracer, command: &Command, iterat
     if tracer.way == Way::Around {
         return load.fastest(Some(command), iterations / FEWER, 1);
     }
-    let log = bench.directory.join("log");
-    let mut running = Running::start(command, &other_cpus(), &log)?;
-    if tracer.way == Way::Bpf {
-        load.await_programs(&mut running, &log)?;
-    } else {
-        std::thread::sleep(START_UP);
-    }
-    running.check(&log)?;
     let iterations = if tracer.way == Way::Bpf {
         iterations
     } else {
         iterations / FEWER
     };
-    let value = load.fastest(None, iterations, RUNS)?;
+    let trial = || load.run(None, TRIAL).map(|_| TRIAL * u64::from(load.events));
+    let value = |_| load.fastest(None, iterations, RUNS);
+    beside(bench, tracer.way, command, &other_cpus(), trial, value)
+}
+
+/// What `value` gives, which gets its id, while a tracer is at work on the CPUs `cpus`. Its programs are known to run once
+/// a `trial` makes them run as often as it says.
+pub(super) fn beside<T>(
+    bench: &Bench,
+    way: Way,
+    command: &Command,
+    cpus: &str,
+    trial: impl Fn() -> Result<u64>,
+    value: impl FnOnce(u32) -> Result<T>,
+) -> Result<T> {
+    let log = bench.directory.join("log");
+    let mut running = Running::start(command, cpus, &log)?;
+    if way == Way::Bpf {
+        await_programs(&mut running, &log, trial)?;
+    } else {
+        std::thread::sleep(START_UP);
+    }
+    running.check(&log)?;
+    let value = value(running.pid())?;
     running.check(&log)?;
     // The figure is taken: it stands however the tracer ends, and one that does not end is killed.
     drop(running.stop());
@@ -198,32 +216,44 @@ impl Load {
             )
         })
     }
+}
 
-    /// Waits until the tracer's programs run as often as there are events. Counting these runs costs each of them
-    /// something, so that ends here.
-    fn await_programs(&self, running: &mut Running, log: &Path) -> Result<()> {
-        let _statistics = Statistics::on()?;
-        let pid = running.pid();
-        let runs = || -> u64 {
-            fdinfo(pid, "prog_id", "run_cnt")
-                .iter()
-                .map(|(_, runs)| runs)
-                .sum()
-        };
-        loop {
-            running.check(log)?;
-            let before = runs();
-            self.run(None, TRIAL)?;
-            if runs().saturating_sub(before) >= TRIAL * u64::from(self.events) {
-                // Others of its programs may follow.
-                std::thread::sleep(Duration::from_millis(500));
-                return Ok(());
-            }
-            if running.started.elapsed() > PATIENCE {
-                bail!("its programs do not run");
-            }
-            std::thread::sleep(Duration::from_millis(50));
+/// Waits until the tracer's programs run as often as a trial has events. Counting these runs costs each of them
+/// something, so that ends here.
+fn await_programs(running: &mut Running, log: &Path, trial: impl Fn() -> Result<u64>) -> Result<()> {
+    let _statistics = Statistics::on()?;
+    let pid = running.pid();
+    let runs = || -> u64 {
+        fdinfo(pid, "prog_id", "run_cnt")
+            .iter()
+            .map(|(_, runs)| runs)
+            .sum()
+    };
+    loop {
+        running.check(log)?;
+        let before = runs();
+        let events = trial()?;
+        if runs().saturating_sub(before) >= events {
+            settle(running);
+            return Ok(());
         }
+        if running.started.elapsed() > PATIENCE {
+            bail!("its programs do not run");
+        }
+        std::thread::sleep(Duration::from_millis(50));
+    }
+}
+
+/// Others of its programs may follow, and some tracers look at every process first.
+fn settle(running: &Running) {
+    let mut used = running.cpu();
+    loop {
+        std::thread::sleep(Duration::from_millis(500));
+        let now = running.cpu();
+        if now - used < CALM || running.started.elapsed() > PATIENCE {
+            return;
+        }
+        used = now;
     }
 }
 
