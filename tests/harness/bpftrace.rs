@@ -32,10 +32,22 @@ impl Bpftrace {
     /// # Errors
     /// If it prints no such map: kernels and versions of bpftrace do not always agree.
     pub fn map(self, name: &str) -> Result<Value, Missing> {
+        self.maps([name]).map(|[map]| map)
+    }
+
+    /// As [`Self::map`], of several.
+    ///
+    /// # Errors
+    /// If it does not print them all.
+    pub fn maps<const N: usize>(self, names: [&str; N]) -> Result<[Value; N], Missing> {
         self.0.signal(libc::SIGINT);
         let said = self.0.wait(Duration::from_secs(30));
-        find(&said.stdout, name)
-            .ok_or_else(|| Missing(format!("bpftrace gives no {name} here: {}", said.stderr)))
+        let mut maps = [const { Value::Null }; N];
+        for (map, name) in maps.iter_mut().zip(names) {
+            *map = find(&said.stdout, name)
+                .ok_or_else(|| Missing(format!("bpftrace gives no {name} here: {}", said.stderr)))?;
+        }
+        Ok(maps)
     }
 }
 

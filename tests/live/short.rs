@@ -42,6 +42,21 @@ fn slow_calls_are_explained() {
 }
 
 #[test]
+fn a_mutex_has_its_holder_and_its_waiters() {
+    crate::locks::a_mutex_has_its_holder(&Lab::new(), 3);
+}
+
+#[test]
+fn a_pool_without_work_is_idle() {
+    crate::locks::an_idle_pool_is_not_accused(&Lab::new(), 2);
+}
+
+#[test]
+fn a_deadlock_is_suspected() {
+    crate::locks::a_deadlock_is_suspected(&Lab::new());
+}
+
+#[test]
 fn the_c_library_calls_back() {
     let lab = Lab::new();
     let recording = require!(record_workload(&lab, "qsort", 2));

@@ -15,8 +15,8 @@
  *   storm     four threads make and close files in one directory: locks of the kernel
  *   pipe      four threads write to and read from one pipe, whose mutex in the kernel they all want
  *
- * At the end it says `holder TID`, `waits N` and `waited NS` of waits longer than 20 us, as it saw them itself; `pairs N`,
- * `rounds N`, `files N` or `bytes N` in `idle`, `pingpong`, `storm` and `pipe`. */
+ * At the end it says `holder TID`, `waits N` and `waited NS` of waits longer than 20 us, as it saw them itself; `jobs N`,
+ * `pairs N`, `rounds N`, `files N` or `bytes N` in `pool`, `idle`, `pingpong`, `storm` and `pipe`. */
 #define _GNU_SOURCE
 #include "workload.h"
 
@@ -179,7 +179,7 @@ static void share(void)
 
 static pthread_mutex_t pool_lock = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t pool_work = PTHREAD_COND_INITIALIZER;
-static int pool_jobs, pool_stop;
+static int pool_jobs, pool_stop, pool_given;
 
 FUNCTION static int next_job(void)
 {
@@ -207,6 +207,7 @@ static void pool(void)
     while (now_ns() < deadline) {
         pthread_mutex_lock(&pool_lock);
         pool_jobs++;
+        pool_given++;
         pthread_mutex_unlock(&pool_lock);
         pthread_cond_signal(&pool_work);
         nap(5000);
@@ -217,6 +218,7 @@ static void pool(void)
     pthread_cond_broadcast(&pool_work);
     for (int i = 0; i < 4; i++)
         pthread_join(workers[i], NULL);
+    printf("jobs %d\n", pool_given);
 }
 
 static pthread_mutex_t left_lock = PTHREAD_MUTEX_INITIALIZER, right_lock = PTHREAD_MUTEX_INITIALIZER;
@@ -260,7 +262,8 @@ FUNCTION static void one_of_many(unsigned at)
     uint64_t begin = now_ns();
     pthread_mutex_lock(&many[at]);
     note(begin);
-    spin(100000);
+    /* Asleep: so the other finds it locked however many CPUs there are. */
+    nap(100);
     pthread_mutex_unlock(&many[at]);
     STAY();
 }
@@ -271,6 +274,9 @@ static void *go_through_many(void *barrier)
         pthread_barrier_wait(barrier);
         one_of_many(at);
     }
+    /* The other may wait at the barrier. */
+    printf("waits %lu\nwaited %lu\n", (unsigned long)waits, (unsigned long)waited_ns);
+    fflush(stdout);
     _exit(0);
 }
 
