@@ -40,6 +40,7 @@ mod app;
 mod branches;
 mod changes;
 mod chosen;
+mod clicking;
 mod compact;
 mod epoch;
 mod exporting;

@@ -21,6 +21,7 @@ use crate::{
 
 mod changes;
 mod chosen;
+mod clicking;
 mod exporting;
 mod flame;
 mod heat;

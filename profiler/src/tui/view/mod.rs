@@ -20,7 +20,7 @@ mod tree;
 
 use ratatui::{
     Frame,
-    layout::Rect,
+    layout::{Position, Rect},
     style::Style,
     text::{Line, Span},
 };
@@ -28,6 +28,7 @@ use ratatui::{
 use super::{
     app::{App, Missing, Tab},
     chosen::Choice,
+    heat::{Cell, Heat},
     theme::Theme,
 };
 use crate::query::Sampled;
@@ -85,6 +86,16 @@ pub(super) fn draw(frame: &mut Frame<'_>, app: &App, theme: &Theme) {
     if app.notes {
         notes::draw(frame, app, theme);
     }
+}
+
+/// The tab whose title is in this column of the line of tabs.
+pub(super) fn tab_at(app: &App, area: Rect, column: u16) -> Option<Tab> {
+    tabs::at(app, area, column)
+}
+
+/// The cell of the map that is there on the screen.
+pub(super) fn cell_at(heat: &Heat, area: Rect, at: Position) -> Option<Cell> {
+    heat::cell_at(heat, area, at)
 }
 
 /// How many columns and rows a map of time has room for in the body.
