@@ -7,6 +7,7 @@
 
 use crate::{
     in_call::InCall,
+    lock::LockWaiting,
     state::State,
     waits::Points,
     waker::{Wait, Waker},
@@ -47,6 +48,8 @@ pub struct Account {
     pub wait: Wait,
     /// The system call it is in.
     pub call: InCall,
+    /// Its waits for locks.
+    pub locks: LockWaiting,
 }
 
 /// A wait that was chosen for a sample, whose user stack is not known yet.
@@ -86,6 +89,8 @@ pub struct Totals {
     pub preemptions: u32,
     /// What it does now: a [`State`].
     pub state: u32,
+    /// Since when.
+    pub since: u64,
 }
 
 impl Account {
@@ -156,6 +161,13 @@ impl Account {
         self.waker = waker;
     }
 
+    /// How long the thread was blocked, in nanoseconds, and who woke it, if it was woken just now, at `now` or before.
+    #[inline(always)]
+    pub fn was_woken(&self, now: u64) -> Option<(u64, Waker)> {
+        let woken = self.woken(now)?;
+        Some((woken - self.since, self.waker))
+    }
+
     /// The thread gets a CPU at `now`. Returns how long it was off, and how long of that it waited for one; `None` if
     /// that is not known.
     #[inline(always)]
@@ -166,22 +178,23 @@ impl Account {
         } else {
             all
         };
-        let (waited, waker) = if self.state == State::Runnable as u32 {
+        let (waited, woken, waker) = if self.state == State::Runnable as u32 {
             self.add(State::Runnable as u32, all);
-            (Some(all), Waker::NOBODY)
+            (Some(all), 0, Waker::NOBODY)
         } else if let Some(woken) = self.woken(now) {
             self.add(self.state, woken - self.since);
             self.add(State::Runnable as u32, now - woken);
-            (Some(now - woken), self.waker)
+            (Some(now - woken), woken, self.waker)
         } else {
             // It left a CPU unseen, or nobody was seen to wake it.
             self.add(State::Unknown as u32, all);
-            (None, Waker::UNKNOWN)
+            (None, 0, Waker::UNKNOWN)
         };
         if off > 0 {
             self.wait = Wait {
                 end: now,
                 ns: off,
+                woken,
                 waker,
                 kernel_stack: 0,
             };
@@ -229,6 +242,7 @@ impl Account {
             waits: self.waits,
             preemptions: self.preemptions,
             state: self.state,
+            since: self.since,
         };
         // Another CPU may have switched it since `now` was read.
         if now > self.since {

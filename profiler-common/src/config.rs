@@ -147,6 +147,18 @@ pub struct Offsets {
     pub disk_minor: u32,
     /// `io_kiocb.opcode`.
     pub uring_opcode: u32,
+    /// `mutex.owner`.
+    pub mutex_owner: u32,
+    /// `rw_semaphore.owner`.
+    pub semaphore_owner: u32,
+    /// `task_struct.mm`.
+    pub task_mm: u32,
+    /// `mm_struct.mmap_lock`.
+    pub mm_mmap_lock: u32,
+    /// `task_struct.sighand`.
+    pub task_sighand: u32,
+    /// `sighand_struct.siglock`.
+    pub sighand_siglock: u32,
     /// 0.
     pub reserved: u32,
 }
@@ -159,7 +171,7 @@ pub const FLAG_KERNEL: u32 = 2;
 pub const FLAG_BY_PID: u32 = 4;
 /// Only threads in the table of target threads (`-t`).
 pub const FLAG_BY_TID: u32 = 8;
-/// Only tasks under the cgroup in the cgroup array (`-G`).
+/// Only tasks in the cgroup [`Config::cgroup_id`] or below it (`-G`).
 pub const FLAG_BY_CGROUP: u32 = 16;
 /// Only threads whose name matches [`Config::comm`].
 pub const FLAG_BY_COMM: u32 = 32;
@@ -170,6 +182,8 @@ pub const FLAG_LOG: u32 = 64;
 pub const FLAG_OFF_CPU: u32 = 128;
 /// Count and time system calls, and tell of slow ones.
 pub const FLAG_CALLS: u32 = 256;
+/// Tell of waits for locks.
+pub const FLAG_LOCKS: u32 = 512;
 
 #[cfg(feature = "user")]
 // SAFETY: `Config` is `repr(C)` of integers; its sizes leave no padding (checked by the test below).

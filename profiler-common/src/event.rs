@@ -21,6 +21,10 @@ pub mod kind {
     pub const PLACE: u32 = 7;
     /// [`super::SlowRecord`].
     pub const SLOW: u32 = 8;
+    /// [`super::LockRecord`].
+    pub const LOCK: u32 = 9;
+    /// [`super::CallStackRecord`].
+    pub const CALL_STACK: u32 = 10;
 }
 
 /// The begin of every record.
@@ -67,7 +71,7 @@ pub struct Sample {
 
 /// [`Sample::flags`]: a copy of the stack was sent, so that user space can finish the walk.
 pub const SAMPLE_HAS_COPY: u8 = 1;
-/// [`SlowRecord::flags`]: a sample with the same copy follows.
+/// `flags` of records other than samples: another record with the same copy follows.
 pub const SAMPLE_COPY_SHARED: u8 = 4;
 /// [`Sample::flags`]: the thread has no user space.
 pub const SAMPLE_KERNEL_THREAD: u8 = 2;
@@ -141,6 +145,8 @@ pub struct ThreadRecord {
     pub call_number: u32,
     /// `CALL_*` of [`crate::in_call`].
     pub call_flags: u32,
+    /// Since when it has done what it does now (`CLOCK_MONOTONIC`).
+    pub state_since: u64,
 }
 
 /// [`ThreadRecord::flags`]: the thread has ended.
@@ -244,10 +250,76 @@ pub struct SlowRecord {
     pub kernel_stack: u64,
     /// How long its last wait was, in nanoseconds; 0: it did not wait.
     pub wait_ns: u64,
+    /// When it was woken from it (`CLOCK_MONOTONIC`, nanoseconds); 0: unknown.
+    pub woken: u64,
     /// Who ended that wait.
     pub waker: Waker,
     /// What it was on.
     pub target: SlowTarget,
+}
+
+/// A futex wait that ended; its time is the end of the call.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LockRecord {
+    /// `kind::LOCK`.
+    pub header: Header,
+    /// User space's process id.
+    pub pid: u32,
+    /// User space's thread id.
+    pub tid: u32,
+    /// The address of the futex word.
+    pub address: u64,
+    /// How long it was, in nanoseconds: from leaving the CPU to the end of the call.
+    pub ns: u64,
+    /// How long it had been blocked when it was woken.
+    pub blocked_ns: u64,
+    /// At which threshold it was kept.
+    pub threshold_ns: u64,
+    /// When it was woken.
+    pub woken: u64,
+    /// Who woke it.
+    pub waker: Waker,
+    /// The thread that held the lock by its word when the call began, as the waiter's pid namespace numbers it; 0: the word
+    /// does not say.
+    pub owner: u32,
+    /// The call's operation with its flags; of `futex_waitv` 0.
+    pub operation: u32,
+    /// The value that the word was expected to have.
+    pub value: u32,
+    /// What the call returned: 0, or a negative `errno`.
+    pub result: i32,
+    /// Hash of the user stack; 0: none.
+    pub user_stack: u64,
+    /// The call's number.
+    pub call: u32,
+    /// A [`crate::stats::Outcome`].
+    pub outcome: u8,
+    /// `SAMPLE_HAS_COPY`, `SAMPLE_COPY_SHARED`.
+    pub flags: u8,
+    /// 0.
+    pub reserved: u16,
+}
+
+/// The user stack of a thread in a system call: of one that woke somebody whose wait is told, or waited for a lock of the
+/// kernel itself. Its time is the end of the call.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CallStackRecord {
+    /// `kind::CALL_STACK`.
+    pub header: Header,
+    /// User space's process id.
+    pub pid: u32,
+    /// User space's thread id.
+    pub tid: u32,
+    /// Since when it was wanted.
+    pub since: u64,
+    /// Hash of the user stack; 0: none.
+    pub user_stack: u64,
+    /// A [`crate::stats::Outcome`].
+    pub outcome: u32,
+    /// `SAMPLE_HAS_COPY`, `SAMPLE_COPY_SHARED`.
+    pub flags: u32,
 }
 
 /// Registers and one page of stack memory of a sample whose walk user space finishes. Several follow each other,

@@ -7,6 +7,7 @@
 //! * [`calls`]: what system calls wait for; [`compat`]: those of 32-bit programs; [`in_call`]: the one a thread is in.
 //! * [`object`]: what a descriptor stands for; [`operation`]: how operations on it are summed; [`gate`]: which of them are
 //!   told singly because they are slow.
+//! * [`lock`]: waits for locks; [`thinning`]: which of them are told.
 //! * [`histogram`]: which bucket a duration belongs to.
 //! * [`waits`]: which waits are sampled; [`waker`]: who ended one.
 //! * [`unwind`]: the layout of mappings, rows and rules in BPF maps, and one unwinding step as a pure function. The
@@ -27,10 +28,12 @@ pub mod gate;
 pub mod glob;
 pub mod histogram;
 pub mod in_call;
+pub mod lock;
 pub mod object;
 pub mod operation;
 pub mod state;
 pub mod stats;
+pub mod thinning;
 pub mod unwind;
 pub mod waits;
 pub mod waker;

@@ -18,6 +18,8 @@ pub enum OperationKind {
     Block = 4,
     /// Block I/O, from when the kernel made the request to its issue.
     BlockQueue = 5,
+    /// Waiting for a lock of the kernel; the number is that of [`crate::lock::KernelLock`].
+    KernelLock = 6,
 }
 
 /// What is summed in one place: operations of one kind, of one process, on one CPU. That no other CPU writes there is why

@@ -96,14 +96,18 @@ pub enum Counter {
     SlowRingFull = 17,
     /// Slow calls that were not kept because their rate is bounded.
     SlowBudget = 18,
+    /// Waits for locks, or the stacks of their wakers, that did not fit into the ring buffer or the memory for them.
+    LockRingFull = 19,
+    /// Ends of waits for kernel locks whose begin was not seen.
+    LockUnmatched = 20,
 }
 
 impl Counter {
     /// How many counters there are.
-    pub const COUNT: usize = 19;
+    pub const COUNT: usize = 21;
 
     /// Counters that mean loss of a record, with what a person reads.
-    pub const LOSSES: [(Self, &str); 10] = [
+    pub const LOSSES: [(Self, &str); 11] = [
         (Self::SampleRingFull, "ring full"),
         (Self::StackRingFull, "ring full (stack)"),
         (Self::CopyRingFull, "ring full (stack copy)"),
@@ -114,6 +118,7 @@ impl Counter {
         (Self::OffCpuRingFull, "ring full (wait)"),
         (Self::OperationRingFull, "ring full (call)"),
         (Self::SlowRingFull, "ring full (slow call)"),
+        (Self::LockRingFull, "ring full (lock)"),
     ];
 }
 

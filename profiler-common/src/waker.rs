@@ -27,6 +27,8 @@ pub struct Wait {
     pub end: u64,
     /// How long it was, in nanoseconds.
     pub ns: u64,
+    /// When it was woken (`CLOCK_MONOTONIC`, nanoseconds); 0: unknown.
+    pub woken: u64,
     /// Who ended it.
     pub waker: Waker,
     /// Hash of the kernel stack that waited; 0: it was not taken.

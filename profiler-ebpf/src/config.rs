@@ -67,6 +67,12 @@ static CONFIG: Config = Config {
         disk_major: 0,
         disk_minor: 0,
         uring_opcode: 0,
+        mutex_owner: 0,
+        semaphore_owner: 0,
+        task_mm: 0,
+        mm_mmap_lock: 0,
+        task_sighand: 0,
+        sighand_siglock: 0,
         reserved: 0,
     },
 };

@@ -69,8 +69,11 @@ pub(crate) fn send(time: u64, pid: u32, registers: Registers) -> bool {
 }
 
 /// One page, or what is left of the first one. Returns 1 to end the loop.
+///
+/// # Safety
+/// `copying` points to a [`Copying`] that nobody else uses meanwhile.
 unsafe extern "C" fn page(_: u64, copying: *mut c_void) -> i64 {
-    // SAFETY: `send` passes the address of its `copying`.
+    // SAFETY: the caller's promise: `send` passes the address of its `copying`.
     let copying = unsafe { &mut *copying.cast::<Copying>() };
     let bytes = PAGE as u64 - (copying.at & (PAGE as u64 - 1));
     let Some(mut entry) = EVENTS.reserve::<CopyPage>(0) else {

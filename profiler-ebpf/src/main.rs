@@ -15,6 +15,8 @@
 //! | `places` | where operations are summed |
 //! | `in_flight` | requests to devices and io_uring on their way |
 //! | `slow` | system calls that take long, with all that is known of them |
+//! | `futex` | waits for locks of programs |
+//! | `kernel_lock` | waits for locks of the kernel |
 //! | `descriptor` | what a descriptor stands for |
 //! | `kernel` | reading kernel memory |
 //! | `budget` | what may be done so often a second |
@@ -32,8 +34,10 @@ mod config;
 mod copy;
 mod descriptor;
 mod emit;
+mod futex;
 mod in_flight;
 mod kernel;
+mod kernel_lock;
 mod off_cpu;
 mod places;
 mod probes;

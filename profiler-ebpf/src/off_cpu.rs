@@ -12,14 +12,16 @@ use aya_ebpf::{
 };
 use profiler_common::{
     account::{Account, Outside, Pending},
-    event::{CopyHeader, Header, ProbeId, SAMPLE_HAS_COPY, kind},
+    config::{FLAG_LOCKS, FLAG_OFF_CPU},
+    event::{CallStackRecord, CopyHeader, Header, ProbeId, SAMPLE_COPY_SHARED, SAMPLE_HAS_COPY, kind},
+    state::State,
     stats::{Counter, Outcome},
     unwind::Registers,
 };
 
 use crate::{
     budget::{self, Budget},
-    calls, emit,
+    calls, config, emit,
     stack::{self, Stacks},
     task::{self, Current},
     thread, waiting,
@@ -106,8 +108,8 @@ pub(crate) unsafe fn ended(task: *mut task_struct, account: &mut Account, now: u
     }
 }
 
-/// The recording ends at `now`, and `task` still waits: what its wait weighs so far is told. Its user stack is in memory
-/// that only user space can read from here, so the registers are told, too.
+/// The recording ends at `now`, and `task` still waits: what its wait weighs so far is told, and the stack if it waits for a
+/// lock. Its user stack is in memory that only user space can read from here, so the registers are told, too.
 ///
 /// # Safety
 /// `task` is a task pointer that the verifier trusts.
@@ -116,9 +118,11 @@ pub(crate) unsafe fn still_waits(task: *mut task_struct, account: &mut Account, 
     let off = account.waits_since(now);
     // SAFETY: the helper has no preconditions.
     let weight = account.weigh(off, unsafe { bpf_get_prandom_u32() });
+    let weight = if config::has(FLAG_OFF_CPU) { weight } else { 0 };
+    let for_lock = config::has(FLAG_LOCKS) && account.state() == State::Lock as u32;
     // SAFETY: the caller's promise.
     let in_call = unsafe { waiting::call_of(task) }.is_some();
-    if off == 0 || weight == 0 || !in_call {
+    if off == 0 || (weight == 0 && !for_lock) || !in_call {
         return;
     }
     // SAFETY: the caller's promise.
@@ -147,15 +151,31 @@ pub(crate) unsafe fn still_waits(task: *mut task_struct, account: &mut Account, 
     if !emit::record(&copy, Counter::CopyRingFull) {
         return;
     }
-    let mut stacks = Stacks::NONE;
-    // SAFETY: the caller's promise.
-    stacks.kernel = unsafe { stack::kernel_stack_of(task) };
-    stacks.outcome = Outcome::NotInCall as u32;
     let thread = Current {
         pid: copy.pid,
         // SAFETY: the caller's promise.
         tid: unsafe { task::tid_of(task) },
     };
+    if for_lock {
+        let shared = if weight > 0 { SAMPLE_COPY_SHARED } else { 0 };
+        let record = CallStackRecord {
+            header: header(kind::CALL_STACK),
+            pid: thread.pid,
+            tid: thread.tid,
+            since: now,
+            user_stack: 0,
+            outcome: Outcome::NotInCall as u32,
+            flags: u32::from(SAMPLE_HAS_COPY | shared),
+        };
+        emit::record(&record, Counter::LockRingFull);
+    }
+    if weight == 0 {
+        return;
+    }
+    let mut stacks = Stacks::NONE;
+    // SAFETY: the caller's promise.
+    stacks.kernel = unsafe { stack::kernel_stack_of(task) };
+    stacks.outcome = Outcome::NotInCall as u32;
     let mut sample = stacks.sample(header(kind::SAMPLE), thread, ProbeId::OffCpu, weight);
     sample.flags |= SAMPLE_HAS_COPY;
     emit::record(&sample, Counter::OffCpuRingFull);

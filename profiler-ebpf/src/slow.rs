@@ -11,6 +11,7 @@ use aya_ebpf::{
 use profiler_common::{
     account::Account,
     calls::{self, Waits},
+    config::FLAG_CALLS,
     event::{SlowRecord, SlowTarget, kind, target},
     gate::{Gate, Verdict},
     object::ObjectKind,
@@ -27,15 +28,17 @@ use crate::{
     stack::{self, Stacks},
 };
 
-/// A gate for each state in which a call waits, so that threads waiting for work do not crowd out a disk; the last is for
-/// the stacks of waits.
+/// A gate for each state in which a call waits, so that threads waiting for work do not crowd out a disk; one for the
+/// stacks of waits; and one for those of their wakers, which another program uses.
 #[map]
-static GATES: PerCpuArray<Gate> = PerCpuArray::with_max_entries(State::COUNT as u32 + 1, 0);
+static GATES: PerCpuArray<Gate> = PerCpuArray::with_max_entries(State::COUNT as u32 + 2, 0);
 
 /// Slow calls that are kept a second and CPU, for each state in which they wait.
 const KEPT: u32 = 40;
 /// Kernel stacks that are taken a second and CPU, for waits of calls that may turn out to be slow.
 const STACKS: u32 = 400;
+/// Stacks of wakers that are taken a second and CPU, for the same reason.
+const WAKERS: u32 = 100;
 
 /// What call `call` (of the 64-bit table) waits for, if it does.
 #[inline(always)]
@@ -50,10 +53,11 @@ fn state(call: u64, object: u8) -> State {
     }
 }
 
-/// Whether a wait in this state is worth telling of: threads that sleep or wait for events are idle.
+/// Whether a wait in this state (one of [`State`]) is worth telling of. Threads that sleep or wait for events are idle, and
+/// one that waits for a CPU waits for nothing that its call asked for.
 #[inline(always)]
-fn matters(state: State) -> bool {
-    state as u32 != State::Events as u32 && state as u32 != State::Sleep as u32
+fn matters(state: u32) -> bool {
+    state != State::Events as u32 && state != State::Sleep as u32 && state != State::Runnable as u32
 }
 
 #[inline(always)]
@@ -74,11 +78,11 @@ pub(crate) fn is_slow(ended: &Ended) -> bool {
     }
     let is_compat = ended.key.kind == OperationKind::CompatCall as u8;
     let call = system_calls::native(u64::from(ended.key.number), is_compat);
-    let state = state(call, ended.key.object);
+    let state = state(call, ended.key.object) as u32;
     if !matters(state) {
         return false;
     }
-    match admits(state as u32, ended.now, ended.ns, KEPT) {
+    match admits(state, ended.now, ended.ns, KEPT) {
         Verdict::Kept => true,
         Verdict::Missed => {
             emit::count(Counter::SlowBudget, 1);
@@ -101,17 +105,26 @@ pub(crate) unsafe fn wait_ended(
     now: u64,
     ns: u64,
 ) {
-    if ns < config::slow_ns()
-        || state == State::Events as u32
-        || state == State::Sleep as u32
-        || state == State::Runnable as u32
-    {
+    if ns < config::slow_ns() || !matters(state) {
         return;
     }
     if let Verdict::Kept = admits(State::COUNT as u32, now, ns, STACKS) {
         // SAFETY: the caller's promise.
         account.wait.kernel_stack = unsafe { stack::kernel_stack_of(task) };
     }
+}
+
+/// Whether the stack of who ends a wait of `ns` nanoseconds in `state` is wanted.
+#[inline(always)]
+pub(crate) fn wants_waker(state: u32, now: u64, ns: u64) -> bool {
+    if !config::has(FLAG_CALLS)
+        || ns < config::slow_ns()
+        || state == State::Events as u32
+        || state == State::Sleep as u32
+    {
+        return false;
+    }
+    matches!(admits(State::COUNT as u32 + 1, now, ns, WAKERS), Verdict::Kept)
 }
 
 /// Keeps in the scratch space what is to be told of a call that took long.
@@ -157,6 +170,7 @@ pub(crate) unsafe fn prepare(
     // Of this call, not of one before.
     let waited = wait.end >= ended.now - ended.ns;
     record.wait_ns = if waited { wait.ns } else { 0 };
+    record.woken = if waited { wait.woken } else { 0 };
     record.waker = wait.waker;
     record.kernel_stack = if waited { wait.kernel_stack } else { 0 };
     let call = system_calls::native(u64::from(ended.key.number), is_compat);

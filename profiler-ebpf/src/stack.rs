@@ -12,7 +12,7 @@ use aya_ebpf::{
 };
 use profiler_common::{
     config::{FLAG_KERNEL, FLAG_USER, MAX_KERNEL_FRAMES, MAX_USER_FRAMES, SCRATCH_PER_CPU, SEEN_SLOTS},
-    event::{Header, ProbeId, SAMPLE_KERNEL_THREAD, Sample, SlowRecord, StackHeader, kind},
+    event::{Header, LockRecord, ProbeId, SAMPLE_KERNEL_THREAD, Sample, SlowRecord, StackHeader, kind},
     stats::{Counter, Outcome},
     unwind::{Registers, Walk},
     waker::Waker,
@@ -63,6 +63,8 @@ pub(crate) struct Scratch {
     pub(crate) user: Frames<MAX_USER_FRAMES>,
     /// A slow call that is being told of.
     pub(crate) slow: SlowRecord,
+    /// A wait for a lock that is being told of.
+    pub(crate) lock: LockRecord,
     /// See [`keep`].
     kept: [u64; 2],
     kernel: Frames<{ MAX_KERNEL_FRAMES + 1 }>,
@@ -405,8 +407,11 @@ struct Hashing {
 }
 
 /// Folds kernel frame `at` into the hash. Returns 1 to end the loop.
+///
+/// # Safety
+/// `hashing` points to a [`Hashing`] that nobody else uses meanwhile.
 unsafe extern "C" fn hash_kernel_frame(at: u64, hashing: *mut c_void) -> i64 {
-    // SAFETY: `kernel_stack` passes the address of its `hashing`.
+    // SAFETY: the caller's promise: `send_kernel` passes the address of its `hashing`.
     let hashing = unsafe { &mut *hashing.cast::<Hashing>() };
     let Some(scratch) = scratch(hashing.slot) else {
         return 1;

@@ -2,12 +2,8 @@
 
 use aya_ebpf::{
     bindings::task_struct,
-    btf_maps::CgroupArray,
-    helpers::{
-        bpf_get_current_comm, bpf_get_current_pid_tgid,
-        generated::{bpf_current_task_under_cgroup, bpf_get_current_task_btf},
-    },
-    macros::{btf_map, map},
+    helpers::{bpf_get_current_pid_tgid, generated::bpf_get_current_task_btf},
+    macros::map,
     maps::HashMap,
 };
 use profiler_common::{
@@ -23,9 +19,6 @@ pub(crate) static TARGETS: HashMap<u32, u32> = HashMap::with_max_entries(16_384,
 /// Wanted threads (`-t`).
 #[map]
 static TARGET_THREADS: HashMap<u32, u32> = HashMap::with_max_entries(1_024, 0);
-/// The wanted cgroup (`-G`).
-#[btf_map]
-static TARGET_CGROUP: CgroupArray<1> = CgroupArray::new();
 
 /// `PF_KTHREAD` (include/linux/sched.h).
 const PF_KTHREAD: u32 = 0x0020_0000;
@@ -46,33 +39,6 @@ pub(crate) fn current() -> Current {
     Current {
         pid: (id >> 32) as u32,
         tid: id as u32,
-    }
-}
-
-impl Current {
-    /// Whether the filters let it through. They come before any work is spent.
-    #[inline(always)]
-    pub(crate) fn wanted(self) -> bool {
-        if config::has(FLAG_BY_PID) && TARGETS.get_ptr(self.pid).is_none() {
-            return false;
-        }
-        if config::has(FLAG_BY_TID) && TARGET_THREADS.get_ptr(self.tid).is_none() {
-            return false;
-        }
-        if config::has(FLAG_BY_CGROUP) {
-            let map = core::ptr::addr_of!(TARGET_CGROUP).cast_mut().cast();
-            // SAFETY: the address of a map, and an index that it has.
-            if unsafe { bpf_current_task_under_cgroup(map, 0) } != 1 {
-                return false;
-            }
-        }
-        if config::has(FLAG_BY_COMM) {
-            let Ok(comm) = bpf_get_current_comm() else {
-                return false;
-            };
-            return config::comm_matches(&comm);
-        }
-        true
     }
 }
 
@@ -100,7 +66,7 @@ pub(crate) unsafe fn has_no_user_space(task: *const task_struct) -> bool {
     unsafe { field(task, config::offset!(task_flags)) & PF_KTHREAD != 0 }
 }
 
-/// Whether `task` is wanted. Name and cgroup are those that it has now.
+/// Whether the filters let `task` through. They come before any work is spent; name and cgroup are those that it has now.
 ///
 /// # Safety
 /// `task` is a task pointer that the verifier trusts.

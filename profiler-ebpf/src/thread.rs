@@ -65,6 +65,10 @@ pub(crate) unsafe fn open_account(
     Some(account)
 }
 
+/// The account of `task`; with the flag `BPF_LOCAL_STORAGE_GET_F_CREATE` an empty one is made if it has none.
+///
+/// # Safety
+/// `task` is a task pointer that the verifier trusts.
 #[inline(always)]
 unsafe fn storage(task: *mut task_struct, flags: u64) -> Option<&'static mut Account> {
     let map = core::ptr::addr_of!(ACCOUNTS).cast_mut().cast::<c_void>();
@@ -108,5 +112,6 @@ pub(crate) unsafe fn record(
         call_since: call.map_or(0, |call| call.since),
         call_number: call.map_or(0, |call| u32::from(call.number)),
         call_flags: call.map_or(0, |call| u32::from(call.flags)),
+        state_since: totals.since,
     }
 }

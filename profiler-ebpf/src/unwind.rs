@@ -141,8 +141,11 @@ pub(crate) fn walk(slot: u32, pid: u32, registers: Registers, is_return: bool) {
 }
 
 /// One frame: find its mapping, note it, go to its caller. Returns 1 to end the loop.
+///
+/// # Safety
+/// `slot` is valid for reads of a `u32`.
 unsafe extern "C" fn frame(_: u64, slot: *mut c_void) -> i64 {
-    // SAFETY: `walk` passes the address of its `slot`.
+    // SAFETY: the caller's promise: `walk` passes the address of its `slot`.
     let slot = unsafe { *slot.cast::<u32>() };
     let Some(scratch) = stack::scratch(slot) else {
         return 1;

@@ -98,6 +98,9 @@ unsafe fn call(registers: u64) -> Option<u64> {
 }
 
 /// Whether the kernel counts `task` as waiting for I/O.
+///
+/// # Safety
+/// `task` is a task pointer that the verifier trusts.
 #[inline(always)]
 unsafe fn in_iowait(task: *const task_struct) -> bool {
     let bit = config::offset!(task_in_iowait);

@@ -1,10 +1,12 @@
 //! The live tests' workshop: programs whose profile is known, real servers under load, recordings by the real
-//! `profiler`, and `perf` as the referee.
+//! `profiler`, and `perf` and bpftrace as the referees.
 //!
 //! A live test opens a [`Lab`], which gives it the machine to itself, and everything it starts ends with it. What a
 //! test cannot have on this machine it names with [`not_run!`] or [`require!`], which `cargo xtask live` adds up: a
 //! test is passed, failed or not run, and never passed in silence.
 
+mod bpftrace;
+mod browser;
 mod lab;
 mod perf;
 mod process;
@@ -19,6 +21,8 @@ use std::{
     io::{self, Write as _},
 };
 
+pub use bpftrace::Bpftrace;
+pub use browser::Browser;
 pub use lab::{Lab, find_program};
 pub use perf::{Found, Place, Referee, agreement};
 pub use process::{Ended, Running, cpu_time, descriptors, maps, open_file_count, resident_bytes};

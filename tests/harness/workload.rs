@@ -20,11 +20,17 @@ pub(crate) fn build(name: &str) -> Result<PathBuf, Missing> {
     let target = Path::new(env!("CARGO_MANIFEST_DIR")).join("../target");
     fs::create_dir_all(&target).expect("cargo made the target directory");
     let target = target.canonicalize().expect("the target directory is there");
-    if name.starts_with("async") {
+    if package(name).join("Cargo.toml").is_file() {
         by_cargo(name, &target)
     } else {
         by_make(name, &target)
     }
+}
+
+/// Where a workload is that has crates in it.
+fn package(name: &str) -> PathBuf {
+    let name = name.strip_suffix("_stripped").unwrap_or(name);
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("workloads").join(name)
 }
 
 fn by_make(name: &str, target: &Path) -> Result<PathBuf, Missing> {

@@ -414,30 +414,18 @@ fn requests_to_io_uring_are_counted() {
 #[test]
 fn latencies_are_those_of_bpftrace() {
     let lab = Lab::new();
-    let bpftrace = require!(find_program("bpftrace"));
     let program = "tracepoint:raw_syscalls:sys_enter { if (comm == \"calls\") { @s[tid] = nsecs; } } \
                    tracepoint:raw_syscalls:sys_exit { if (@s[tid]) { @h[args->id] = hist(nsecs - @s[tid]); delete(@s[tid]); } } \
                    END { clear(@s); }";
-    let referee = Running::spawn(Command::new(bpftrace).args(["-f", "json", "-e", program]));
-    // It compiles for seconds, and does not say when it is ready.
-    std::thread::sleep(Duration::from_secs(8));
+    let referee = require!(lab.bpftrace(program));
     let recording = require!(record(&lab, &["--probe", "syscalls"], &["count", "5000"]));
-    referee.signal(libc::SIGINT);
-    let said = referee.wait(Duration::from_secs(30));
-    let histograms = said
-        .stdout
-        .lines()
-        .filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok())
-        .find(|line| line["type"] == "hist");
-    let Some(histograms) = histograms else {
-        not_run!("bpftrace gives no histograms here: {}", said.stderr);
-    };
+    let histograms = require!(referee.map("@h"));
     let profile = &recording.profile;
     let mut compared = 0;
     // read, write, pread64, access, fsync, getpgrp, getsid
     for number in [0u16, 1, 17, 21, 74, 111, 124] {
-        let Some(theirs) = histograms["data"]["@h"][number.to_string()].as_array() else {
-            panic!("bpftrace saw no call {number}: {}", said.stdout);
+        let Some(theirs) = histograms[number.to_string()].as_array() else {
+            panic!("bpftrace saw no call {number}: {histograms}");
         };
         let octave = |ns: u64| 63 - ns.max(1).leading_zeros();
         let mut their_octaves = BTreeMap::<u32, u64>::new();

@@ -1,7 +1,8 @@
 //! What is asked for is recorded, and nothing else.
 
-use std::{fs, path::Path, process::Command, time::Duration};
+use std::{collections::BTreeSet, fs, path::Path, process::Command, time::Duration};
 
+use profiler::profile::ThreadTime;
 use tests::{Lab, Running, not_run, require};
 
 #[test]
@@ -93,31 +94,45 @@ fn a_cgroup_is_recorded_alone() {
         not_run!("cgroup v2 is not mounted");
     };
     let group = Path::new(root).join(format!("profiler-live-{}", std::process::id()));
-    if let Err(error) = fs::create_dir(&group) {
-        not_run!("cannot make the cgroup {}: {error}", group.display());
+    let below = group.join("below");
+    if let Err(error) = fs::create_dir_all(&below) {
+        not_run!("cannot make the cgroup {}: {error}", below.display());
     }
-    let (inside, outside) = (
-        Running::spawn(Command::new(&program).arg("20")),
-        Running::spawn(Command::new(&program).arg("20")),
-    );
-    fs::write(group.join("cgroup.procs"), inside.pid().to_string()).expect("a process can be moved");
+    let run = || Running::spawn(Command::new(&program).arg("20"));
+    let (inside, deeper, outside) = (run(), run(), run());
+    for (place, running) in [(&group, &inside), (&below, &deeper)] {
+        fs::write(place.join("cgroup.procs"), running.pid().to_string()).expect("a process can be moved");
+    }
     let recording = lab
         .record()
         .frequency(499)
         .arguments(["-G".as_ref(), group.as_os_str()])
         .seconds(2.0)
         .run();
-    let (inside_pid, outside_pid) = (inside.pid(), outside.pid());
-    drop(inside);
+    let wanted = [inside.pid(), deeper.pid()];
+    let outside_pid = outside.pid();
+    drop((inside, deeper));
     // Its last process is gone a moment after it was killed.
     std::thread::sleep(Duration::from_millis(200));
-    fs::remove_dir(&group).expect("the cgroup is empty");
-    assert!(
-        recording.view().pid(inside_pid).len() > 300,
-        "{}",
-        recording.view().describe()
-    );
+    for place in [&below, &group] {
+        fs::remove_dir(place).expect("the cgroup is empty");
+    }
+    for pid in wanted {
+        assert!(
+            !recording.view().pid(pid).is_empty(),
+            "{}",
+            recording.view().describe()
+        );
+    }
     assert!(recording.view().pid(outside_pid).is_empty());
+    let profile = &recording.profile;
+    let process_of = |span: &ThreadTime| profile.threads[span.thread].process;
+    let with_times: BTreeSet<u32> = profile
+        .thread_times
+        .iter()
+        .map(|span| profile.processes[process_of(span)].pid)
+        .collect();
+    assert_eq!(with_times, wanted.into());
 }
 
 #[test]

@@ -12,7 +12,7 @@ use object::{Object as _, ObjectSection as _};
 
 use tests::{Lab, Recording, Running, profiler_binary, require};
 
-fn record_hostile(lab: &Lab) -> Result<Recording, tests::Missing> {
+pub(crate) fn record_hostile(lab: &Lab) -> Result<Recording, tests::Missing> {
     let program = lab.workload("hostile")?;
     let copy = lab.path("evil \u{1b}[31m\n<b>;name 3");
     fs::copy(program, &copy).expect("the test's directory takes a copy");

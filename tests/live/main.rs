@@ -9,6 +9,7 @@ mod calls;
 mod cpu;
 mod filters;
 mod hostile;
+mod page;
 mod processes;
 mod servers;
 mod short;

@@ -3,7 +3,7 @@
 use std::{process::Command, time::Duration};
 
 use profiler::profile::{Outcome, Profile, State, ThreadTime};
-use tests::{Lab, Missing, Recording, Running, View, find_program, not_run, require};
+use tests::{Lab, Missing, Recording, Running, View, not_run, require};
 
 /// Records `schedule` with `threads` pairs of threads on CPU 0 for `seconds`. On one CPU, because the time that a thread
 /// waits for a CPU is then no matter of chance.
@@ -175,23 +175,13 @@ fn two_hundred_threads_share_a_cpu() {
 #[test]
 fn time_off_the_cpu_is_that_of_bpftrace() {
     let lab = Lab::new();
-    let bpftrace = require!(find_program("bpftrace"));
     let program = "tracepoint:sched:sched_switch { if (args->prev_comm == \"scheduled\") { @since[args->prev_pid] = nsecs; } \
                    if (@since[args->next_pid]) { @ns = sum(nsecs - @since[args->next_pid]); delete(@since[args->next_pid]); } } \
                    END { clear(@since); }";
-    let referee = Running::spawn(Command::new(bpftrace).args(["-f", "json", "-e", program]));
-    std::thread::sleep(Duration::from_secs(8));
+    let referee = require!(lab.bpftrace(program));
     let recording = require!(record_schedule(&lab, 8, 1));
-    referee.signal(libc::SIGINT);
-    let told = referee.wait(Duration::from_secs(30));
-    let sum = told
-        .stdout
-        .lines()
-        .filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok())
-        .find_map(|line| line["data"]["@ns"].as_u64());
-    let Some(theirs) = sum else {
-        not_run!("bpftrace gives no sum here: {}", told.stderr);
-    };
+    let sum = require!(referee.map("@ns"));
+    let theirs = sum.as_u64().expect("a sum is a number");
     let profile = &recording.profile;
     let in_state = |state: State| {
         spans(profile, "scheduled")

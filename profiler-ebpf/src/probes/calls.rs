@@ -3,12 +3,12 @@
 
 use aya_ebpf::{macros::btf_tracepoint, programs::BtfTracePointContext};
 use profiler_common::{
-    config::{FLAG_CALLS, FLAG_OFF_CPU},
+    config::{FLAG_CALLS, FLAG_LOCKS, FLAG_OFF_CPU},
     event::{OPERATION_BEGUN_BEFORE, SAMPLE_COPY_SHARED, SAMPLE_HAS_COPY},
     stats::{Counter, Outcome},
 };
 
-use crate::{calls, config, copy, emit, off_cpu, places::Ended, slow, stack, task, thread};
+use crate::{calls, config, copy, emit, futex, off_cpu, places::Ended, slow, stack, task, thread};
 
 /// `sys_enter(struct pt_regs *regs, long id)`.
 #[btf_tracepoint(function = "sys_enter")]
@@ -20,6 +20,11 @@ pub(crate) fn calls_enter(ctx: BtfTracePointContext) -> i32 {
         let number: u64 = ctx.arg(1);
         // SAFETY: the current task, and the tracepoint's argument.
         unsafe { calls::begins(current, account, registers, number, emit::now()) };
+        // SAFETY: as above.
+        if config::has(FLAG_LOCKS) && !unsafe { calls::is_compat(current) } {
+            // SAFETY: as above.
+            unsafe { futex::begins(account, registers, number) };
+        }
     }
     0
 }
@@ -27,7 +32,7 @@ pub(crate) fn calls_enter(ctx: BtfTracePointContext) -> i32 {
 /// `sys_exit(struct pt_regs *regs, long ret)`.
 #[btf_tracepoint(function = "sys_exit")]
 pub(crate) fn calls_exit(ctx: BtfTracePointContext) -> i32 {
-    if !config::has(FLAG_CALLS) && !off_cpu::anybody_is_pending() {
+    if !config::has(FLAG_CALLS | FLAG_LOCKS) && !off_cpu::anybody_is_pending() {
         return 0;
     }
     let current = task::current_task();
@@ -47,7 +52,9 @@ pub(crate) fn calls_exit(ctx: BtfTracePointContext) -> i32 {
         is_slow = noted && is_told(&ended);
     }
     let is_pending = config::has(FLAG_OFF_CPU) && account.pending.weight > 0;
-    if !is_pending && !is_slow {
+    let is_lock = account.locks.threshold_ns > 0;
+    let is_wanted = account.locks.wanted_at > 0;
+    if !is_pending && !is_slow && !is_lock && !is_wanted {
         return 0;
     }
     let Some(slot) = stack::claim() else {
@@ -58,11 +65,19 @@ pub(crate) fn calls_exit(ctx: BtfTracePointContext) -> i32 {
         // SAFETY: the current task, and the tracepoint's argument.
         unsafe { slow::prepare(slot, current, account, registers, result, &ended) };
     }
-    stack::keep(
-        slot,
-        now,
-        if is_slow { IS_SLOW } else { 0 } | if is_pending { IS_PENDING } else { 0 },
-    );
+    if is_lock {
+        // SAFETY: as above.
+        unsafe { futex::prepare(slot, account, registers, result, now) };
+        account.locks.threshold_ns = 0;
+    }
+    let what = [
+        (is_slow, IS_SLOW),
+        (is_lock, IS_LOCK),
+        (is_wanted, IS_WANTED),
+        (is_pending, IS_PENDING),
+    ];
+    let what = what.iter().map(|(is, flag)| u64::from(*is) * flag).sum();
+    stack::keep(slot, now, what);
     tell(slot);
     stack::release(slot);
     0
@@ -71,6 +86,8 @@ pub(crate) fn calls_exit(ctx: BtfTracePointContext) -> i32 {
 /// What is to be told of a call that ended.
 const IS_SLOW: u64 = 1;
 const IS_PENDING: u64 = 2;
+const IS_LOCK: u64 = 4;
+const IS_WANTED: u64 = 8;
 
 /// Walks the stack of the thread on the CPU, and tells what is kept in the scratch space. Nothing else goes in, because
 /// the verifier follows the walk for each way to come here with something else in hand.
@@ -82,17 +99,29 @@ fn tell(slot: u32) {
     let has_copy =
         stacks.outcome == Outcome::NoMappings as u32 && copy::send(now, thread.pid, stacks.registers);
     let copy = if has_copy { SAMPLE_HAS_COPY } else { 0 };
-    if what & IS_SLOW != 0 {
-        let shared = if what & IS_PENDING != 0 {
-            SAMPLE_COPY_SHARED
+    // The last one that is told takes the copy.
+    let shared = |others: u64| {
+        if what & others != 0 {
+            copy | SAMPLE_COPY_SHARED
         } else {
-            0
-        };
-        slow::send(slot, &stacks, copy | shared);
+            copy
+        }
+    };
+    if what & IS_SLOW != 0 {
+        slow::send(slot, &stacks, shared(IS_LOCK | IS_WANTED | IS_PENDING));
+    }
+    if what & IS_LOCK != 0 {
+        futex::send(slot, &stacks, shared(IS_WANTED | IS_PENDING));
     }
     // SAFETY: `current` is a valid task.
-    let account = unsafe { thread::account(task::current_task()) };
-    if let (Some(account), true) = (account, what & IS_PENDING != 0) {
+    let Some(account) = (unsafe { thread::account(task::current_task()) }) else {
+        return;
+    };
+    if what & IS_WANTED != 0 {
+        let since = core::mem::take(&mut account.locks.wanted_at);
+        futex::send_stack(&stacks, since, now, shared(IS_PENDING));
+    }
+    if what & IS_PENDING != 0 {
         let pending = off_cpu::take(account);
         off_cpu::send_in_call(slot, pending, &stacks, now, copy);
     }

@@ -12,9 +12,11 @@ use crate::{config, copy, emit, stack, task};
 pub(crate) fn cpu(ctx: PerfEventContext) -> u32 {
     emit::count(Counter::Runs, 1);
     let current = task::current();
+    // SAFETY: `current` is a valid task.
+    let is_target = || unsafe { task::is_target(task::current_task()) };
     if current.pid == 0 {
         emit::count(Counter::Idle, 1);
-    } else if !current.wanted() {
+    } else if !is_target() {
         emit::count(Counter::Filtered, 1);
     } else if let Some(slot) = stack::claim() {
         sample(&ctx, slot, current);

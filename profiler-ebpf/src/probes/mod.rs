@@ -4,5 +4,6 @@ mod block;
 mod calls;
 mod cpu;
 mod io_uring;
+mod locks;
 mod process;
 mod states;

@@ -13,7 +13,7 @@ use aya_ebpf::{
     programs::BtfTracePointContext,
 };
 use profiler_common::{
-    config::{FLAG_CALLS, FLAG_OFF_CPU},
+    config::{FLAG_CALLS, FLAG_LOCKS, FLAG_OFF_CPU},
     event::Header,
     operation::{OperationKey, OperationKind},
     state::State,
@@ -196,7 +196,7 @@ pub(crate) extern "C" fn states_read(ctx: *mut TaskIterator) -> i32 {
         return 0;
     }
     let header = header(emit::now());
-    if all && config::has(FLAG_OFF_CPU) {
+    if all && config::has(FLAG_OFF_CPU | FLAG_LOCKS) {
         // SAFETY: the iterator's task is valid.
         unsafe { off_cpu::still_waits(task, account, header.time) };
     }

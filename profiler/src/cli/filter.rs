@@ -67,6 +67,8 @@ pub enum ProfileTime {
     OffCpu,
     /// Both together, by the clock on the wall
     Wall,
+    /// Waiting for locks that other threads had; idle waits are left out
+    Lock,
 }
 
 /// A stretch of time since the recording began.

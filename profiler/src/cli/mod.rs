@@ -14,7 +14,7 @@ pub use doctor::DoctorOptions;
 pub use export::ExportOptions;
 pub use filter::{FilterOptions, ProfileTime, TimeRange, duration};
 pub use record::RecordOptions;
-pub use report::{By, ReportOptions, ReportView, SortKey};
+pub use report::{By, LockKind, ReportOptions, ReportView, SortKey};
 pub use top::{TopOptions, TopSort, TopWindow};
 
 /// Where does the time of this host go, and how sure are we?

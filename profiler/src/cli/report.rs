@@ -28,6 +28,13 @@ thread that ended its wait had been doing meanwhile, and from there on.
 
 --view wakers shows who ended the waits that were sampled.
 
+--view locks shows which locks threads waited for, the dearest first, who waited where, and who held the lock: as the \
+lock's own word says (held by), or who ended the wait (ended by), which is the last that held it. Short waits are kept by \
+chance and stand for others, so that counts and times are estimates with their interval. Condition variables, parked \
+threads, joins and semaphores are idle waits: they stand apart. A wait counts, whole, if any of it lies within --time. \
+Circles of threads that still waited for each other at the end are suspected deadlocks. It wants a recording with \
+--probe lock; with cpu,off-cpu, too, it knows what holders did.
+
 --view async shows which tasks of an async runtime (tokio, with symbols) kept their worker from other tasks: those that \
 left the CPU within a poll, and those that are suspected of polls as long as --threshold, because all samples of the \
 worker in a row are in the same task, and it is not there so often that this is chance. It wants a recording with --probe cpu,off-cpu; with syscalls, too, it knows single \
@@ -80,9 +87,14 @@ pub struct ReportOptions {
     #[arg(long)]
     pub idle: bool,
 
-    /// With --view async: suspect polls that last this long (20ms, 1s) [default: 100ms]
+    /// With --view async: suspect polls that last this long (20ms, 1s) [default: 100ms]; with --view locks: only waits
+    /// that lasted this long
     #[arg(long, value_name = "TIME", value_parser = duration)]
     pub threshold: Option<Duration>,
+
+    /// With --view locks: whose locks [default: all]
+    #[arg(long, value_name = "WHOSE", value_enum)]
+    pub kind: Option<LockKind>,
 
     /// Never cut names to the width of the terminal, nor stacks to a few frames
     #[arg(long)]
@@ -91,6 +103,10 @@ pub struct ReportOptions {
     /// Write one JSON document
     #[arg(long)]
     pub json: bool,
+
+    /// Write one page for any browser with all of it, instead of text: as `profiler export -o FILE.html`
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["json", "tree", "inverted", "by", "sort", "children", "limit", "percent_limit", "full_names", "idle", "threshold", "view"], value_hint = ValueHint::FilePath)]
+    pub html: Option<PathBuf>,
 
     /// Exit with status 5 if more than the rest to 100 was lost, did not run, or has an incomplete stack
     #[arg(long, value_name = "PERCENT", value_parser = percent)]
@@ -122,10 +138,21 @@ pub enum ReportView {
     Sockets,
     /// Who ended the waits of whom
     Wakers,
+    /// Which locks threads waited for, who held them, and what those did meanwhile
+    Locks,
     /// What block devices were asked for, and how long it took in them and before
     Block,
     /// Which tasks of an async runtime blocked their worker, or are suspected of long polls
     Async,
+}
+
+/// Whose locks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum LockKind {
+    /// Those of programs: mutexes, rw locks, condition variables, …
+    User,
+    /// Those of the kernel
+    Kernel,
 }
 
 /// What samples are put together by.

@@ -81,6 +81,8 @@ pub enum ProbeName {
     Syscalls,
     /// Requests to block devices: how long they queue, and how long the device takes
     Block,
+    /// Waits for locks, of programs and of the kernel, with who held them; with states
+    Lock,
     /// Where threads wait: stacks that weigh what the waits last; with states. Costs every system call some 0.1 µs
     OffCpu,
 }

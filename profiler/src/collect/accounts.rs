@@ -61,6 +61,8 @@ impl Accounts {
                 preemptions,
                 ended: _,
                 call: _,
+                state: _,
+                state_since: _,
             } = *raw;
             let until = time;
             self.0.insert(
@@ -100,6 +102,8 @@ mod tests {
         let mut ns = [0; State::COUNT];
         (ns[State::Running as usize], ns[State::Disk as usize]) = (running, disk);
         RawThread {
+            state: 0,
+            state_since: 0,
             pid: 7,
             tid: 8,
             begun,

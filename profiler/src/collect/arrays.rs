@@ -216,7 +216,7 @@ fn update_batch(map: BorrowedFd<'_>, keys: &[u32], values: &[i32]) -> io::Result
 ///
 /// # Errors
 /// Those of `bpf(2)`.
-pub fn update(map: BorrowedFd<'_>, key: &u32, value: &i32) -> io::Result<()> {
+fn update(map: BorrowedFd<'_>, key: &u32, value: &i32) -> io::Result<()> {
     /// `bpf_attr` of the element commands.
     #[repr(C)]
     struct ElementAttributes {

@@ -79,6 +79,12 @@ pub fn offsets() -> Result<Offsets> {
         disk_major: maybe("gendisk", "major"),
         disk_minor: maybe("gendisk", "first_minor"),
         uring_opcode: maybe("io_kiocb", "opcode"),
+        mutex_owner: one("mutex", "owner")?,
+        semaphore_owner: maybe("rw_semaphore", "owner"),
+        task_mm: task.offset("mm")?,
+        mm_mmap_lock: maybe("mm_struct", "mmap_lock"),
+        task_sighand: task.offset("sighand")?,
+        sighand_siglock: one("sighand_struct", "siglock")?,
         reserved: 0,
     })
 }

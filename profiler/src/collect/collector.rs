@@ -21,7 +21,9 @@ use super::{
     clock, cpus, decode,
     event::{Event, What},
     governor::{Governor, Sheddable},
+    hooks::Hooks,
     host::ProcFs,
+    kernel_locks::KernelLocks,
     kernel_maps::KernelMaps,
     kernel_text::KernelText,
     metadata,
@@ -35,7 +37,7 @@ use super::{
     session::Batch,
     side_band::Ring,
     tables::UnwindTables,
-    thread_times::{self, Hooks},
+    thread_times,
 };
 use crate::{
     probes::PROBES,
@@ -71,6 +73,8 @@ pub(super) struct Collector {
     looked: u64,
     /// Where the kernel side sums operations.
     places: Places,
+    /// Where the kernel side leaves waits for its locks.
+    kernel_locks: KernelLocks,
     pending: Vec<Event>,
     mark: Mark,
     totals: Totals,
@@ -93,6 +97,7 @@ impl Collector {
             maps,
             chunks,
             places,
+            kernel_locks,
             btf,
         } = Object::load(options, sizes)?;
         let logger = match options.log_kernel_side {
@@ -144,6 +149,7 @@ impl Collector {
             shed: BTreeMap::new(),
             looked: start,
             places,
+            kernel_locks,
             pending: Vec::new(),
             mark: Mark::default(),
             totals,
@@ -166,15 +172,7 @@ impl Collector {
                 _ => {}
             }
         }
-        if options.states {
-            match Hooks::attach(&mut collector.object.ebpf, &btf, options) {
-                Ok(hooks) => collector.hooks = hooks,
-                Err(error) => log::warn!("the states of threads are not recorded: {error:#}"),
-            }
-        }
-        if options.block {
-            collector.hooks.attach_block(&mut collector.object.ebpf, &btf);
-        }
+        collector.hooks = Hooks::attach(&mut collector.object.ebpf, &btf, options);
         collector.run_time.start(&collector.object.ebpf);
         Ok(collector)
     }
@@ -299,6 +297,7 @@ impl Collector {
             }
         }
         self.lose("undecodable", undecodable);
+        self.kernel_locks.drain(&mut self.pending);
         if let Some(logger) = &mut self.logger {
             logger.flush();
         }
@@ -378,16 +377,21 @@ impl Collector {
     fn read_thread_times(&mut self, last: bool) {
         match thread_times::read(&mut self.object.ebpf, last) {
             Ok(threads) => {
-                for (time, thread) in threads {
-                    self.recorder.thread_time(time, &thread);
+                for (time, thread) in &threads {
+                    self.recorder.thread_time(*time, thread);
                     if last && self.hooks.count_calls() {
-                        self.recorder.still_runs(time, &thread);
+                        self.recorder.still_runs(*time, thread);
                     }
                 }
                 if last {
                     // Threads that still wait were sampled as they were told of.
                     self.drain();
                     self.apply(u64::MAX);
+                }
+                if last && self.hooks.tell_locks() {
+                    for (time, thread) in &threads {
+                        self.recorder.still_waits_for_lock(*time, thread);
+                    }
                 }
             }
             Err(error) => {
@@ -410,6 +414,8 @@ impl Collector {
             let summed = self.places.read(pid);
             self.recorder.operations(&summed);
         }
+        let contended = self.kernel_locks.sums();
+        self.recorder.operations(&contended);
         self.recorder.close_window(now);
         let refused = std::mem::take(&mut self.recorder.tables.refused);
         self.lose("no room for unwind tables", refused);

@@ -15,8 +15,8 @@ use profiler_common::{
 };
 
 use super::event::{
-    Event, RawCall, RawCopy, RawMapping, RawOperation, RawSample, RawSlow, RawStack, RawStacks, RawThread,
-    What,
+    Event, RawCall, RawCallStack, RawCopy, RawLock, RawMapping, RawOperation, RawSample, RawSlow, RawStack,
+    RawStacks, RawThread, What,
 };
 
 /// A record of the ring buffer.
@@ -153,6 +153,20 @@ pub fn record(bytes: &[u8]) -> Result<Record, DecodeError> {
                 what,
             })
         }
+        kind::LOCK => {
+            let what = What::Lock(Box::new(lock(header, &mut fields)?));
+            Record::Event(Event {
+                time: header.time,
+                what,
+            })
+        }
+        kind::CALL_STACK => {
+            let what = What::CallStack(call_stack(header, &mut fields)?);
+            Record::Event(Event {
+                time: header.time,
+                what,
+            })
+        }
         unknown => return Err(DecodeError::UnknownKind(unknown)),
     })
 }
@@ -179,8 +193,9 @@ pub fn thread(bytes: &[u8]) -> Result<(u64, RawThread), DecodeError> {
         *ns = fields.u64()?;
     }
     let (waits, preemptions) = (fields.u32()?, fields.u32()?);
-    let (_state, flags) = (fields.u32()?, fields.u32()?);
+    let (state, flags) = (fields.u32()?, fields.u32()?);
     let (since, number, call_flags) = (fields.u64()?, fields.u32()?, fields.u32()?);
+    let state_since = fields.u64()?;
     let thread = RawThread {
         pid,
         tid,
@@ -188,6 +203,8 @@ pub fn thread(bytes: &[u8]) -> Result<(u64, RawThread), DecodeError> {
         ns,
         waits,
         preemptions,
+        state,
+        state_since,
         ended: flags & THREAD_ENDED != 0,
         call: (since != 0).then_some(RawCall {
             since,
@@ -276,6 +293,7 @@ fn slow(header: Header, fields: &mut Fields<'_>) -> Result<RawSlow, DecodeError>
         arguments,
         stacks: stacks(header.cpu, key.pid, hashes, outcome, flags),
         wait_ns: fields.u64()?,
+        woken: fields.u64()?,
         waker: fields.waker()?,
         target: SlowTarget {
             kind: fields.u32()?,
@@ -285,6 +303,40 @@ fn slow(header: Header, fields: &mut Fields<'_>) -> Result<RawSlow, DecodeError>
             inode: fields.u64()?,
             text: fields.take(TARGET_TEXT)?.try_into().expect("as many were taken"),
         },
+    })
+}
+
+fn lock(header: Header, fields: &mut Fields<'_>) -> Result<RawLock, DecodeError> {
+    let (pid, tid, address) = (fields.u32()?, fields.u32()?, fields.u64()?);
+    let (ns, blocked_ns, threshold_ns, woken) = (fields.u64()?, fields.u64()?, fields.u64()?, fields.u64()?);
+    let (waker, owner) = (fields.waker()?, fields.u32()?);
+    let (operation, value, result) = (fields.u32()?, fields.u32()?, fields.u32()? as i32);
+    let (user, call) = (fields.u64()?, fields.u32()?);
+    let (outcome, flags) = (fields.u8()?, fields.u8()?);
+    Ok(RawLock {
+        tid,
+        address,
+        ns,
+        blocked_ns,
+        threshold_ns,
+        woken,
+        waker,
+        owner,
+        call,
+        operation,
+        value,
+        result,
+        stacks: stacks(header.cpu, pid, (user, 0), outcome, flags),
+    })
+}
+
+fn call_stack(header: Header, fields: &mut Fields<'_>) -> Result<RawCallStack, DecodeError> {
+    let (pid, tid, since, user) = (fields.u32()?, fields.u32()?, fields.u64()?, fields.u64()?);
+    let (outcome, flags) = (fields.u32()?, fields.u32()?);
+    Ok(RawCallStack {
+        tid,
+        since,
+        stacks: stacks(header.cpu, pid, (user, 0), outcome as u8, flags as u8),
     })
 }
 

@@ -1,7 +1,8 @@
 //! What the kernel told us, as plain values. `decode` makes them, `apply` takes them.
 
 use profiler_common::{
-    event::SlowTarget, operation::OperationKey, state::State, stats::Outcome, unwind::Registers, waker::Waker,
+    event::SlowTarget, lock::KernelWait, operation::OperationKey, state::State, stats::Outcome,
+    unwind::Registers, waker::Waker,
 };
 
 /// One thing that happened, and when (`CLOCK_MONOTONIC`, nanoseconds).
@@ -46,6 +47,12 @@ pub enum What {
     Place { key: OperationKey, place: u32 },
     /// A call that took long ended.
     Slow(Box<RawSlow>),
+    /// A wait for a futex ended.
+    Lock(Box<RawLock>),
+    /// A wait for a lock of the kernel ended.
+    KernelLock(Box<KernelWait>),
+    /// The stack of a call that woke somebody, or in which a thread waited for a lock of the kernel.
+    CallStack(RawCallStack),
 }
 
 /// An operation that ended.
@@ -76,10 +83,54 @@ pub struct RawSlow {
     pub stacks: RawStacks,
     /// How long its last wait was, in nanoseconds; 0: it did not wait.
     pub wait_ns: u64,
+    /// When it was woken from it (`CLOCK_MONOTONIC`, nanoseconds); 0: unknown.
+    pub woken: u64,
     /// Who ended that wait.
     pub waker: Waker,
     /// What it was on.
     pub target: SlowTarget,
+}
+
+/// A wait for a futex, its stack still a hash.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RawLock {
+    /// User space's thread id.
+    pub tid: u32,
+    /// The address of the futex word.
+    pub address: u64,
+    /// How long it was, in nanoseconds.
+    pub ns: u64,
+    /// How long it had been blocked when it was woken.
+    pub blocked_ns: u64,
+    /// At which threshold it was kept.
+    pub threshold_ns: u64,
+    /// When it was woken (`CLOCK_MONOTONIC`, nanoseconds).
+    pub woken: u64,
+    /// Who woke it.
+    pub waker: Waker,
+    /// The thread that held the lock by its word, as the waiter's pid namespace numbers it; 0: unknown.
+    pub owner: u32,
+    /// The call's number.
+    pub call: u32,
+    /// Its operation with its flags.
+    pub operation: u32,
+    /// The value that the word was expected to have.
+    pub value: u32,
+    /// What the call returned.
+    pub result: i32,
+    /// Its stacks.
+    pub stacks: RawStacks,
+}
+
+/// The user stack of a call, still a hash. The event's time is its end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RawCallStack {
+    /// User space's thread id.
+    pub tid: u32,
+    /// Since when it was wanted (`CLOCK_MONOTONIC`, nanoseconds).
+    pub since: u64,
+    /// Its stacks.
+    pub stacks: RawStacks,
 }
 
 /// The stacks of a thread, still hashes.
@@ -116,6 +167,10 @@ pub struct RawThread {
     pub waits: u32,
     /// How often it was taken off the CPU though it could have gone on.
     pub preemptions: u32,
+    /// What it does now: a [`State`].
+    pub state: u32,
+    /// Since when (`CLOCK_MONOTONIC`, nanoseconds).
+    pub state_since: u64,
     /// It has ended.
     pub ended: bool,
     /// The system call that it is in.

@@ -1,6 +1,6 @@
 //! The distinct executables that processes map: opened once, held open, their tables built once.
 
-use std::{collections::HashMap, fs::File, sync::Arc};
+use std::{cell::OnceCell, collections::HashMap, fs::File, sync::Arc};
 
 use object::ReadCache;
 
@@ -11,6 +11,7 @@ use super::{
         pool::Placed,
         rows::Table,
     },
+    variables::Variables,
 };
 use crate::profile::{Id, Mapping};
 
@@ -67,6 +68,7 @@ pub struct Executable {
     /// Its row in the profile, once a sample referred to it.
     pub mapping: Option<Id<Mapping>>,
     segments: Vec<Segment>,
+    variables: OnceCell<Variables>,
 }
 
 /// All executables that were met.
@@ -199,6 +201,7 @@ impl Executable {
             table: TableState::None,
             mapping: None,
             segments: Vec::new(),
+            variables: OnceCell::new(),
         }
     }
 
@@ -212,6 +215,24 @@ impl Executable {
             Kind::Opaque => as_file_offset,
             Kind::Anonymous => 0,
         }
+    }
+
+    /// Whether an address, as the file has it, lies in its data.
+    pub fn has_data_at(&self, address: u64) -> bool {
+        self.variables().hold(address)
+    }
+
+    /// The variable at such an address.
+    pub fn variable(&self, address: u64) -> Option<String> {
+        self.variables().name(self.file.as_ref()?, address)
+    }
+
+    /// Its variables, read from the file when they are asked for first.
+    fn variables(&self) -> &Variables {
+        self.variables.get_or_init(|| match &self.file {
+            Some(file) => Variables::read(file),
+            None => Variables::default(),
+        })
     }
 
     /// Makes the rows of an ELF file or the vDSO; `None` if it has no unwind information.

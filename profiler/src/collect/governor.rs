@@ -4,6 +4,7 @@
 //! how long.
 
 use super::own_cost::Measured;
+use crate::probes;
 
 /// Probes that may be shed, the one that is most easily done without first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -12,6 +13,8 @@ pub enum Sheddable {
     Syscalls,
     /// Stacks of waits.
     OffCpu,
+    /// Waits for locks.
+    Locks,
     /// States of threads, and with them the others.
     States,
 }
@@ -22,16 +25,8 @@ impl Sheddable {
         match self {
             Self::Syscalls => "syscalls",
             Self::OffCpu => "off-cpu",
+            Self::Locks => "lock",
             Self::States => "states",
-        }
-    }
-
-    /// Whose run time a program's is.
-    fn of_program(name: &str) -> Option<Self> {
-        match name {
-            _ if name.starts_with("calls_") => Some(Self::Syscalls),
-            _ if name.starts_with("states_") => Some(Self::States),
-            _ => None,
         }
     }
 }
@@ -105,15 +100,19 @@ impl Governor {
         if own + a_second(measured.run_ns()) <= allowed {
             return None;
         }
+        // The stacks of waits are taken where calls end.
+        let calls_are_for = match on.contains(&Sheddable::Syscalls) {
+            true => Sheddable::Syscalls,
+            false => Sheddable::OffCpu,
+        };
         let cost = |probe: Sheddable| {
             let programs = measured.programs.iter();
-            let of_probe = programs.filter(|run| match Sheddable::of_program(&run.name) {
-                // The stacks of waits are taken where calls end.
-                Some(Sheddable::Syscalls) => match on.contains(&Sheddable::Syscalls) {
-                    true => probe == Sheddable::Syscalls,
-                    false => probe == Sheddable::OffCpu,
-                },
-                of => of == Some(probe),
+            let of_probe = programs.filter(|run| {
+                let mut pays = probes::of_program(&run.name);
+                if pays == Some(Sheddable::Syscalls.name()) {
+                    pays = Some(calls_are_for.name());
+                }
+                pays == Some(probe.name())
             });
             a_second(of_probe.map(|run| run.ns).sum())
         };

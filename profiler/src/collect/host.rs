@@ -4,7 +4,7 @@ use std::{fs::File, path::PathBuf};
 
 use super::{
     event::RawMapping,
-    proc_fs::{self, Owner, Stat},
+    proc_fs::{self, Futex, Owner, Stat},
     targets::OpenFile,
 };
 
@@ -27,6 +27,11 @@ pub trait Host {
     /// The stack of a thread that waits in a system call with this stack pointer and program counter, from there up;
     /// `None` if it does so no longer.
     fn waiting_stack(&self, pid: u32, tid: u32, sp: u64, ip: u64) -> Option<Vec<u8>>;
+    /// The futex that a thread waits for right now.
+    fn futex(&self, pid: u32, tid: u32) -> Option<Futex>;
+    /// The thread that process `pid` knows as `tid`: process and thread as they are called here. `shared`: it may be one of
+    /// another process.
+    fn thread_inside(&self, pid: u32, tid: u32, shared: bool) -> Option<(u32, u32)>;
     /// Where relative paths begin.
     fn working_directory(&self, pid: u32) -> Option<PathBuf>;
 }
@@ -72,6 +77,14 @@ impl Host for ProcFs {
 
     fn waiting_stack(&self, pid: u32, tid: u32, sp: u64, ip: u64) -> Option<Vec<u8>> {
         proc_fs::waiting_stack(pid, tid, sp, ip)
+    }
+
+    fn futex(&self, pid: u32, tid: u32) -> Option<Futex> {
+        proc_fs::futex(pid, tid)
+    }
+
+    fn thread_inside(&self, pid: u32, tid: u32, shared: bool) -> Option<(u32, u32)> {
+        proc_fs::thread_inside(pid, tid, shared)
     }
 
     fn working_directory(&self, pid: u32) -> Option<PathBuf> {

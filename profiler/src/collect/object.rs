@@ -1,12 +1,6 @@
 //! The BPF object: configured, loaded, its maps in hand.
 
-use std::{
-    os::{
-        fd::{AsFd as _, AsRawFd as _},
-        unix::fs::MetadataExt as _,
-    },
-    path::Path,
-};
+use std::os::fd::AsFd as _;
 
 use anyhow::{Context as _, Result, bail};
 use aya::{
@@ -16,17 +10,19 @@ use aya::{
 };
 use profiler_common::{
     config::{
-        Config, FLAG_BY_CGROUP, FLAG_BY_COMM, FLAG_BY_PID, FLAG_BY_TID, FLAG_CALLS, FLAG_KERNEL, FLAG_LOG,
-        FLAG_OFF_CPU, FLAG_USER, MAX_USER_FRAMES,
+        Config, FLAG_BY_CGROUP, FLAG_BY_COMM, FLAG_BY_PID, FLAG_BY_TID, FLAG_CALLS, FLAG_KERNEL, FLAG_LOCKS,
+        FLAG_LOG, FLAG_OFF_CPU, FLAG_USER, MAX_USER_FRAMES,
     },
     glob::{Glob, MAX_PATTERN},
+    lock::KERNEL_LOCKS,
 };
 
 use crate::probes::CPU;
 
 use super::{
     arrays::{self, BpfChunks},
-    btf,
+    btf, cgroup,
+    kernel_locks::KernelLocks,
     kernel_maps::KernelMaps,
     options::Options,
     places::Places,
@@ -48,6 +44,8 @@ pub struct Sizes {
     pub chunks_ahead: u32,
     /// Places to sum operations in, 1112 bytes each.
     pub places: u32,
+    /// CPUs that there may ever be.
+    pub cpus: u32,
 }
 
 impl Sizes {
@@ -57,10 +55,12 @@ impl Sizes {
         // A sample is 64 bytes, a new stack some 300; a copied one has 12 KiB and more, but is rare.
         let ring = (samples * 2048).clamp(1 << 20, 1 << 26).next_power_of_two() as u32;
         // A place for each kind of operation of a process on each CPU that it uses.
+        let possible = aya::util::nr_cpus().unwrap_or(cpus) as u32;
         let places = (cpus as u32 * 256).clamp(2048, 16_384);
         if options.by_pid() {
             Self {
                 places: places / 2,
+                cpus: possible,
                 mappings: 1 << 15,
                 processes: 1 << 12,
                 ring,
@@ -69,6 +69,7 @@ impl Sizes {
         } else {
             Self {
                 places,
+                cpus: possible,
                 mappings: 1 << 17,
                 processes: 1 << 15,
                 ring: ring.max(1 << 23),
@@ -110,6 +111,8 @@ pub struct Loaded {
     pub chunks: BpfChunks,
     /// Where operations are summed.
     pub places: Places,
+    /// Where waits for kernel locks are found.
+    pub kernel_locks: KernelLocks,
     /// The kernel's types, for programs that are attached later.
     pub btf: Btf,
 }
@@ -135,6 +138,8 @@ impl Object {
             .map_max_entries("PLACES", sizes.places)
             .map_max_entries("PLACE_OF", sizes.places)
             .map_max_entries("FREE_PLACES", sizes.places)
+            .map_max_entries("KERNEL_LOCK_WAITS", sizes.cpus)
+            .map_max_entries("KERNEL_LOCK_SUMS", sizes.cpus * KERNEL_LOCKS as u32)
             .allow_unsupported_maps()
             .load(OBJECT)
             .context("cannot load the kernel side (run as root; `profiler doctor` says what is missing)")?;
@@ -158,6 +163,8 @@ impl Object {
         let seen = PerCpuArray::try_from(take("SEEN")?)?;
         let places = Places::new(take("PLACES")?, take("PLACE_OF")?, take("FREE_PLACES")?)
             .context("cannot use the places in which operations are summed")?;
+        let kernel_locks = KernelLocks::new(take("KERNEL_LOCK_WAITS")?, take("KERNEL_LOCK_SUMS")?)
+            .context("cannot use the memory for waits for kernel locks")?;
         let maps = KernelMaps {
             mappings,
             rules,
@@ -172,19 +179,20 @@ impl Object {
             seen,
             process_hooks: Vec::new(),
         };
-        object.set_filters(options)?;
+        object.set_threads(options)?;
         object.attach_process_hooks(&btf)?;
         Ok(Loaded {
             object,
             maps,
             chunks: BpfChunks::new(blocks, sizes.chunks_ahead),
             places,
+            kernel_locks,
             btf,
         })
     }
 
-    /// Threads and cgroup. These maps stay with the object: a program cannot be loaded once one of its maps is closed.
-    fn set_filters(&mut self, options: &Options) -> Result<()> {
+    /// The wanted threads. Their map stays with the object: a program cannot be loaded once one of its maps is closed.
+    fn set_threads(&mut self, options: &Options) -> Result<()> {
         let threads = self
             .ebpf
             .map_mut("TARGET_THREADS")
@@ -193,16 +201,7 @@ impl Object {
         for tid in &options.tids {
             threads.insert(tid, 1, 0)?;
         }
-        let Some(path) = &options.cgroup else {
-            return Ok(());
-        };
-        let cgroup =
-            std::fs::File::open(path).with_context(|| format!("cannot open cgroup {}", path.display()))?;
-        let Some(Map::CgroupArray(map)) = self.ebpf.map("TARGET_CGROUP") else {
-            bail!("the kernel side has no array of cgroups");
-        };
-        arrays::update(map.fd().as_fd(), &0, &cgroup.as_raw_fd())
-            .with_context(|| format!("{} is not a cgroup v2 directory", path.display()))
+        Ok(())
     }
 
     /// Exec and fork, which come before the first sample.
@@ -262,15 +261,6 @@ pub fn attach(ebpf: &mut Ebpf, btf: &Btf, name: &str, tracepoint: &str) -> Resul
     Ok(program.take_link(link)?)
 }
 
-/// The kernel's number of the cgroup with this directory, and how deep it lies below the root of its file system.
-fn cgroup_place(path: &Path) -> std::io::Result<(u64, u64)> {
-    let path = path.canonicalize()?;
-    let own = path.metadata()?;
-    let is_within = |directory: &&Path| directory.metadata().is_ok_and(|parent| parent.dev() == own.dev());
-    let within = path.ancestors().take_while(is_within).count();
-    Ok((own.ino(), within.saturating_sub(1) as u64))
-}
-
 /// `THREAD_SIZE` (arch/x86/include/asm/page_64_types.h). With KASAN it is twice as large, and the upper half is then
 /// not taken for a thread's stack: wakers are unknown rather than wrong.
 const KERNEL_STACK: u32 = 16 << 10;
@@ -282,9 +272,13 @@ fn config(options: &Options, sizes: Sizes) -> Result<Config> {
             format!("--comm {pattern:?} is too long: a thread's name has at most 15 bytes, a pattern {MAX_PATTERN}")
         })?,
     };
-    let (cgroup_id, cgroup_level) = match &options.cgroup {
-        None => (0, 0),
-        Some(path) => cgroup_place(path).with_context(|| format!("cannot read cgroup {}", path.display()))?,
+    let offsets = btf::offsets()?;
+    let cgroup = match &options.cgroup {
+        None => cgroup::Place::default(),
+        Some(_) if !cgroup::can_be_told(&offsets) => {
+            bail!("the types of this kernel do not tell which cgroup a task is in, so -G cannot be had here")
+        }
+        Some(path) => cgroup::Place::of(path)?,
     };
     let flags = [
         (options.user_stacks, FLAG_USER),
@@ -296,6 +290,7 @@ fn config(options: &Options, sizes: Sizes) -> Result<Config> {
         (options.log_kernel_side, FLAG_LOG),
         (options.off_cpu, FLAG_OFF_CPU),
         (options.calls, FLAG_CALLS),
+        (options.locks, FLAG_LOCKS),
     ];
     Ok(Config {
         flags: flags.iter().filter(|(on, _)| *on).map(|(_, flag)| flag).sum(),
@@ -308,9 +303,9 @@ fn config(options: &Options, sizes: Sizes) -> Result<Config> {
         places: sizes.places,
         kernel_stack: KERNEL_STACK,
         slow_ns: options.slow_ns,
-        cgroup_id,
-        cgroup_level,
+        cgroup_id: cgroup.id,
+        cgroup_level: cgroup.level,
         comm,
-        offsets: btf::offsets()?,
+        offsets,
     })
 }

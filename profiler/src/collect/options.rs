@@ -28,6 +28,8 @@ pub struct Options {
     pub calls: bool,
     /// Block I/O.
     pub block: bool,
+    /// Waits for locks; needs the states.
+    pub locks: bool,
     /// System calls from this duration on are told of singly, in nanoseconds.
     pub slow_ns: u64,
     /// What all may cost, in percent of the time of all CPUs; above it probes are shed. `None`: whatever it takes.
@@ -86,6 +88,7 @@ impl Default for Options {
             off_cpu: false,
             calls: false,
             block: false,
+            locks: false,
             slow_ns: 1_000_000,
             max_overhead: None,
             kernel_stacks: true,

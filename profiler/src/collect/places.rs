@@ -157,7 +157,8 @@ pub struct Summed {
 }
 
 impl Summed {
-    fn between(before: &Operations, now: &Operations) -> Self {
+    /// What lies between two readings.
+    pub fn between(before: &Operations, now: &Operations) -> Self {
         let buckets: Vec<_> = (0..=u8::MAX)
             .zip(now.buckets.iter().zip(&before.buckets))
             .map(|(bucket, (now, before))| (bucket, u64::from(now.wrapping_sub(*before))))
@@ -225,7 +226,7 @@ fn upper_bound(bucket: u8) -> u64 {
 ///
 /// While it is copied an operation may be added: then its count is in the copy and its duration is not, and the next
 /// reading has the rest.
-fn copy(place: *const Operations, before: u64) -> Option<Operations> {
+pub(super) fn copy(place: *const Operations, before: u64) -> Option<Operations> {
     // SAFETY: the place is one of a mapped array.
     let count = unsafe { &raw const (*place).count };
     // SAFETY: as above. Volatile: the kernel side writes meanwhile, number by number.

@@ -10,6 +10,8 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use profiler_common::lock;
+
 use super::{event::RawMapping, targets::OpenFile};
 
 /// A process as `/proc/PID/stat` describes it.
@@ -201,6 +203,87 @@ fn open_regular(path: &Path) -> Option<File> {
     file.metadata().ok()?.is_file().then_some(file)
 }
 
+/// What a thread in a `futex` call waits for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Futex {
+    /// The call's number.
+    pub call: u32,
+    /// The address of the word.
+    pub address: u64,
+    /// The operation with its flags.
+    pub operation: u32,
+    /// The value that the word was expected to have.
+    pub value: u32,
+    /// What the word is.
+    pub word: u32,
+    /// The word 8 bytes behind it, where glibc's mutexes have their owner.
+    pub behind: u32,
+}
+
+/// The futex that a thread waits for right now; `None` if it waits for none, or may not be asked.
+pub fn futex(pid: u32, tid: u32) -> Option<Futex> {
+    let call = fs::read_to_string(format!("/proc/{pid}/task/{tid}/syscall")).ok()?;
+    let futex = parse_futex(&call)?;
+    let memory = File::open(format!("/proc/{pid}/mem")).ok()?;
+    let word = |address: u64| {
+        let mut bytes = [0; 4];
+        memory.read_exact_at(&mut bytes, address).ok()?;
+        Some(u32::from_ne_bytes(bytes))
+    };
+    Some(Futex {
+        word: word(futex.address)?,
+        behind: word(futex.address.checked_add(8)?).unwrap_or(0),
+        ..futex
+    })
+}
+
+/// See [`is_waiting_at`].
+fn parse_futex(syscall: &str) -> Option<Futex> {
+    let mut fields = syscall.split_whitespace();
+    let call = fields.next()?.parse::<u32>().ok()?;
+    let is_futex = [lock::call::FUTEX, lock::call::FUTEX_WAIT].contains(&u64::from(call));
+    let mut argument = || u64::from_str_radix(fields.next()?.trim_start_matches("0x"), 16).ok();
+    let (address, operation, value) = (argument()?, argument()?, argument()?);
+    is_futex.then_some(Futex {
+        call,
+        address,
+        operation: operation as u32,
+        value: value as u32,
+        word: 0,
+        behind: 0,
+    })
+}
+
+/// The thread that process `pid` knows as `tid`, by the pid and tid that it has here. `shared`: it may be one of another
+/// process, if both have the numbers that they have here.
+pub fn thread_inside(pid: u32, tid: u32, shared: bool) -> Option<(u32, u32)> {
+    let namespace = |pid: &str| fs::read_link(format!("/proc/{pid}/ns/pid")).ok();
+    if namespace(&pid.to_string())? != namespace("self")? {
+        let mut tasks = fs::read_dir(format!("/proc/{pid}/task")).ok()?.flatten();
+        return tasks.find_map(|task| {
+            let status = fs::read_to_string(task.path().join("status")).ok()?;
+            let inside = status_field(&status, "NSpid:")?
+                .split_ascii_whitespace()
+                .next_back()?;
+            let outside = task.file_name().to_str()?.parse().ok()?;
+            (inside.parse() == Ok(tid)).then_some((pid, outside))
+        });
+    }
+    if fs::exists(format!("/proc/{pid}/task/{tid}")).ok()? {
+        return Some((pid, tid));
+    }
+    if !shared {
+        return None;
+    }
+    let status = fs::read_to_string(format!("/proc/{tid}/status")).ok()?;
+    let pid = status_field(&status, "Tgid:")?.trim().parse().ok()?;
+    Some((pid, tid))
+}
+
+fn status_field<'a>(status: &'a str, name: &str) -> Option<&'a str> {
+    status.lines().find_map(|line| line.strip_prefix(name))
+}
+
 /// Who owns a process, as its cgroup tells.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Owner {
@@ -306,6 +389,34 @@ mod tests {
         assert!(!is_waiting_at(line, 0x7f_fd18, 0x7f_5566));
         assert!(!is_waiting_at("running\n", 1, 2));
         assert!(!is_waiting_at("", 0, 0));
+    }
+
+    #[test]
+    fn a_wait_for_a_futex_is_read() {
+        let futex = parse_futex("202 0x7f0010 0x80 0x2 0x0 0x0 0x0 0x7ffd10 0x7f5566\n").unwrap();
+        assert_eq!(
+            (futex.call, futex.address, futex.operation, futex.value),
+            (202, 0x7f_0010, 0x80, 2)
+        );
+        assert_eq!(
+            parse_futex("0 0x7f0010 0x80 0x2 0x0 0x0 0x0 0x7ffd10 0x7f5566\n"),
+            None
+        );
+        assert_eq!(parse_futex("running\n"), None);
+        assert_eq!(futex_of_nobody(), None);
+    }
+
+    fn futex_of_nobody() -> Option<Futex> {
+        futex(0x3fff_ffff, 0x3fff_ffff)
+    }
+
+    #[test]
+    fn threads_are_those_of_the_process_unless_words_are_shared() {
+        let own = std::process::id();
+        assert_eq!(thread_inside(own, own, false), Some((own, own)));
+        assert_eq!(thread_inside(own, 1, false), None);
+        assert_eq!(thread_inside(own, 1, true), Some((1, 1)));
+        assert_eq!(thread_inside(own, 0x3fff_ffff, true), None);
     }
 
     #[test]

@@ -146,6 +146,12 @@ impl Processes {
     pub fn get_or_look_up(&mut self, pid: u32, host: &impl Host) -> &mut Live {
         self.live.entry(pid).or_insert_with(|| match host.stat(pid) {
             Some(stat) => Live::from_stat(pid, &stat),
+            // What interrupts do while nobody runs.
+            None if pid == 0 => Live {
+                name: "swapper".to_owned(),
+                kernel_thread: true,
+                ..Live::new(pid)
+            },
             None => Live {
                 name: format!("pid {pid}"),
                 ..Live::new(pid)

@@ -47,11 +47,22 @@ pub(super) fn run(options: &ExportOptions) -> Result<ExitCode> {
         );
     }
 
-    let Loaded { profile, notes } = file::read(&options.trace)?;
+    if let Some((_, format)) = outputs.iter().find(|(_, format)| !format.compares)
+        && options.against.is_some()
+    {
+        bail!(
+            "{} shows one trace; --against is for a file that ends in .html",
+            format.name
+        );
+    }
+
+    let Loaded { mut profile, notes } = file::read(&options.trace)?;
     tell(&notes);
+    let has_page = outputs.iter().any(|(_, format)| format.compares);
+    filter::prepare(&options.filter, &mut profile, has_page);
     let selection = filter::selection(&options.filter, &options.trace, &profile)?;
     let samples = selection.matcher(&profile).samples().count();
-    if samples == 0 {
+    if samples == 0 && outputs.iter().any(|(_, format)| !format.says_nothing) {
         match profile.samples.len() {
             0 => bail!("{} holds no samples", options.trace.display()),
             held => bail!(
@@ -60,8 +71,28 @@ pub(super) fn run(options: &ExportOptions) -> Result<ExitCode> {
             ),
         }
     }
+    let base = match &options.against {
+        Some(path) => {
+            let Loaded { mut profile, notes } = file::read(path)?;
+            tell(&notes);
+            filter::prepare(&options.filter, &mut profile, has_page);
+            let selection = filter::selection(&options.filter, path, &profile)?;
+            Some((path.to_string_lossy(), profile, notes, selection))
+        }
+        None => None,
+    };
     let drawing = Options {
         inverted: options.inverted,
+        trace: &options.trace.to_string_lossy(),
+        notes: &notes,
+        against: base
+            .as_ref()
+            .map(|(trace, profile, notes, selection)| export::Recording {
+                trace,
+                profile,
+                notes,
+                selection,
+            }),
     };
     for (path, format) in outputs {
         write(path, format, &profile, &selection, &drawing)?;
@@ -84,7 +115,7 @@ fn write(
     format: &Format,
     profile: &Profile,
     selection: &Selection,
-    drawing: &Options,
+    drawing: &Options<'_>,
 ) -> Result<()> {
     if is_stdout(path) {
         let mut out = io::BufWriter::new(io::stdout().lock());
@@ -95,6 +126,17 @@ fn write(
             written => written.context("cannot write to standard output"),
         };
     }
+    write_file(path, format, profile, selection, drawing)
+}
+
+/// Writes the file and says so.
+pub(super) fn write_file(
+    path: &Path,
+    format: &Format,
+    profile: &Profile,
+    selection: &Selection,
+    drawing: &Options<'_>,
+) -> Result<()> {
     let size = output::write_file(path, |out| (format.write)(profile, selection, drawing, out))?;
     #[expect(
         clippy::print_stderr,

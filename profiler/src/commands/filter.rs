@@ -7,21 +7,37 @@ use anyhow::{Result, bail};
 use crate::{
     cli::{FilterOptions, ProfileTime},
     profile::Profile,
-    query::{Glob, Sampled, Selection},
+    query::{Glob, Sampled, Selection, locks},
 };
+
+/// What is said of a trace without waits for locks.
+pub(super) const NO_LOCKS: &str = "holds no waits for locks: the recording had no `lock` probe, or no thread waited for \
+                                   one; record again with `profiler record --probe lock`";
+
+/// Makes of `profile` what [`selection`] selects from: waits for locks become samples where these are asked for, or where
+/// all is shown on one page.
+pub(super) fn prepare(options: &FilterOptions, profile: &mut Profile, for_page: bool) {
+    if options.profile == ProfileTime::Lock || for_page && !profile.lock_waits.is_empty() {
+        locks::samples::add(profile);
+    }
+}
 
 /// The selection that `options` describe, of the profile that was read from `trace`.
 ///
 /// # Errors
-/// If the profile has no samples of waiting threads, and they are asked for.
+/// If the profile has no samples of waiting threads, or none of waits for locks, and they are asked for.
 pub(super) fn selection(options: &FilterOptions, trace: &Path, profile: &Profile) -> Result<Selection> {
     let nanoseconds = |time: std::time::Duration| u64::try_from(time.as_nanos()).unwrap_or(u64::MAX);
     let sampled = match options.profile {
         ProfileTime::Cpu => Sampled::Cpu,
         ProfileTime::OffCpu => Sampled::OffCpu,
         ProfileTime::Wall => Sampled::Wall,
+        ProfileTime::Lock => Sampled::Lock,
     };
     let Some(sample_types) = sampled.sample_types(profile) else {
+        if sampled == Sampled::Lock {
+            bail!("{trace:?} {NO_LOCKS}");
+        }
         bail!(
             "{trace:?} holds no samples of waiting threads: the recording had no `off-cpu` probe, or nothing waited; \
              record again with `profiler record --probe cpu,off-cpu`"

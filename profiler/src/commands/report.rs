@@ -11,6 +11,7 @@ use anyhow::{Context as _, Result};
 use super::{filter, view};
 use crate::{
     cli::ReportOptions,
+    export::{self, Format},
     profile::file::{self, Loaded},
     query::{Selection, Summary},
     report::{self, Report, View},
@@ -33,7 +34,12 @@ pub(super) fn run(options: &ReportOptions) -> Result<ExitCode> {
     if !options.debug_dirs.is_empty() {
         name_again(&mut loaded, &options.debug_dirs);
     }
+    filter::prepare(&options.filter, &mut loaded.profile, options.html.is_some());
     let selection = filter::selection(&view::filter(options), path, &loaded.profile)?;
+    if let Some(html) = &options.html {
+        page(html, path, &loaded, &selection)?;
+        return Ok(verdict(options, &Summary::of(&loaded.profile, &selection)));
+    }
     view::check(view, path, &loaded.profile)?;
     let mut out = io::BufWriter::new(io::stdout().lock());
     let written = write(options, view, path, &loaded, &selection, &mut out).and_then(|()| out.flush());
@@ -84,6 +90,17 @@ fn write(
     } else {
         report::text::write(&report, &layout(options.full_names), out)
     }
+}
+
+/// Writes the page that has all of it.
+fn page(html: &Path, trace: &Path, loaded: &Loaded, selection: &Selection) -> Result<()> {
+    let format = Format::named("html").context("the table of formats has no page")?;
+    let drawing = export::Options {
+        trace: &trace.to_string_lossy(),
+        notes: &loaded.notes,
+        ..export::Options::default()
+    };
+    super::export::write_file(html, format, &loaded.profile, selection, &drawing)
 }
 
 fn layout(full_names: bool) -> report::text::Layout {

@@ -45,13 +45,19 @@ pub(super) fn options(
         cgroup: target.cgroup.as_deref().map(cgroup_directory).transpose()?,
         comm: target.comm.clone(),
         cpu: wanted(ProbeName::Cpu),
-        // The other two are kept in the accounts of threads.
-        states: [ProbeName::States, ProbeName::OffCpu, ProbeName::Syscalls]
-            .into_iter()
-            .any(wanted),
+        // The others are kept in the accounts of threads.
+        states: [
+            ProbeName::States,
+            ProbeName::OffCpu,
+            ProbeName::Syscalls,
+            ProbeName::Lock,
+        ]
+        .into_iter()
+        .any(wanted),
         off_cpu: wanted(ProbeName::OffCpu),
         calls: wanted(ProbeName::Syscalls),
         block: wanted(ProbeName::Block),
+        locks: wanted(ProbeName::Lock),
         max_overhead: probes.is_empty().then_some(MAX_OVERHEAD),
         kernel_stacks: !sampling.no_kernel,
         user_stacks: !sampling.no_user,

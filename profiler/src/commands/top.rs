@@ -96,7 +96,12 @@ fn export(profile: &Profile, selection: &Selection, inverted: bool, path: &Path)
             .collect();
         bail!("no format has that extension: {}", known.join(" "));
     };
-    let options = export::Options { inverted };
+    let options = export::Options {
+        inverted,
+        trace: "what top shows",
+        notes: &[],
+        against: None,
+    };
     let size = output::write_file(path, |out| (format.write)(profile, selection, &options, out))?;
     Ok(format!(
         "wrote {} ({}, {:.1} kB)",

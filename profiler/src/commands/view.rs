@@ -4,10 +4,16 @@ use std::path::Path;
 
 use anyhow::{Result, bail};
 
+use super::filter::NO_LOCKS;
 use crate::{
-    cli::{By, FilterOptions, ProfileTime, ReportOptions, ReportView, SortKey},
+    cli::{By, FilterOptions, LockKind, ProfileTime, ReportOptions, ReportView, SortKey},
     profile::{Operation, Profile},
-    query::{Direction, GroupBy, Owner, Targets, async_blocking::THRESHOLD_NS, operation::is_call},
+    query::{
+        Direction, GroupBy, Owner, Targets,
+        async_blocking::THRESHOLD_NS,
+        locks::{Asked, Which},
+        operation::is_call,
+    },
     report::{Idle, Sort, View},
 };
 
@@ -18,6 +24,9 @@ pub(super) fn view(options: &ReportOptions) -> Result<View> {
         bail!("{refusal}");
     }
     let idle = if options.idle { Idle::Shown } else { Idle::LeftOut };
+    let threshold_ns = options
+        .threshold
+        .map(|time| u64::try_from(time.as_nanos()).unwrap_or(u64::MAX));
     Ok(match options.view {
         ReportView::Functions => view_of_samples(options),
         ReportView::States => View::States(owner(options.by)),
@@ -27,9 +36,15 @@ pub(super) fn view(options: &ReportOptions) -> Result<View> {
         ReportView::Sockets => View::Targets(Targets::Sockets, idle),
         ReportView::Wakers => View::Wakers(owner(options.by)),
         ReportView::Block => View::Block(owner(options.by)),
-        ReportView::Async => View::Async(options.threshold.map_or(THRESHOLD_NS, |time| {
-            u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
-        })),
+        ReportView::Locks => View::Locks(Asked {
+            which: match options.kind {
+                None => Which::All,
+                Some(LockKind::User) => Which::User,
+                Some(LockKind::Kernel) => Which::Kernel,
+            },
+            threshold_ns: threshold_ns.unwrap_or(0),
+        }),
+        ReportView::Async => View::Async(threshold_ns.unwrap_or(THRESHOLD_NS)),
     })
 }
 
@@ -63,6 +78,9 @@ pub(super) fn check(view: View, trace: &Path, profile: &Profile) -> Result<()> {
         View::Slow(_) | View::Targets(..) if profile.slow.is_empty() && !counts(is_call) => {
             "slow calls: the recording had no `syscalls` probe; record again with `profiler record --probe syscalls`"
         }
+        View::Locks(_) if profile.lock_waits.is_empty() && !counts(is_kernel_lock) => {
+            bail!("{trace:?} {NO_LOCKS}")
+        }
         View::Block(_) if !counts(is_block) => {
             "block I/O: the recording had no `block` probe, or no device was used; record again with `profiler record \
              --probe block`"
@@ -76,6 +94,10 @@ fn is_block(operation: Operation) -> bool {
     matches!(operation, Operation::Block(_) | Operation::BlockQueue(_))
 }
 
+fn is_kernel_lock(operation: Operation) -> bool {
+    matches!(operation, Operation::KernelLock(_))
+}
+
 /// A view other than that of samples, as it is typed, and what it shows.
 struct Other {
     view: ReportView,
@@ -85,7 +107,7 @@ struct Other {
     stacks: &'static str,
 }
 
-const OTHERS: [Other; 8] = [
+const OTHERS: [Other; 9] = [
     Other {
         view: ReportView::States,
         name: "states",
@@ -123,6 +145,12 @@ const OTHERS: [Other; 8] = [
         stacks: " (--profile off-cpu shows the stacks of waiting threads)",
     },
     Other {
+        view: ReportView::Locks,
+        name: "locks",
+        shows: "which locks threads waited for and who held them",
+        stacks: " (--profile lock shows the stacks of waits for locks)",
+    },
+    Other {
         view: ReportView::Block,
         name: "block",
         shows: "how long block I/O took",
@@ -139,8 +167,15 @@ const OTHERS: [Other; 8] = [
 /// Why flags cannot be had together, in words for the person who typed them.
 fn refusal(options: &ReportOptions) -> Option<String> {
     let view = options.view;
-    if options.threshold.is_some() && view != ReportView::Async {
-        return Some("--threshold is for --view async: how long a poll lasts that is suspected".to_owned());
+    if options.threshold.is_some() && !matches!(view, ReportView::Async | ReportView::Locks) {
+        return Some(
+            "--threshold is for --view async: how long a poll lasts that is suspected; and for --view locks: how long a \
+             wait lasted"
+                .to_owned(),
+        );
+    }
+    if options.kind.is_some() && view != ReportView::Locks {
+        return Some("--kind is for --view locks: whose locks it shows".to_owned());
     }
     let Some(other) = OTHERS.iter().find(|other| other.view == view) else {
         return options
@@ -160,6 +195,7 @@ fn refusal(options: &ReportOptions) -> Option<String> {
         ReportView::Slow,
         ReportView::Files,
         ReportView::Sockets,
+        ReportView::Locks,
         ReportView::Async,
     ];
     if options.by.is_some() && single.contains(&view) {
@@ -206,8 +242,14 @@ fn about_stacks(options: &ReportOptions) -> Option<&'static str> {
     let other_time = filter.profile != ProfileTime::Cpu;
     // What selects stacks, and what leaves frames of them out.
     let (profile, stacks, frames) = match options.view {
-        ReportView::Wakers => (filter.profile == ProfileTime::Wall, false, false),
-        ReportView::Slow | ReportView::Files | ReportView::Sockets => (other_time, false, false),
+        ReportView::Wakers => (
+            matches!(filter.profile, ProfileTime::Wall | ProfileTime::Lock),
+            false,
+            false,
+        ),
+        ReportView::Slow | ReportView::Files | ReportView::Sockets | ReportView::Locks => {
+            (other_time, false, false)
+        }
         // What a worker did in between is in other stacks.
         ReportView::Async => (other_time, true, false),
         _ => (other_time, true, true),
@@ -296,7 +338,11 @@ mod tests {
             ),
             ("files", "--tree|--sort name|--by unit"),
             ("sockets", "--tree|--sort name|--by unit"),
-            ("wakers", "--tree|--profile wall|--by module|--idle"),
+            (
+                "wakers",
+                "--tree|--profile wall|--profile lock|--by module|--idle",
+            ),
+            ("locks", "--tree|--children|--profile lock|--by process|--idle"),
             ("block", "--tree|--module m|--tid 7|--by thread|--idle"),
             (
                 "async",
@@ -322,6 +368,11 @@ mod tests {
             );
         }
         assert!(
+            refused("--kind user")
+                .unwrap()
+                .starts_with("--kind is for --view locks")
+        );
+        assert!(
             refused("--idle")
                 .unwrap()
                 .starts_with("--idle is for --view slow")
@@ -338,6 +389,7 @@ mod tests {
             "--view sockets -n 3",
             "--view wakers --by thread -t 7 --function f --profile off-cpu",
             "--view block --by cgroup -G /a",
+            "--view locks -p 7 --function f --no-kernel --kind user --threshold 1ms -n 3",
             "--view async -p 7 -t 8 --comm a* --time 1s- --threshold 20ms --no-kernel",
         ] {
             assert_eq!(refused(line), None, "{line}");
@@ -359,6 +411,7 @@ mod tests {
             (View::Targets(Targets::Files, Idle::Shown), "syscalls"),
             (View::Targets(Targets::Sockets, Idle::LeftOut), "syscalls"),
             (View::Block(Owner::Unit), "block"),
+            (View::Locks(Asked::default()), "lock"),
         ] {
             let error = check(view, &profile).unwrap();
             let next = format!("record --probe {probe}");

@@ -22,6 +22,8 @@ pub(super) const FORMAT: Format = Format {
     extensions: &[".svg"],
     about: "an interactive flame graph for any browser",
     text: true,
+    says_nothing: false,
+    compares: false,
     write,
 };
 
@@ -30,7 +32,12 @@ const LEAST_SHARE: f64 = 0.000_1;
 
 /// Frames are coloured by what they are (see [`colour_of`]); the title says who was recorded, the line below it how far
 /// it can be trusted.
-fn write(profile: &Profile, selection: &Selection, options: &Options, out: &mut dyn Write) -> io::Result<()> {
+fn write(
+    profile: &Profile,
+    selection: &Selection,
+    options: &Options<'_>,
+    out: &mut dyn Write,
+) -> io::Result<()> {
     let paths = Paths::of(profile, selection);
     if paths.total() == 0 {
         return Err(io::Error::new(
@@ -44,7 +51,7 @@ fn write(profile: &Profile, selection: &Selection, options: &Options, out: &mut 
         lines.push(format!("{path} {count}"));
         Ok(())
     })?;
-    let cold = Sampled::of(profile, selection) == Sampled::OffCpu;
+    let cold = Sampled::of(profile, selection).is_waits();
     let mut palette = PaletteMap::default();
     for Part { text, kind } in paths.parts() {
         palette.insert(text, colour_of(text, *kind, cold));
@@ -77,7 +84,19 @@ fn write(profile: &Profile, selection: &Selection, options: &Options, out: &mut 
 /// code green-blue. In a graph of busy and waiting threads, where most frames have some of both above them, the frame
 /// that ends each waiting stack is blue, and nothing else is.
 fn colour_of(text: &str, kind: Kind, cold: bool) -> Color {
-    let (from, to) = match kind {
+    let (from, to) = shades(kind, cold);
+    let shade = shade(text);
+    let mix = |from: u8, to: u8| (f32::from(from) + (f32::from(to) - f32::from(from)) * shade) as u8;
+    Color {
+        r: mix(from[0], to[0]),
+        g: mix(from[1], to[1]),
+        b: mix(from[2], to[2]),
+    }
+}
+
+/// The two colours between which a frame's lies.
+pub(super) fn shades(kind: Kind, cold: bool) -> ([u8; 3], [u8; 3]) {
+    match kind {
         Kind::Process => ([176, 190, 205], [196, 208, 221]),
         Kind::Remark => ([190, 150, 205], [205, 165, 220]),
         Kind::Unnamed => ([180, 180, 180], [205, 205, 205]),
@@ -92,13 +111,6 @@ fn colour_of(text: &str, kind: Kind, cold: bool) -> Color {
         Kind::User => ([228, 88, 70], [250, 138, 112]),
         Kind::Library => ([222, 196, 70], [243, 220, 115]),
         Kind::Jit => ([95, 190, 95], [140, 215, 135]),
-    };
-    let shade = shade(text);
-    let mix = |from: u8, to: u8| (f32::from(from) + (f32::from(to) - f32::from(from)) * shade) as u8;
-    Color {
-        r: mix(from[0], to[0]),
-        g: mix(from[1], to[1]),
-        b: mix(from[2], to[2]),
     }
 }
 
@@ -169,7 +181,13 @@ mod tests {
     #[test]
     fn inverted_graphs_grow_downwards() {
         let y_of_process = |inverted| {
-            let svg = draw("app;main;f 3", Options { inverted });
+            let svg = draw(
+                "app;main;f 3",
+                Options {
+                    inverted,
+                    ..Options::default()
+                },
+            );
             let frame = svg.split("<title>app (").nth(1).unwrap().to_owned();
             let y = frame.split("y=\"").nth(1).unwrap().split('"').next().unwrap();
             let y_of_f = svg.split("<title>f (").nth(1).unwrap();

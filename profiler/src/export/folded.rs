@@ -10,13 +10,15 @@ pub(super) const FORMAT: Format = Format {
     extensions: &[".folded", ".txt"],
     about: "folded stacks and counts or µs (flamegraph.pl, speedscope)",
     text: true,
+    says_nothing: false,
+    compares: false,
     write,
 };
 
 /// `process;outermost;…;innermost count`, sorted. Kernel frames end in `_[k]`; a stack that was cut short says so in
 /// front of its outermost frame. With waits selected, which are not all of one length, counts are microseconds; among
 /// stacks of busy threads, those of waiting ones end in `[waiting]`.
-fn write(profile: &Profile, selection: &Selection, _: &Options, out: &mut dyn Write) -> io::Result<()> {
+fn write(profile: &Profile, selection: &Selection, _: &Options<'_>, out: &mut dyn Write) -> io::Result<()> {
     Paths::of(profile, selection).lines(1, |path, count| writeln!(out, "{path} {count}"))?;
     out.flush()
 }
@@ -24,9 +26,12 @@ fn write(profile: &Profile, selection: &Selection, _: &Options, out: &mut dyn Wr
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::profile::{
-        Outcome,
-        folded::{from_folded, with_waits},
+    use crate::{
+        profile::{
+            LockWait, Outcome,
+            folded::{from_folded, with_waits},
+        },
+        query::{Sampled, locks::tests as built},
     };
 
     fn fold(profile: &Profile, selection: &Selection) -> String {
@@ -98,6 +103,26 @@ idle;main 1
              app;main 10101\n\
              app;main;read 20202\n\
              app;main;read;[waiting] 33000\n"
+        );
+    }
+
+    #[test]
+    fn waits_for_locks_end_in_their_lock_and_count_microseconds() {
+        let mut profile = from_folded("app/7;main;get;libc.so.6`pthread_mutex_lock");
+        built::lock(&mut profile, 0);
+        profile.lock_waits = vec![LockWait {
+            stack: profile.samples[0].stack,
+            threshold_ns: 3_000_000,
+            ..built::wait(0, 10)
+        }];
+        crate::query::locks::samples::add(&mut profile);
+        let selection = Selection {
+            sample_types: Sampled::Lock.sample_types(&profile).unwrap(),
+            ..Selection::default()
+        };
+        assert_eq!(
+            fold(&profile, &selection),
+            "app;main;get;pthread_mutex_lock;mutex in get 3000\n"
         );
     }
 

@@ -5,6 +5,7 @@
 
 mod flamegraph;
 mod folded;
+mod html;
 mod paths;
 mod pprof;
 mod pprof_proto;
@@ -29,19 +30,42 @@ pub struct Format {
     pub about: &'static str,
     /// Whether a person can read it on a terminal.
     pub text: bool,
+    /// Whether it says so itself where no sample was selected; others have nothing to write then.
+    pub says_nothing: bool,
+    /// Whether it can hold one recording against another.
+    pub compares: bool,
     /// Writes the selected samples.
-    pub write: fn(&Profile, &Selection, &Options, &mut dyn Write) -> io::Result<()>,
+    pub write: fn(&Profile, &Selection, &Options<'_>, &mut dyn Write) -> io::Result<()>,
 }
 
-/// How to draw what has more than one way to be drawn.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Options {
+/// How to draw what has more than one way to be drawn, and what else a format may tell.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Options<'a> {
     /// Flame graphs grow downwards.
     pub inverted: bool,
+    /// What the trace is called.
+    pub trace: &'a str,
+    /// What is wrong with the trace, in sentences.
+    pub notes: &'a [String],
+    /// The recording that this one is held against, in formats that can show two.
+    pub against: Option<Recording<'a>>,
+}
+
+/// A recording, and what of it is shown.
+#[derive(Clone, Copy, Debug)]
+pub struct Recording<'a> {
+    /// What the trace is called.
+    pub trace: &'a str,
+    /// What it holds.
+    pub profile: &'a Profile,
+    /// What is wrong with it, in sentences.
+    pub notes: &'a [String],
+    /// What of it is shown.
+    pub selection: &'a Selection,
 }
 
 /// Every format there is.
-pub const FORMATS: &[Format] = &[flamegraph::FORMAT, folded::FORMAT, pprof::FORMAT];
+pub const FORMATS: &[Format] = &[flamegraph::FORMAT, html::FORMAT, folded::FORMAT, pprof::FORMAT];
 
 impl Format {
     /// The format that `--format` calls `name`.

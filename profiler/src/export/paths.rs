@@ -6,15 +6,15 @@ use rustc_hash::FxHashMap;
 
 use super::text;
 use crate::{
-    profile::{Id, MappingKind, Outcome, Process, Profile, Stack},
-    query::{Sampled, Selection, frames},
+    profile::{Id, Mapping, MappingKind, Outcome, Process, Profile, Stack},
+    query::{Frame, Sampled, Selection, frames},
 };
 
 /// Deeper paths end here. Recorded stacks have a few hundred frames; a file may claim any number.
-const MAX_DEPTH: u32 = 4096;
+pub(super) const MAX_DEPTH: u32 = 4096;
 
 /// What a frame is, for whoever gives it a colour.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) enum Kind {
     /// A process, the root of its paths.
     Process,
@@ -36,6 +36,21 @@ pub(super) enum Kind {
     Unnamed,
 }
 
+impl Kind {
+    /// What a frame of code in `mapping` is.
+    pub(super) fn of(mapping: &Mapping, frame: &Frame<'_>) -> Self {
+        match mapping.kind {
+            MappingKind::Kernel => Self::Kernel,
+            MappingKind::KernelModule => Self::KernelModule,
+            _ if frame.function.is_none() => Self::Unnamed,
+            MappingKind::Anonymous(_) | MappingKind::Unknown(_) => Self::Jit,
+            MappingKind::Vdso => Self::Library,
+            MappingKind::File | MappingKind::FileOffset if mapping.name().contains(".so") => Self::Library,
+            MappingKind::File | MappingKind::FileOffset => Self::User,
+        }
+    }
+}
+
 /// The text of a frame, as it is written.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Part {
@@ -44,7 +59,7 @@ pub(super) struct Part {
 }
 
 /// What stands at the end of a waiting thread's stack, among stacks of busy ones.
-const WAITING: &str = "[waiting]";
+pub(super) const WAITING: &str = "[waiting]";
 
 /// What the numbers of paths are. On a CPU every sample stands for the same time; a wait stands for the time it took.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -90,7 +105,7 @@ impl Paths {
     pub(super) fn of(profile: &Profile, selection: &Selection) -> Self {
         let sampled = Sampled::of(profile, selection);
         let unit = match sampled {
-            Sampled::OffCpu | Sampled::Wall => Unit::Microseconds,
+            Sampled::OffCpu | Sampled::Wall | Sampled::Lock => Unit::Microseconds,
             Sampled::Cpu | Sampled::Other => Unit::Samples,
         };
         let waits = match sampled {
@@ -284,17 +299,7 @@ impl<'a> Builder<'a> {
                 if frame.kernel {
                     text.push_str("_[k]");
                 }
-                let kind = match mapping.kind {
-                    MappingKind::Kernel => Kind::Kernel,
-                    MappingKind::KernelModule => Kind::KernelModule,
-                    _ if frame.function.is_none() => Kind::Unnamed,
-                    MappingKind::Anonymous(_) | MappingKind::Unknown(_) => Kind::Jit,
-                    MappingKind::Vdso => Kind::Library,
-                    MappingKind::File | MappingKind::FileOffset if mapping.name().contains(".so") => {
-                        Kind::Library
-                    }
-                    MappingKind::File | MappingKind::FileOffset => Kind::User,
-                };
+                let kind = Kind::of(mapping, &frame);
                 Part { text, kind }
             });
             let parts: Vec<_> = parts.collect();

@@ -21,6 +21,8 @@ pub(super) const FORMAT: Format = Format {
     extensions: &[".pb.gz", ".pprof"],
     about: "gzipped protobuf (go tool pprof, Pyroscope, Parca)",
     text: false,
+    says_nothing: false,
+    compares: false,
     write,
 };
 
@@ -31,7 +33,7 @@ const MAX_DEPTH: usize = 4096;
 /// `cpu/nanoseconds`. Time on and off the CPU together has four: `samples/count`, `cpu/nanoseconds`,
 /// `off_cpu/nanoseconds` and their sum `wall/nanoseconds`, which readers show unless asked for another. Labels are `process`, `thread`, `pid`, `tid`, `cgroup`, and `incomplete` on stacks that were cut
 /// short, with the reason.
-fn write(profile: &Profile, selection: &Selection, _: &Options, out: &mut dyn Write) -> io::Result<()> {
+fn write(profile: &Profile, selection: &Selection, _: &Options<'_>, out: &mut dyn Write) -> io::Result<()> {
     let bytes = Builder::new(profile, selection).build().encode_to_vec();
     // Without a time stamp: equal profiles are equal files.
     let mut gzip = GzBuilder::new().write(&mut *out, Compression::default());
@@ -176,7 +178,7 @@ impl<'a> Builder<'a> {
         self.out.default_sample_type = self.out.sample_type.last().map_or(0, |last| last.r#type);
         self.out.period_type = self.out.sample_type.get(1).copied();
         // Waits are not sampled by the clock.
-        if sampled != Sampled::OffCpu {
+        if !sampled.is_waits() {
             self.out.period = signed(metadata.period);
         }
         let time = self.selection.time.clone().unwrap_or(0..u64::MAX);

@@ -41,9 +41,33 @@ impl Probe {
 /// All probes, in the order of their ids.
 pub const PROBES: &[&Probe] = &[&CPU, &OFF_CPU];
 
+/// With what the names of kernel programs begin, up to `_`, and the probe that they run for, as users type it. The stacks of
+/// waits are taken where threads switch and calls end, so they cost with these; what no row has runs for all probes.
+pub const PROGRAMS: [(&str, &str); 5] = [
+    ("cpu", "cpu"),
+    ("states", "states"),
+    ("calls", "syscalls"),
+    ("block", "block"),
+    ("locks", "lock"),
+];
+
+/// The probe, as users type it, that the kernel program `name` runs for.
+pub fn of_program(name: &str) -> Option<&'static str> {
+    let family = name.split('_').next()?;
+    let row = PROGRAMS.iter().find(|(begin, _)| *begin == family)?;
+    Some(row.1)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn programs_run_for_probes() {
+        assert_eq!(of_program("cpu"), Some("cpu"));
+        assert_eq!(of_program("calls_uring_submit"), Some("syscalls"));
+        assert_eq!(of_program("process_fork"), None);
+    }
 
     #[test]
     fn ids_are_positions_and_names_are_unique() {

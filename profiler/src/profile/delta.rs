@@ -5,8 +5,8 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Function, Id, Latency, Line, Location, Mapping, MappingKind, Metadata, Process, Profile, QualityWindow,
-    Sample, SampleType, SlowEvent, Stack, Target, Thread, ThreadTime, Waker,
+    CallStack, Function, Id, Latency, Line, Location, Lock, LockWait, Mapping, MappingKind, Metadata,
+    Process, Profile, QualityWindow, Sample, SampleType, SlowEvent, Stack, Target, Thread, ThreadTime, Waker,
 };
 
 /// The tails of all tables since a [`Mark`]. Ids count from the begin of the recording, so deltas must be put
@@ -37,6 +37,12 @@ pub struct Delta {
     pub targets: Vec<Target>,
     /// New slow events.
     pub slow: Vec<SlowEvent>,
+    /// New locks.
+    pub locks: Vec<Lock>,
+    /// New waits for locks.
+    pub lock_waits: Vec<LockWait>,
+    /// New stacks of calls that wakers and waiters were in.
+    pub call_stacks: Vec<CallStack>,
     /// New functions.
     pub functions: Vec<Function>,
     /// Locations that were symbolised, or symbolised better than before.
@@ -64,6 +70,7 @@ pub struct Mark {
     processes: usize,
     threads: usize,
     targets: usize,
+    locks: usize,
     functions: usize,
     started: bool,
 }
@@ -130,9 +137,9 @@ fn repeated<T>(table: &'static str) -> impl Fn(Id<T>) -> ExtendError {
 }
 
 impl Profile {
-    /// What is new since `mark`, which moves on. Samples, spans of threads, latencies, slow events and quality windows are
-    /// handed over: they leave this profile, so that a recording of any length needs bounded memory. Lines are not included
-    /// (the symboliser makes them, not the collector).
+    /// What is new since `mark`, which moves on. Samples, spans of threads, latencies, slow events, waits for locks, stacks of
+    /// calls and quality windows are handed over: they leave this profile, so that a recording of any length needs bounded
+    /// memory. Lines are not included (the symboliser makes them, not the collector).
     pub fn take_delta(&mut self, mark: &mut Mark) -> Delta {
         // They come out of hash tables. Neighbours that are alike make a small trace.
         self.latencies.sort_by_key(|row| (row.start_ns, row.key));
@@ -153,6 +160,9 @@ impl Profile {
             latencies: std::mem::take(&mut self.latencies),
             targets: self.targets.since(mark.targets).to_vec(),
             slow: std::mem::take(&mut self.slow),
+            locks: self.locks.since(mark.locks).to_vec(),
+            lock_waits: std::mem::take(&mut self.lock_waits),
+            call_stacks: std::mem::take(&mut self.call_stacks),
             functions: self.functions.since(mark.functions).to_vec(),
             lines: Vec::new(),
             quality: std::mem::take(&mut self.quality),
@@ -166,6 +176,7 @@ impl Profile {
             processes: self.processes.len(),
             threads: self.threads.len(),
             targets: self.targets.len(),
+            locks: self.locks.len(),
             functions: self.functions.len(),
             started: true,
         };
@@ -192,6 +203,9 @@ impl Profile {
             latencies,
             targets,
             slow,
+            locks,
+            lock_waits,
+            call_stacks,
             functions,
             lines,
             quality,
@@ -212,6 +226,9 @@ impl Profile {
         self.latencies.extend(latencies);
         self.targets.append(targets).expect(CHECKED);
         self.slow.extend(slow);
+        self.locks.append(locks).expect(CHECKED);
+        self.lock_waits.extend(lock_waits);
+        self.call_stacks.extend(call_stacks);
         self.lines.extend(lines);
         self.quality.extend(quality);
         self.ended |= ended;
@@ -226,6 +243,7 @@ impl Profile {
         let processes = self.processes.len() + delta.processes.len();
         let threads = self.threads.len() + delta.threads.len();
         let targets = self.targets.len() + delta.targets.len();
+        let locks = self.locks.len() + delta.locks.len();
         let functions = self.functions.len() + delta.functions.len();
         self.mappings
             .check_new(&delta.mappings)
@@ -243,6 +261,7 @@ impl Profile {
         self.targets
             .check_new(&delta.targets)
             .map_err(repeated("targets"))?;
+        self.locks.check_new(&delta.locks).map_err(repeated("locks"))?;
         self.functions
             .check_new(&delta.functions)
             .map_err(repeated("functions"))?;
@@ -299,6 +318,33 @@ impl Profile {
                 check("stacks", stack, stacks)?;
             }
             check_waker(event.waker, threads)?;
+        }
+        for lock in &delta.locks {
+            if let Some(process) = lock.process {
+                check("processes", process, processes)?;
+            }
+            if let Some((mapping, _)) = lock.place {
+                check("mappings", mapping, mappings)?;
+            }
+        }
+        for wait in &delta.lock_waits {
+            check("threads", wait.thread, threads)?;
+            check("locks", wait.lock, locks)?;
+            check_waker(wait.owner, threads)?;
+            check_waker(wait.waker, threads)?;
+            if let Some(stack) = wait.stack {
+                check("stacks", stack, stacks)?;
+            }
+        }
+        for (row, call) in (0..).zip(&delta.call_stacks) {
+            check("threads", call.thread, threads)?;
+            if let Some(stack) = call.stack {
+                check("stacks", stack, stacks)?;
+            }
+            if call.end_ns < call.start_ns {
+                let table = "stacks of calls";
+                return Err(ExtendError::Backwards { table, row });
+            }
         }
         for (location, lines) in &delta.lines {
             check("locations", *location, locations)?;

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{process::Process, table::Id};
+use super::{lock::Contention, process::Process, table::Id};
 
 /// What took the time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -19,6 +19,8 @@ pub enum Operation {
     Block(BlockOperation),
     /// Block I/O, from when the kernel made the request to its issue to the device.
     BlockQueue(BlockOperation),
+    /// Waiting for a lock of the kernel, of this type. Those that programs wait for are system calls.
+    KernelLock(Contention),
 }
 
 /// What a block device was asked for.

@@ -10,6 +10,7 @@ pub mod file;
 pub mod folded;
 pub mod latency;
 pub mod location;
+pub mod lock;
 pub mod metadata;
 pub mod process;
 pub mod quality;
@@ -22,6 +23,7 @@ pub mod thread_time;
 pub use delta::{Delta, ExtendError, Mark};
 pub use latency::{BlockOperation, Latency, LatencyKey, ObjectKind, Operation};
 pub use location::{CodeAddress, Function, Line, Location, Mapping, MappingKind};
+pub use lock::{CallStack, Contention, Lock, LockWait};
 pub use metadata::Metadata;
 pub use process::{Process, Thread};
 pub use quality::QualityWindow;
@@ -50,6 +52,12 @@ pub struct Profile {
     pub slow: Vec<SlowEvent>,
     /// What slow operations were on.
     pub targets: Table<Target>,
+    /// Waits for locks, in the order of their ends, nearly.
+    pub lock_waits: Vec<LockWait>,
+    /// What was waited for.
+    pub locks: Table<Lock>,
+    /// Stacks of calls that wakers and waiters were in.
+    pub call_stacks: Vec<CallStack>,
     /// Every distinct stack.
     pub stacks: Stacks,
     /// Every distinct code address.
@@ -95,7 +103,8 @@ impl Profile {
         let spans = self.thread_times.iter().map(|span| span.end_ns).max();
         let latencies = self.latencies.iter().map(|row| row.end_ns).max();
         let slow = self.slow.iter().map(|event| event.end_ns).max();
-        let others = spans.max(latencies).max(slow);
+        let locks = self.lock_waits.iter().map(|wait| wait.end_ns).max();
+        let others = spans.max(latencies).max(slow).max(locks);
         quality.max(samples).max(others.unwrap_or(0))
     }
 }

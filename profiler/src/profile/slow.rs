@@ -56,4 +56,7 @@ pub struct SlowEvent {
     pub wait_ns: u64,
     /// Who ended that wait.
     pub waker: Waker,
+    /// When, in nanoseconds since the recording began; 0: unknown. The waker's stack is that of its
+    /// [`CallStack`](super::CallStack) at that time.
+    pub woken_ns: u64,
 }

@@ -2,8 +2,8 @@
 
 use rustc_hash::FxHashMap;
 
-use super::slow::start_ns;
-use crate::profile::{Profile, SlowEvent, Waker};
+use super::{locks::CallStacks, slow::start_ns};
+use crate::profile::{Id, Profile, SlowEvent, Stack, Waker};
 
 /// The longest way that is followed.
 const HOPS: usize = 5;
@@ -19,6 +19,7 @@ pub struct Chains<'a> {
     profile: &'a Profile,
     /// The slow operations of each thread, by its id, in the order of their ends.
     threads: FxHashMap<u32, Vec<&'a SlowEvent>>,
+    calls: CallStacks<'a>,
 }
 
 impl<'a> Chains<'a> {
@@ -32,7 +33,11 @@ impl<'a> Chains<'a> {
         for events in threads.values_mut() {
             events.sort_by_key(|event| event.end_ns);
         }
-        Self { profile, threads }
+        Self {
+            profile,
+            threads,
+            calls: CallStacks::new(profile),
+        }
     }
 
     /// The slow operation of the thread that ended `event`'s wait, then that of the thread that ended that one's, and so
@@ -54,6 +59,17 @@ impl<'a> Chains<'a> {
             last = cause;
         }
         chain
+    }
+
+    /// Where the thread was that ended `event`'s wait, in its own code; `None` if that is not known.
+    pub fn waker_stack(&self, event: &SlowEvent) -> Option<Id<Stack>> {
+        let Waker::Thread(waker) = event.waker else {
+            return None;
+        };
+        if event.woken_ns == 0 {
+            return None;
+        }
+        self.calls.at(waker, event.woken_ns)?.stack
     }
 
     fn cause(&self, tid: u32, event: &SlowEvent) -> Option<&'a SlowEvent> {

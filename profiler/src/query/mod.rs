@@ -2,8 +2,9 @@
 //!
 //! A [`Selection`] says which samples and frames are meant; every question takes one:
 //! [`functions()`] (which functions), [`Tree`] (which paths), [`groups`] (who), [`states()`] (what threads
-//! did all the time), [`latencies()`] (how long calls took), [`slow()`] (which ones took long), [`targets()`] (on
-//! what), [`block()`] (how long disks took), [`wakers()`] (who ended waits), [`async_blocking()`] (which tasks held up an
+//! did all the time), [`timeline()`] (and when), [`latencies()`] (how long calls took), [`slow()`] (which ones took long),
+//! [`targets()`] (on what), [`locks()`] (who waits for which lock, and who held it), [`block()`] (how long disks took),
+//! [`wakers()`] (who ended waits), [`async_blocking()`] (which tasks held up an
 //! async runtime), [`Summary`] (how much, and how sure).
 //! Answers are sorted by what matters and then by name, so that equal profiles give equal answers.
 //!
@@ -13,12 +14,13 @@ pub mod async_blocking;
 pub mod block;
 pub mod chain;
 mod clean;
-mod figures;
+pub mod figures;
 pub mod frame;
 pub mod functions;
 mod glob;
 pub mod group;
 pub mod latencies;
+pub mod locks;
 pub mod names;
 pub mod operation;
 mod owner;
@@ -29,8 +31,10 @@ pub mod slow;
 pub mod states;
 pub mod summary;
 pub mod targets;
+pub mod timeline;
 pub mod timing;
 pub mod tree;
+pub mod trust;
 pub mod wakers;
 mod weight;
 
@@ -44,6 +48,7 @@ pub use functions::{FunctionRow, Functions, functions};
 pub use glob::Glob;
 pub use group::{GroupBy, GroupRow, groups};
 pub use latencies::{Latencies, LatencyRow, latencies};
+pub use locks::{Locks, locks};
 pub use names::{Name, Names};
 pub use owner::Owner;
 pub use sampled::Sampled;
@@ -53,6 +58,7 @@ pub use slow::{Slow, slow};
 pub use states::{StateRow, StateTimes, States, states};
 pub use summary::Summary;
 pub use targets::{TargetRow, Targets, targets};
+pub use timeline::timeline;
 pub use timing::{Bucket, Timing};
 pub use tree::{Direction, Node, Tree};
 pub use wakers::{WakerRow, WokenBy, wakers};

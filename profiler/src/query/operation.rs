@@ -8,7 +8,7 @@ use profiler_common::{
 };
 use syscalls::{Errno, x86, x86_64};
 
-use crate::profile::{BlockOperation, ObjectKind, Operation};
+use crate::profile::{BlockOperation, Contention, ObjectKind, Operation};
 
 /// The opcodes of io_uring: `enum io_uring_op` in the kernel's `include/uapi/linux/io_uring.h`, in its order.
 const IO_URING: [&str; 65] = [
@@ -130,6 +130,7 @@ pub fn operation(operation: Operation) -> Cow<'static, str> {
         Operation::RunQueue => "wait for a CPU".into(),
         Operation::Block(block) => format!("block {}", block_operation(block)).into(),
         Operation::BlockQueue(block) => format!("block queue {}", block_operation(block)).into(),
+        Operation::KernelLock(contention) => format!("kernel {}", self::contention(contention)).into(),
     }
 }
 
@@ -141,6 +142,27 @@ pub fn block_operation(operation: BlockOperation) -> &'static str {
         BlockOperation::Flush => "flush",
         BlockOperation::Discard => "discard",
         BlockOperation::Other => "other",
+    }
+}
+
+/// What a person calls a way of waiting for a lock.
+pub fn contention(contention: Contention) -> &'static str {
+    match contention {
+        Contention::FutexWait => "futex",
+        Contention::FutexWaitBitset => "futex (bits)",
+        Contention::FutexLockPi => "futex (priority inheritance)",
+        Contention::FutexWaitRequeuePi => "futex (requeue)",
+        Contention::FutexWaitMultiple => "futexes",
+        Contention::Spin => "spin lock",
+        Contention::ReadLock => "read lock",
+        Contention::WriteLock => "write lock",
+        Contention::Mutex => "mutex",
+        Contention::SemaphoreRead => "rw semaphore, read",
+        Contention::SemaphoreWrite => "rw semaphore, write",
+        Contention::PerCpuRead => "per-CPU rw semaphore, read",
+        Contention::PerCpuWrite => "per-CPU rw semaphore, write",
+        Contention::RtMutex => "rt mutex",
+        Contention::Semaphore => "semaphore",
     }
 }
 
@@ -185,7 +207,9 @@ fn kernel_errno(number: u16) -> Option<&'static str> {
 pub fn is_call(operation: Operation) -> bool {
     match operation {
         Operation::Call(_) | Operation::CompatCall(_) | Operation::IoUring(_) => true,
-        Operation::RunQueue | Operation::Block(_) | Operation::BlockQueue(_) => false,
+        Operation::RunQueue | Operation::Block(_) | Operation::BlockQueue(_) | Operation::KernelLock(_) => {
+            false
+        }
     }
 }
 
@@ -216,7 +240,9 @@ pub fn is_idle(operation: Operation, object: ObjectKind) -> bool {
             bare_name(operation),
             Some("poll_add" | "timeout" | "accept" | "link_timeout" | "epoll_wait")
         ),
-        Operation::RunQueue | Operation::Block(_) | Operation::BlockQueue(_) => false,
+        Operation::RunQueue | Operation::Block(_) | Operation::BlockQueue(_) | Operation::KernelLock(_) => {
+            false
+        }
     }
 }
 
@@ -255,7 +281,9 @@ fn bare_name(operation: Operation) -> Option<&'static str> {
         Operation::Call(number) => x86_64::Sysno::new(number.into()).map(|call| call.name()),
         Operation::CompatCall(number) => x86::Sysno::new(number.into()).map(|call| call.name()),
         Operation::IoUring(opcode) => IO_URING.get(usize::from(opcode)).copied(),
-        Operation::RunQueue | Operation::Block(_) | Operation::BlockQueue(_) => None,
+        Operation::RunQueue | Operation::Block(_) | Operation::BlockQueue(_) | Operation::KernelLock(_) => {
+            None
+        }
     }
 }
 

@@ -7,6 +7,8 @@ use crate::profile::Profile;
 const CPU: &str = "cpu";
 /// The sample type of threads that wait.
 const OFF_CPU: &str = "off_cpu";
+/// The sample type of waits for locks, which are made into samples: see [`super::locks::samples`].
+pub(super) const LOCK: &str = "lock";
 
 /// What samples stand for. Samples on and off a CPU have one unit, so together they are the time of threads by the
 /// clock on the wall.
@@ -19,6 +21,8 @@ pub enum Sampled {
     OffCpu,
     /// Both.
     Wall,
+    /// Waiting for locks that somebody else had.
+    Lock,
     /// Something that only a newer version knows, or that was lost with a damaged trace.
     Other,
 }
@@ -26,24 +30,29 @@ pub enum Sampled {
 impl Sampled {
     /// What the samples of a selection stand for.
     pub fn of(profile: &Profile, selection: &Selection) -> Self {
-        let (mut cpu, mut off_cpu) = (false, false);
+        let (mut cpu, mut off_cpu, mut lock) = (false, false, false);
         for &index in &selection.sample_types {
             match profile.sample_types.get(usize::from(index)) {
                 // An empty profile has no sample types yet.
                 None => cpu = true,
                 Some(kind) if kind.name == CPU => cpu = true,
                 Some(kind) if kind.name == OFF_CPU => off_cpu = true,
+                Some(kind) if kind.name == LOCK => lock = true,
                 Some(_) => return Self::Other,
             }
         }
-        match (cpu, off_cpu) {
-            (true, true) => Self::Wall,
-            (false, true) => Self::OffCpu,
-            (_, false) => Self::Cpu,
+        match (cpu, off_cpu, lock) {
+            (false, false, true) => Self::Lock,
+            // Waits for locks are a part of the time off the CPU: together they are nothing.
+            (_, _, true) => Self::Other,
+            (true, true, false) => Self::Wall,
+            (false, true, false) => Self::OffCpu,
+            (_, false, false) => Self::Cpu,
         }
     }
 
-    /// For [`Selection::sample_types`]; `None` if the profile has no samples of waiting threads and they are asked for.
+    /// For [`Selection::sample_types`]; `None` if the profile has no samples of waiting threads, or
+    /// none of waits for locks, and they are asked for.
     pub fn sample_types(self, profile: &Profile) -> Option<Vec<u8>> {
         let find = |name: &str| {
             let place = profile.sample_types.iter().position(|kind| kind.name == name)?;
@@ -53,13 +62,18 @@ impl Sampled {
         if matches!(self, Self::Cpu | Self::Other) {
             return Some(vec![cpu]);
         }
-        let off_cpu = find(OFF_CPU)?;
-        let waited = profile.samples.iter().any(|sample| sample.sample_type == off_cpu);
+        let waiting = find(if self == Self::Lock { LOCK } else { OFF_CPU })?;
+        let waited = profile.samples.iter().any(|sample| sample.sample_type == waiting);
         let types = match self {
-            Self::Wall => vec![cpu, off_cpu],
-            _ => vec![off_cpu],
+            Self::Wall => vec![cpu, waiting],
+            _ => vec![waiting],
         };
         waited.then_some(types)
+    }
+
+    /// Whether every sample is a wait, which stands for the time that it took and for no period of a clock.
+    pub fn is_waits(self) -> bool {
+        matches!(self, Self::OffCpu | Self::Lock)
     }
 
     /// The name of what values measure, as pprof and OTLP spell it; `None` where the sample type has its own.
@@ -68,6 +82,7 @@ impl Sampled {
             Self::Cpu => Some(CPU),
             Self::OffCpu => Some(OFF_CPU),
             Self::Wall => Some("wall"),
+            Self::Lock => Some(LOCK),
             Self::Other => None,
         }
     }
@@ -78,6 +93,7 @@ impl Sampled {
             Self::Cpu => "busy sample",
             Self::OffCpu => "waiting sample",
             Self::Wall => "busy or waiting sample",
+            Self::Lock => "lock wait",
             Self::Other => "sample",
         }
     }
@@ -88,6 +104,7 @@ impl Sampled {
             Self::Cpu => "CPU time",
             Self::OffCpu => "waiting time",
             Self::Wall => "wall-clock time",
+            Self::Lock => "time waiting for locks",
             Self::Other => "time",
         }
     }

@@ -81,6 +81,7 @@ pub(crate) mod tests {
             outcome: Outcome::NoUserStack,
             wait_ns: 0,
             waker,
+            woken_ns: 0,
         }
     }
 

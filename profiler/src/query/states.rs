@@ -47,7 +47,7 @@ impl StateTimes {
         percent(self.of(state), self.total_ns())
     }
 
-    fn add(&mut self, other: &Self) {
+    pub(super) fn add(&mut self, other: &Self) {
         let add = |sum: &mut u64, more: u64| *sum = sum.saturating_add(more);
         self.ns
             .iter_mut()
@@ -159,7 +159,7 @@ fn run_queues(profile: &Profile, selection: &Selection, by: Owner) -> (RunQueues
 }
 
 /// What of a span lies within `time`; `None` if nothing does.
-fn clip(span: &ThreadTime, time: Option<&Range<u64>>) -> Option<StateTimes> {
+pub(super) fn clip(span: &ThreadTime, time: Option<&Range<u64>>) -> Option<StateTimes> {
     let (start, end) = (span.start_ns, span.end_ns.max(span.start_ns));
     let length = end - start;
     let (from, to) = time.map_or((start, end), |time| (time.start.max(start), time.end.min(end)));

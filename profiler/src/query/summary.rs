@@ -103,7 +103,7 @@ impl Summary {
     /// off, or the kernel throttled it). On some idle CPUs the clock does not fire at all: those periods do not count.
     /// Waits are sampled without a clock, so none of its periods matters to them.
     pub fn never_ran(&self) -> u64 {
-        if self.sampled == Sampled::OffCpu {
+        if self.sampled.is_waits() {
             return 0;
         }
         self.quality

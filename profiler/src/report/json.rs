@@ -7,6 +7,7 @@ mod async_blocking;
 mod document;
 mod escape;
 mod latencies;
+mod locks;
 mod slow;
 mod wakers;
 

@@ -10,7 +10,7 @@ use crate::{
     profile::Profile,
     query::{
         Direction, FunctionRow, GroupBy, Latencies, LatencyRow, Owner, Selection, StateRow, States, Targets,
-        percent,
+        locks::Asked, percent,
     },
 };
 
@@ -113,6 +113,8 @@ pub enum View {
     Targets(Targets, Idle),
     /// A table of who ended the waits of whom.
     Wakers(Owner),
+    /// A list of locks, with who waited and who held them.
+    Locks(Asked),
     /// A table of block I/O, by whose it is.
     Block(Owner),
     /// A list of tasks that kept a worker of an async runtime from other tasks; polls that last so long, in nanoseconds,

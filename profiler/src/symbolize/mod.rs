@@ -2,7 +2,7 @@
 //!
 //! Two passes. While a recording runs, [`Symbolizer::follow`] names what is new by symbol tables alone: cheap, and in
 //! time for processes that are about to end. When it has ended, [`Symbolizer::finish`] adds inlined calls and source
-//! lines from DWARF where samples and slow events are. [`resymbolize()`] does the same for a trace that was recorded earlier.
+//! lines from DWARF where samples, slow events and waits for locks are. [`resymbolize()`] does the same for a trace that was recorded earlier.
 //!
 //! | where code lies | where its names are |
 //! |---|---|
@@ -49,7 +49,8 @@ use self::{
     perf_map::{Owner, PerfMap},
 };
 use crate::profile::{
-    Delta, Function, Id, Line, Location, Mapping, MappingKind, Process, Sample, SlowEvent, Stack, Table,
+    CallStack, Delta, Function, Id, Line, Location, LockWait, Mapping, MappingKind, Process, Sample,
+    SlowEvent, Stack, Table,
 };
 
 /// How often at most `/proc/kallsyms` is read again because a module or BPF program is new.
@@ -222,6 +223,7 @@ impl Symbolizer {
             .extend(delta.processes.iter().map(|process| process.pid));
         self.learn_stacks(&delta.locations, &delta.stacks);
         self.count(&delta.samples, &delta.slow);
+        self.count_locks(&delta.lock_waits, &delta.call_stacks);
         for function in &delta.functions {
             self.functions.intern(function.clone());
         }
@@ -238,14 +240,24 @@ impl Symbolizer {
     fn count(&mut self, samples: &[Sample], slow: &[SlowEvent]) {
         let samples = samples.iter().filter_map(|sample| sample.stack);
         let slow = slow.iter().filter_map(|event| event.stack);
-        for stack in samples.chain(slow) {
+        self.count_stacks(samples.chain(slow));
+    }
+
+    fn count_locks(&mut self, waits: &[LockWait], calls: &[CallStack]) {
+        let waits = waits.iter().filter_map(|wait| wait.stack);
+        let calls = calls.iter().filter_map(|call| call.stack);
+        self.count_stacks(waits.chain(calls));
+    }
+
+    fn count_stacks(&mut self, stacks: impl Iterator<Item = Id<Stack>>) {
+        for stack in stacks {
             if let Some(hits) = self.hits.get_mut(stack.index()) {
                 *hits += 1;
             }
         }
     }
 
-    /// In how many stacks of samples and slow events each location stands, counted once a frame.
+    /// In how many stacks of what was observed each location stands, counted once a frame.
     fn frames(&self) -> Vec<u64> {
         let mut through = self.hits.clone();
         let mut frames = vec![0; self.locations.len()];

@@ -29,6 +29,7 @@ pub fn resymbolize(profile: &mut Profile, options: &Options) -> Summary {
     symbolizer.functions = profile.functions.clone();
     symbolizer.learn_stacks(profile.locations.since(0), profile.stacks.since(0));
     symbolizer.count(&profile.samples, &profile.slow);
+    symbolizer.count_locks(&profile.lock_waits, &profile.call_stacks);
     for (location, lines) in &profile.lines {
         let (Some(known), Some(outer)) = (symbolizer.known.get_mut(location.index()), lines.last()) else {
             continue;

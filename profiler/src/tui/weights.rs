@@ -25,6 +25,7 @@ pub(super) fn sample_types(profile: &Profile, sampled: Sampled) -> Option<Vec<u8
     match sampled {
         Sampled::OffCpu => Some(vec![waits()?]),
         Sampled::Wall => Some([cpu, vec![waits()?]].concat()),
+        Sampled::Lock => Sampled::Lock.sample_types(profile),
         Sampled::Cpu | Sampled::Other => Some(cpu),
     }
 }
@@ -34,7 +35,7 @@ pub(super) fn next(sampled: Sampled) -> Sampled {
     match sampled {
         Sampled::Cpu => Sampled::OffCpu,
         Sampled::OffCpu => Sampled::Wall,
-        Sampled::Wall | Sampled::Other => Sampled::Cpu,
+        Sampled::Wall | Sampled::Lock | Sampled::Other => Sampled::Cpu,
     }
 }
 

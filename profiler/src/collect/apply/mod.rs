@@ -1,6 +1,6 @@
 //! Events → profile: who, where in which executable, interned. The only place that changes a profile while recording.
 
-use std::{collections::BTreeMap, fs::File, rc::Rc, sync::Arc};
+use std::{cell::OnceCell, collections::BTreeMap, fs::File, rc::Rc, sync::Arc};
 
 use profiler_common::{event::FRAME_IS_INSTRUCTION, operation::OperationKey, stats, unwind::Registers};
 use rustc_hash::{FxHashMap, FxHashSet};
@@ -9,8 +9,9 @@ use super::{
     accounts::Accounts,
     address_space::AddressSpace,
     event::{Event, RawCopy, RawSample, RawStack, RawStacks, RawThread, What},
-    executables::{Executables, Kind},
+    executables::{ExecutableId, Executables, Kind},
     host::Host,
+    kernel_symbols::KernelSymbols,
     kernel_text::KernelText,
     latencies::Latencies,
     processes::{Live, LiveThread, Processes, text},
@@ -18,10 +19,11 @@ use super::{
     unwind::{pool::Chunks, walk::Snapshot},
 };
 use crate::profile::{
-    CodeAddress, Id, Location, Mapping, MappingKind, Outcome, Process, Profile, Sample, Stack, Thread,
+    CodeAddress, Id, Location, Lock, Mapping, MappingKind, Outcome, Process, Profile, Sample, Stack, Thread,
     ThreadTime,
 };
 
+mod locks;
 mod operations;
 
 /// Stack memory of a sample, its pages put together.
@@ -63,6 +65,12 @@ pub struct Recorder<H, C, K> {
     window: u64,
     /// Kinds of operations that happen so often that they should have a place in the kernel side.
     pub wanting_places: Vec<OperationKey>,
+    /// Locks that were met lately.
+    known_locks: FxHashMap<(Id<Process>, u64), Id<Lock>>,
+    /// Threads by the names that locks have for them, as they were in this window.
+    known_owners: FxHashMap<(u32, u32), Option<(u32, u32)>>,
+    /// Read when a wait for a lock of the kernel is told first.
+    kernel_symbols: OnceCell<KernelSymbols>,
     wanting_tables: FxHashSet<u32>,
     start: u64,
     max_frames: usize,
@@ -93,6 +101,9 @@ impl<H: Host, C: Chunks, K: KernelSide> Recorder<H, C, K> {
             latencies: Latencies::default(),
             window: start,
             wanting_places: Vec::new(),
+            known_locks: FxHashMap::default(),
+            known_owners: FxHashMap::default(),
+            kernel_symbols: OnceCell::new(),
             wanting_tables: FxHashSet::default(),
             start,
             max_frames,
@@ -178,6 +189,9 @@ impl<H: Host, C: Chunks, K: KernelSide> Recorder<H, C, K> {
             What::Operation(operation) => self.operation(time, &operation),
             What::Place { .. } => {}
             What::Slow(slow) => self.slow(time, &slow),
+            What::Lock(wait) => self.futex_wait(time, &wait),
+            What::KernelLock(wait) => self.kernel_lock_wait(time, &wait),
+            What::CallStack(stack) => self.call_stack(time, &stack),
         }
     }
 
@@ -459,7 +473,16 @@ impl<H: Host, C: Chunks, K: KernelSide> Recorder<H, C, K> {
             });
             return self.profile.locations.intern(Location { mapping, address });
         };
-        let executable = self.executables.get_mut(resolved.executable);
+        let mapping = self.mapping_row(resolved.executable, process);
+        self.profile.locations.intern(Location {
+            mapping,
+            address: address.wrapping_sub(resolved.bias),
+        })
+    }
+
+    /// An executable's row, as `process` maps it.
+    fn mapping_row(&mut self, executable: ExecutableId, process: Id<Process>) -> Id<Mapping> {
+        let executable = self.executables.get_mut(executable);
         let kind = match executable.kind {
             Kind::Elf => MappingKind::File,
             Kind::Opaque => MappingKind::FileOffset,
@@ -471,7 +494,7 @@ impl<H: Host, C: Chunks, K: KernelSide> Recorder<H, C, K> {
             path: executable.path.clone(),
             build_id: executable.build_id.clone(),
         };
-        let mapping = match (executable.mapping, executable.kind) {
+        match (executable.mapping, executable.kind) {
             (Some(mapping), _) => mapping,
             (None, Kind::Anonymous) => self.profile.mappings.intern(row()),
             (None, _) => {
@@ -481,11 +504,7 @@ impl<H: Host, C: Chunks, K: KernelSide> Recorder<H, C, K> {
                     .extend(executable.file.clone().map(|file| (mapping, file)));
                 mapping
             }
-        };
-        self.profile.locations.intern(Location {
-            mapping,
-            address: address.wrapping_sub(resolved.bias),
-        })
+        }
     }
 
     fn process_row(&mut self, pid: u32) -> Id<Process> {

@@ -3,6 +3,7 @@
 use profiler_common::{
     event::OPERATION_BEGUN_BEFORE,
     in_call::{CALL_BEGUN_BEFORE, CALL_COMPAT},
+    lock::KernelLock,
     object,
     operation::{OperationKey, OperationKind},
     waker,
@@ -17,7 +18,7 @@ use super::{
         targets,
         unwind::pool::Chunks,
     },
-    Recorder,
+    Recorder, locks,
 };
 use crate::profile::{
     BlockOperation, Extent, Latency, LatencyKey, ObjectKind, Operation, Outcome, SlowEvent, Target, Waker,
@@ -70,6 +71,7 @@ impl<H: Host, C: Chunks, K: KernelSide> Recorder<H, C, K> {
         let sums = self.latencies.take_all();
         self.push_latencies(time, sums);
         self.window = time;
+        self.known_owners.clear();
     }
 
     fn push_latencies(&mut self, time: u64, mut sums: Vec<(OperationKey, Summed)>) {
@@ -132,6 +134,7 @@ impl<H: Host, C: Chunks, K: KernelSide> Recorder<H, C, K> {
             outcome,
             wait_ns: raw.wait_ns,
             waker,
+            woken_ns: raw.woken.saturating_sub(self.start),
         });
     }
 
@@ -177,6 +180,7 @@ impl<H: Host, C: Chunks, K: KernelSide> Recorder<H, C, K> {
             outcome: Outcome::NoUserStack,
             wait_ns: 0,
             waker: Waker::Unknown,
+            woken_ns: 0,
         });
     }
 
@@ -213,6 +217,9 @@ fn operation(key: &OperationKey) -> Option<Operation> {
         kind if kind == OperationKind::RunQueue as u8 => Operation::RunQueue,
         kind if kind == OperationKind::Block as u8 => Operation::Block(block()?),
         kind if kind == OperationKind::BlockQueue as u8 => Operation::BlockQueue(block()?),
+        kind if kind == OperationKind::KernelLock as u8 => {
+            Operation::KernelLock(locks::kernel_lock(*KernelLock::ALL.get(usize::from(key.number))?))
+        }
         _ => return None,
     })
 }

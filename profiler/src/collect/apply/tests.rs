@@ -10,7 +10,7 @@ use profiler_common::{
 use super::*;
 use crate::collect::{
     event::RawMapping,
-    proc_fs::{Owner, Stat},
+    proc_fs::{Futex, Owner, Stat},
     targets::OpenFile,
 };
 
@@ -22,6 +22,14 @@ struct Fake {
 }
 
 impl Host for Fake {
+    fn futex(&self, _: u32, _: u32) -> Option<Futex> {
+        None
+    }
+
+    fn thread_inside(&self, pid: u32, tid: u32, _: bool) -> Option<(u32, u32)> {
+        (tid == 7).then_some((pid, tid))
+    }
+
     fn stat(&self, pid: u32) -> Option<Stat> {
         self.stats.get(&pid).cloned()
     }
@@ -478,6 +486,8 @@ fn what_a_thread_did_until_its_end_is_told_under_its_name() {
         ..Fake::default()
     });
     let thread = |ended| RawThread {
+        state: 0,
+        state_since: 0,
         pid: 7,
         tid: 8,
         begun: 1,

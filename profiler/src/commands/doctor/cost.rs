@@ -6,14 +6,13 @@ use std::{
 };
 
 use anyhow::Result;
+use clap::ValueEnum as _;
 use serde::Serialize;
 
 use crate::{
     cli::target::{DEFAULT_PROBES, MAX_OVERHEAD, ProbeName},
-    collect::{
-        Options, collector, cpus,
-        own_cost::{Measured, Run},
-    },
+    collect::{Options, collector, cpus, own_cost::Measured},
+    probes::{self, PROGRAMS},
 };
 
 /// How long it is measured.
@@ -43,6 +42,7 @@ pub(super) fn measure() -> Result<Vec<Cost>> {
         off_cpu: true,
         calls: true,
         block: true,
+        locks: true,
         ..Options::default()
     };
     let measured = collector::measure(&options, TIME)?;
@@ -50,40 +50,21 @@ pub(super) fn measure() -> Result<Vec<Cost>> {
 }
 
 fn costs(measured: &Measured, cpus: usize) -> Vec<Cost> {
-    let all = [
-        (ProbeName::Cpu, "cpu"),
-        (ProbeName::States, "states"),
-        (ProbeName::Syscalls, "syscalls"),
-        (ProbeName::Block, "block"),
-    ];
-    let cost = |(probe, name)| {
-        let of_probe = || {
-            measured
-                .programs
-                .iter()
-                .filter(move |run| probe_of(run) == Some(probe))
-        };
-        let run_ns = of_probe().map(|run| run.ns).sum();
+    let cost = |(_, probe)| {
+        let programs = measured.programs.iter();
+        let of_probe: Vec<_> = programs
+            .filter(|run| probes::of_program(&run.name) == Some(probe))
+            .collect();
+        let run_ns = of_probe.iter().map(|run| run.ns).sum();
         Cost {
-            probe: name,
-            by_default: DEFAULT_PROBES.contains(&probe),
-            runs: of_probe().map(|run| run.runs).sum(),
+            probe,
+            by_default: ProbeName::from_str(probe, false).is_ok_and(|probe| DEFAULT_PROBES.contains(&probe)),
+            runs: of_probe.iter().map(|run| run.runs).sum(),
             run_ns,
             percent: 100.0 * run_ns as f64 / (measured.over_ns.max(1) as f64 * cpus as f64),
         }
     };
-    all.into_iter().map(cost).collect()
-}
-
-/// Whose program it is. The stacks of waits are taken where threads switch and calls end: they cost with these.
-fn probe_of(run: &Run) -> Option<ProbeName> {
-    match run.name.split('_').next() {
-        Some("cpu") => Some(ProbeName::Cpu),
-        Some("states") => Some(ProbeName::States),
-        Some("calls") => Some(ProbeName::Syscalls),
-        Some("block") => Some(ProbeName::Block),
-        _ => None,
-    }
+    PROGRAMS.map(cost).into()
 }
 
 pub(super) fn print(out: &mut dyn Write, costs: &[Cost]) -> io::Result<()> {
@@ -127,6 +108,14 @@ pub(super) fn print(out: &mut dyn Write, costs: &[Cost]) -> io::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::collect::own_cost::Run;
+
+    #[test]
+    fn all_are_probes_that_users_can_name() {
+        for (_, probe) in PROGRAMS {
+            assert!(ProbeName::from_str(probe, false).is_ok(), "{probe}");
+        }
+    }
 
     #[test]
     fn programs_belong_to_probes() {
@@ -155,6 +144,7 @@ mod tests {
             ("states", 6_000, 0.15),
             ("syscalls", 20_000, 0.5),
             ("block", 0, 0.0),
+            ("lock", 0, 0.0),
         ];
         assert_eq!(shown, expected);
         let mut text = Vec::new();

@@ -1,7 +1,7 @@
 //! What deltas carry, and what they may not.
 
 use super::*;
-use crate::profile::{Extent, LatencyKey, ObjectKind, Operation, Outcome, State, Unit};
+use crate::profile::{Contention, Extent, LatencyKey, ObjectKind, Operation, Outcome, State, Unit};
 
 fn recorded() -> Profile {
     let mut profile = Profile::default();
@@ -189,6 +189,7 @@ fn waited() -> Profile {
         outcome: Outcome::Complete,
         wait_ns: 2,
         waker: Waker::Thread(Id::new(1)),
+        woken_ns: 0,
     });
     profile
 }
@@ -267,4 +268,119 @@ fn latencies_and_slow_events_that_make_no_sense_are_refused() {
         profile.extend(again),
         Err(ExtendError::Repeated { table, row: 0 })
     );
+}
+
+/// The same, with a wait for a lock that the other thread held, and the call in which it let go.
+fn contended() -> Profile {
+    let mut profile = waited();
+    let lock = profile.locks.intern(Lock {
+        process: Some(Id::new(0)),
+        address: 0x1000,
+        place: Some((Id::new(0), 0x40)),
+        name: "lock".into(),
+    });
+    profile.lock_waits.push(LockWait {
+        thread: Id::new(0),
+        lock,
+        contention: Contention::FutexWait,
+        value: 2,
+        end_ns: 50,
+        duration_ns: 20,
+        blocked_ns: 18,
+        threshold_ns: 0,
+        extent: Extent::Whole,
+        errno: 0,
+        owner: Waker::Thread(Id::new(1)),
+        waker: Waker::Thread(Id::new(1)),
+        woken_ns: 48,
+        stack: Some(Id::new(0)),
+        outcome: Outcome::Complete,
+    });
+    profile.call_stacks.push(CallStack {
+        thread: Id::new(1),
+        start_ns: 47,
+        end_ns: 49,
+        stack: Some(Id::new(1)),
+        outcome: Outcome::Complete,
+    });
+    profile
+}
+
+#[test]
+fn waits_for_locks_are_handed_over_and_count_for_the_duration() {
+    let mut profile = contended();
+    assert_eq!(profile.duration_ns(), 50);
+    let mut mark = Mark::default();
+    let delta = profile.take_delta(&mut mark);
+    let handed = (delta.locks.len(), delta.lock_waits.len(), delta.call_stacks.len());
+    assert_eq!(handed, (1, 1, 1));
+    assert!(profile.lock_waits.is_empty() && profile.call_stacks.is_empty());
+    assert!(profile.take_delta(&mut mark).is_empty());
+    let mut copy = Profile::default();
+    copy.extend(delta).unwrap();
+    profile.locks.intern(Lock {
+        process: None,
+        address: 0,
+        place: None,
+        name: "mmap_lock".into(),
+    });
+    copy.extend(profile.take_delta(&mut mark)).unwrap();
+    let came = (copy.locks.len(), copy.lock_waits.len(), copy.call_stacks.len());
+    assert_eq!(came, (2, 1, 1));
+    assert_eq!(copy.locks[Id::new(1)].name, "mmap_lock");
+}
+
+#[test]
+fn waits_for_locks_that_make_no_sense_are_refused() {
+    let whole = contended().take_delta(&mut Mark::default());
+    let missing = |table, row| ExtendError::Missing { table, row };
+    type Spoil = fn(&mut Delta);
+    let spoilt: [(Spoil, ExtendError); 10] = [
+        (
+            |it| it.locks[0].process = Some(Id::new(2)),
+            missing("processes", 2),
+        ),
+        (
+            |it| it.locks[0].place = Some((Id::new(9), 0)),
+            missing("mappings", 9),
+        ),
+        (
+            |it| it.locks.push(it.locks[0].clone()),
+            ExtendError::Repeated {
+                table: "locks",
+                row: 1,
+            },
+        ),
+        (|it| it.lock_waits[0].lock = Id::new(1), missing("locks", 1)),
+        (|it| it.lock_waits[0].thread = Id::new(2), missing("threads", 2)),
+        (
+            |it| it.lock_waits[0].owner = Waker::Thread(Id::new(3)),
+            missing("threads", 3),
+        ),
+        (
+            |it| it.lock_waits[0].waker = Waker::Thread(Id::new(4)),
+            missing("threads", 4),
+        ),
+        (
+            |it| it.lock_waits[0].stack = Some(Id::new(9)),
+            missing("stacks", 9),
+        ),
+        (|it| it.call_stacks[0].thread = Id::new(5), missing("threads", 5)),
+        (
+            |it| it.call_stacks[0].end_ns = 46,
+            ExtendError::Backwards {
+                table: "stacks of calls",
+                row: 0,
+            },
+        ),
+    ];
+    for (spoil, error) in spoilt {
+        let (mut delta, mut profile) = (whole.clone(), Profile::default());
+        spoil(&mut delta);
+        assert_eq!(profile.extend(delta), Err(error));
+        assert!(profile.processes.is_empty() && profile.lock_waits.is_empty());
+    }
+    let mut delta = whole;
+    delta.call_stacks[0].stack = Some(Id::new(7));
+    assert_eq!(Profile::default().extend(delta), Err(missing("stacks", 7)));
 }

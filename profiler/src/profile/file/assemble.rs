@@ -1,9 +1,11 @@
 //! From chunks to a profile. Nothing in them is trusted: whatever they say, every id in the profile refers to a row
 //! that is there.
 
+mod locks;
+
 use crate::profile::{
-    Function, Id, Latency, LatencyKey, Line, Location, Mapping, MappingKind, Metadata, Process, Profile,
-    QualityWindow, Sample, SampleType, SlowEvent, Stack, Target, Thread, ThreadTime, Unit, Waker,
+    Function, Id, Latency, LatencyKey, Line, Location, Lock, Mapping, MappingKind, Metadata, Process,
+    Profile, QualityWindow, Sample, SampleType, SlowEvent, Stack, Target, Thread, ThreadTime, Unit, Waker,
 };
 
 use super::{
@@ -68,6 +70,7 @@ pub(super) struct Assembler {
     stacks: Ids<Stack>,
     threads: Ids<Thread>,
     targets: Ids<Target>,
+    locks: Ids<Lock>,
     functions: Ids<Function>,
     /// The file's next row of each kind, by the kind's number.
     next_row: [u64; Kind::ALL.len() + 1],
@@ -78,6 +81,7 @@ pub(super) struct Assembler {
     span_sum: u64,
     latency_sum: u64,
     slow_sum: u64,
+    lock_sum: u64,
     /// What the profile takes, roughly and rather too much, in bytes.
     memory: u64,
     memory_max: u64,
@@ -186,6 +190,18 @@ impl Assembler {
             Kind::Slow => {
                 let (_, rows) = self.fresh(kind, &columns, header)?;
                 self.slow(rows)?;
+            }
+            Kind::Locks => {
+                let (first, rows) = self.fresh(kind, &columns, header)?;
+                self.locks(first, rows);
+            }
+            Kind::LockWaits => {
+                let (_, rows) = self.fresh(kind, &columns, header)?;
+                self.lock_waits(rows)?;
+            }
+            Kind::CallStacks => {
+                let (_, rows) = self.fresh(kind, &columns, header)?;
+                self.call_stacks(rows);
             }
             Kind::Functions => {
                 let (first, rows) = self.fresh(kind, &columns, header)?;

@@ -217,8 +217,7 @@ impl Varints<'_> {
 
     /// The next number of a column of numbers that may be negative.
     pub(super) fn next_signed(&mut self) -> Result<i64, Malformed> {
-        let zigzag = self.next()?;
-        Ok(((zigzag >> 1) ^ (zigzag & 1).wrapping_neg()).cast_signed())
+        self.next().map(unzigzag)
     }
 }
 
@@ -276,8 +275,13 @@ impl<'a> Bytes<'a> {
 }
 
 /// 0, -1, 1, -2, … as 0, 1, 2, 3, …
-fn zigzag(value: i64) -> u64 {
+pub(super) fn zigzag(value: i64) -> u64 {
     ((value << 1) ^ (value >> 63)).cast_unsigned()
+}
+
+/// And back.
+pub(super) fn unzigzag(zigzag: u64) -> i64 {
+    ((zigzag >> 1) ^ (zigzag & 1).wrapping_neg()).cast_signed()
 }
 
 fn put_varint(data: &mut Vec<u8>, mut value: u64) {

@@ -5,7 +5,7 @@ pub(super) const MAGIC: [u8; 8] = *b"\x89PRF\r\n\x1a\n";
 /// A reader refuses a newer major version.
 pub(super) const MAJOR: u16 = 1;
 /// A reader reads a newer minor version, and leaves out what it does not know.
-pub(super) const MINOR: u16 = 1;
+pub(super) const MINOR: u16 = 2;
 /// Length of the file's header.
 pub(super) const FILE_HEADER_LEN: usize = 40;
 /// The longest header a newer minor version may have.
@@ -198,6 +198,9 @@ kinds! {
     Targets = 14, "targets of slow events";
     Latencies = 15, "latencies";
     Slow = 16, "slow events";
+    Locks = 17, "locks";
+    LockWaits = 18, "waits for locks";
+    CallStacks = 19, "stacks of calls";
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use std::io;
 
-use crate::profile::{Delta, Latency, QualityWindow, Sample, SlowEvent, ThreadTime};
+use crate::profile::{CallStack, Delta, Latency, LockWait, QualityWindow, Sample, SlowEvent, ThreadTime};
 
 use super::{
     columns::ColumnsWriter,
@@ -64,6 +64,9 @@ impl Encoder {
             latencies,
             targets,
             slow,
+            locks,
+            lock_waits,
+            call_stacks,
             functions,
             lines,
             quality,
@@ -83,6 +86,9 @@ impl Encoder {
         self.rows(out, Kind::Latencies, latencies, times_of_latencies)?;
         self.rows(out, Kind::Targets, targets, no_time)?;
         self.rows(out, Kind::Slow, slow, times_of_slow)?;
+        self.rows(out, Kind::Locks, locks, no_time)?;
+        self.rows(out, Kind::LockWaits, lock_waits, times_of_waits)?;
+        self.rows(out, Kind::CallStacks, call_stacks, times_of_calls)?;
         self.rows(out, Kind::Functions, functions, no_time)?;
         self.rows(out, Kind::Lines, lines, no_time)?;
         self.rows(out, Kind::Quality, quality, times_of_quality)?;
@@ -202,6 +208,16 @@ fn times_of_latencies(rows: &[Latency]) -> Option<(u64, u64)> {
 fn times_of_slow(rows: &[SlowEvent]) -> Option<(u64, u64)> {
     let times = || rows.iter().map(|row| row.end_ns);
     times().min().zip(times().max())
+}
+
+fn times_of_waits(rows: &[LockWait]) -> Option<(u64, u64)> {
+    let times = || rows.iter().map(|row| row.end_ns);
+    times().min().zip(times().max())
+}
+
+fn times_of_calls(rows: &[CallStack]) -> Option<(u64, u64)> {
+    let first = rows.iter().map(|row| row.start_ns).min();
+    first.zip(rows.iter().map(|row| row.end_ns).max())
 }
 
 fn times_of_quality(rows: &[QualityWindow]) -> Option<(u64, u64)> {

@@ -74,11 +74,15 @@
 //! | 12 | no row, no payload: the recording ended in good order | |
 //! | 13 | [spans of threads](super::ThreadTime); since 1.1 | 1d thread, 2d start, 3n which states it was in: bit n is set if it was in state n (0 running, 1 runnable, 2 disk, 3 network, 4 IPC, 5 lock, 6 page fault, 7 sleep, 8 events, 9 stopped, 10 blocked, 11 unknown); 4n of all spans, nanoseconds for each bit that is set, lowest bit first; 5n waits, 6n preemptions, 7d how much longer the span is than its states together, modulo 2^64: most often 0. Time in a state that is not known is in state 11 |
 //! | 14 | targets of slow events; since 1.1 | 1t text |
-//! | 15 | [latencies](super::Latency); since 1.1 | 1d process, 2n operation (0 system call, 1 32-bit system call, 2 io_uring, 3 run queue; at a block device: 4 read, 5 write, 6 flush, 7 discard, 8 other; on the way to it: 9 read, 10 write, 11 flush, 12 discard, 13 other), 3n number of the call or opcode (0 to 2 only, else 0), 4n object (0 none, 1 file, 2 block device, 3 device, 4 terminal, 5 socket, 6 local socket, 7 pipe, 8 event), 5n device, 6d start, 7d how much later the end is, 8d how much larger the count is than that of all buckets, 9n minimum, 10n how much larger the maximum is, 11n how much larger than that the total is (all three modulo 2^64), 12n errors of it; of all errors: 13n errno, 14n count; 15n buckets of it, in ascending order; of all buckets: 16d bucket, 17n count. Bucket 0 is what took less than 64 ns, bucket 1 + 8 o + s begins at (8 + s) 2^(o + 3) ns, and the last is 248. A row whose operation is not known is left out |
-//! | 16 | [slow events](super::SlowEvent); since 1.1 | 1d end, 2n duration, 3n thread, 4n extent (0 whole, 1 begun before, 2 not ended, 3 throughout), 5n operation, 6n its number, 7n object, as in latencies; 8n 0: no target, else target + 1; 9n result, zig-zag, 10n of all events, six arguments each; 11n stack, 12n outcome, 13n wait, 14n waker, as in samples. A row whose operation is not known is left out |
+//! | 15 | [latencies](super::Latency); since 1.1 | 1d process, 2n operation (0 system call, 1 32-bit system call, 2 io_uring, 3 run queue; at a block device: 4 read, 5 write, 6 flush, 7 discard, 8 other; on the way to it: 9 read, 10 write, 11 flush, 12 discard, 13 other; since 1.2: 14 + n waiting for a kernel lock in way n, see kind 18), 3n number of the call or opcode (0 to 2 only, else 0), 4n object (0 none, 1 file, 2 block device, 3 device, 4 terminal, 5 socket, 6 local socket, 7 pipe, 8 event), 5n device, 6d start, 7d how much later the end is, 8d how much larger the count is than that of all buckets, 9n minimum, 10n how much larger the maximum is, 11n how much larger than that the total is (all three modulo 2^64), 12n errors of it; of all errors: 13n errno, 14n count; 15n buckets of it, in ascending order; of all buckets: 16d bucket, 17n count. Bucket 0 is what took less than 64 ns, bucket 1 + 8 o + s begins at (8 + s) 2^(o + 3) ns, and the last is 248. A row whose operation is not known is left out |
+//! | 16 | [slow events](super::SlowEvent); since 1.1 | 1d end, 2n duration, 3n thread, 4n extent (0 whole, 1 begun before, 2 not ended, 3 throughout), 5n operation, 6n its number, 7n object, as in latencies; 8n 0: no target, else target + 1; 9n result, zig-zag, 10n of all events, six arguments each; 11n stack, 12n outcome, 13n wait, 14n waker, as in samples; since 1.2: 15n when it was woken: 0 unknown, else 1 + how much earlier than the end, zig-zag. A row whose operation is not known is left out |
+//! | 17 | [locks](super::Lock); since 1.2 | 1n 0: the kernel's, else process + 1; 2d address, 3n 0: no place known, else mapping + 1; 4d address in the mapping's file, 5t name |
+//! | 18 | [waits for locks](super::LockWait); since 1.2 | 1d end, 2n duration, 3n how much longer it is than what it was judged by, zig-zag; 4d threshold, 5n thread, 6n lock, 7n [way of waiting](super::Contention) (futex: 0 wait, 1 wait for bits, 2 priority inheritance, 3 wait and requeue, 4 several words; kernel: 5 spin, 6 read, 7 write, 8 mutex, 9 semaphore for reading, 10 for writing, 11 per-CPU for reading, 12 for writing, 13 real-time mutex, 14 other semaphore), 8n value expected, 9n extent as in slow events, 10n errno, 11n owner, 12n waker, as in samples; 13n when it was woken, as in slow events; 14n stack, 15n outcome, as in samples. A row whose way is not known is left out |
+//! | 19 | [stacks of calls](super::CallStack); since 1.2 | 1d start, 2n how much later the end is, 3n thread, 4n stack, 5n outcome, as in samples |
 //!
 //! Times are below 2^62. Neither all values nor all counters nor all spans add up to 2^63 or more, nor do the counts and
-//! totals of all latencies, nor the durations and waits of all slow events.
+//! totals of all latencies, nor the durations and waits of all slow events, nor the durations of all waits for locks and
+//! what those were judged by.
 //!
 //! # Versions
 //!
@@ -95,6 +99,7 @@ mod create;
 mod encode;
 mod ids;
 mod latencies;
+mod locks;
 mod looks_like;
 mod notes;
 mod once;

@@ -1,6 +1,6 @@
 //! How operations, and what they are on, are written as numbers: the same in latencies and in slow events.
 
-use crate::profile::{BlockOperation, ObjectKind, Operation};
+use crate::profile::{BlockOperation, Contention, ObjectKind, Operation};
 
 use super::columns::{Columns, Malformed};
 
@@ -15,6 +15,9 @@ const BLOCK_OPERATIONS: [BlockOperation; 5] = [
     BlockOperation::Discard,
     BlockOperation::Other,
 ];
+
+/// The number in the file of the first operation that waits for a lock of the kernel; each way to wait has one.
+const KERNEL_LOCK: u64 = BLOCK + 2 * BLOCK_OPERATIONS.len() as u64;
 
 /// The number of each kind of object.
 const OBJECTS: [ObjectKind; 9] = [
@@ -44,6 +47,7 @@ pub(super) fn operation_numbers(operation: Operation) -> (u64, u64) {
         Operation::RunQueue => (3, 0),
         Operation::Block(block) => (BLOCK + place(block), 0),
         Operation::BlockQueue(block) => (BLOCK + BLOCK_OPERATIONS.len() as u64 + place(block), 0),
+        Operation::KernelLock(contention) => (KERNEL_LOCK + contention_number(contention), 0),
     }
 }
 
@@ -58,8 +62,9 @@ pub(super) fn operation(
     let block = |kind: u64| {
         let blocks = BLOCK_OPERATIONS.map(Operation::Block);
         let queues = BLOCK_OPERATIONS.map(Operation::BlockQueue);
+        let locks = Contention::ALL.map(Operation::KernelLock);
         let place = usize::try_from(kind.checked_sub(BLOCK)?).ok()?;
-        blocks.into_iter().chain(queues).nth(place)
+        blocks.into_iter().chain(queues).chain(locks).nth(place)
     };
     let operation = match kind {
         0 => Some(Operation::Call(u16::try_from(number).map_err(|_| BEYOND)?)),
@@ -72,6 +77,23 @@ pub(super) fn operation(
         columns.unknown_row();
     }
     Ok(operation)
+}
+
+/// The number of a way to wait for a lock: its place among all of them.
+pub(super) fn contention_number(contention: Contention) -> u64 {
+    contention as u64
+}
+
+/// The way to wait for a lock of such a number; `None` if only a newer version knows it, which is taken note of: its row has
+/// to be left out.
+pub(super) fn contention(number: u64, columns: &Columns<'_>) -> Option<Contention> {
+    let known = usize::try_from(number)
+        .ok()
+        .and_then(|number| Contention::ALL.get(number));
+    if known.is_none() {
+        columns.unknown_row();
+    }
+    known.copied()
 }
 
 /// The number of a kind of object.
@@ -102,7 +124,7 @@ mod tests {
     fn every_operation_and_object_has_a_number_and_comes_back() {
         let payload = super::super::columns::ColumnsWriter::default().finish();
         let columns = Columns::parse(&payload).unwrap();
-        for kind in 0..14 {
+        for kind in 0..29 {
             let known = operation(kind, 7, &columns).unwrap().unwrap();
             let number = if kind < 3 { 7 } else { 0 };
             assert_eq!(operation_numbers(known), (kind, number));
@@ -127,6 +149,12 @@ mod tests {
                 assert_eq!(operation(kind, number, &columns), Ok(Some(made)));
             }
         }
+        for (number, way) in (0..).zip(Contention::ALL) {
+            assert_eq!(
+                (contention_number(way), contention(number, &columns)),
+                (number, Some(way))
+            );
+        }
         for number in 0..9 {
             assert_eq!(object_number(object(number, &columns)), number);
         }
@@ -134,10 +162,13 @@ mod tests {
         for number in [9, u64::MAX] {
             assert_eq!(object(number, &columns), ObjectKind::None);
         }
-        for kind in [14, u64::MAX] {
+        for number in [15, u64::MAX] {
+            assert_eq!(contention(number, &columns), None);
+        }
+        for kind in [29, u64::MAX] {
             assert_eq!(operation(kind, u64::MAX, &columns), Ok(None));
         }
-        assert_eq!((columns.strange_values(), columns.unknown_rows()), (2, 2));
+        assert_eq!((columns.strange_values(), columns.unknown_rows()), (2, 4));
     }
 
     #[test]

@@ -5,7 +5,7 @@ use crate::profile::{
     Unit, Waker,
 };
 
-use super::columns::{Columns, ColumnsWriter, Malformed};
+use super::columns::{Columns, ColumnsWriter, Malformed, unzigzag, zigzag};
 
 /// Times lie below this (146 years), so that sums and differences of two never overflow.
 pub(super) const TIME_MAX: u64 = 1 << 62;
@@ -31,6 +31,22 @@ pub(super) fn time(nanoseconds: u64) -> Result<u64, Malformed> {
     match nanoseconds {
         time if time < TIME_MAX => Ok(time),
         _ => Err(Malformed("a time beyond all bounds")),
+    }
+}
+
+/// The file's number of a time that may be unknown, which is 0, and that lies near another.
+pub(super) fn before_number(time_ns: u64, end_ns: u64) -> u64 {
+    match time_ns {
+        0 => 0,
+        _ => zigzag(end_ns.wrapping_sub(time_ns).cast_signed()).wrapping_add(1),
+    }
+}
+
+/// The time of such a number.
+pub(super) fn before(number: u64, end_ns: u64) -> Result<u64, Malformed> {
+    match number.checked_sub(1) {
+        None => Ok(0),
+        Some(earlier) => time(end_ns.wrapping_sub(unzigzag(earlier).cast_unsigned())),
     }
 }
 
@@ -426,6 +442,23 @@ mod tests {
         let outcomes: Vec<_> = samples.iter().map(|sample| sample.outcome).collect();
         assert_eq!(outcomes, [Outcome::Complete, Outcome::UnsupportedRule]);
         assert_eq!(columns.strange_values(), 1);
+    }
+
+    #[test]
+    fn a_time_near_another_comes_back_and_none_beyond_all_bounds() {
+        for (time_ns, end_ns) in [
+            (0, 9),
+            (9, 9),
+            (1, 9),
+            (12, 9),
+            (TIME_MAX - 1, 0),
+            (1, TIME_MAX - 1),
+        ] {
+            assert_eq!(before(before_number(time_ns, end_ns), end_ns), Ok(time_ns));
+        }
+        for (number, end_ns) in [(u64::MAX, 9), (1 + zigzag(10), 9), (1 + zigzag(-1), TIME_MAX - 1)] {
+            assert!(before(number, end_ns).is_err(), "{number} {end_ns}");
+        }
     }
 
     fn payload_of(samples: &[Sample]) -> Vec<u8> {

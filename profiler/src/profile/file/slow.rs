@@ -5,11 +5,14 @@ use crate::profile::{Extent, Id, SlowEvent, Target};
 use super::{
     columns::{Columns, ColumnsWriter, Malformed},
     operations::{object, object_number, operation, operation_numbers},
-    rows::{Row, optional, optional_number, outcome, outcome_number, time, waker, waker_number},
+    rows::{
+        Row, before, before_number, optional, optional_number, outcome, outcome_number, time, waker,
+        waker_number,
+    },
 };
 
 /// The number of an extent: bit 0, its begin was not seen; bit 1, its end was not.
-fn extent_number(extent: Extent) -> u64 {
+pub(super) fn extent_number(extent: Extent) -> u64 {
     match extent {
         Extent::Whole => 0,
         Extent::BegunBefore => 1,
@@ -19,7 +22,7 @@ fn extent_number(extent: Extent) -> u64 {
 }
 
 /// The extent of such a number. Of one that only a newer version knows, neither begin nor end is vouched for.
-fn extent(number: u64, columns: &Columns<'_>) -> Extent {
+pub(super) fn extent(number: u64, columns: &Columns<'_>) -> Extent {
     match number {
         0 => Extent::Whole,
         1 => Extent::BegunBefore,
@@ -47,7 +50,7 @@ impl Row for Target {
 }
 
 impl Row for SlowEvent {
-    const LAST_COLUMN: u8 = 14;
+    const LAST_COLUMN: u8 = 15;
 
     fn encode(rows: &[Self], _: u64, columns: &mut ColumnsWriter) {
         columns.deltas(1, rows.iter().map(|row| row.end_ns));
@@ -64,6 +67,7 @@ impl Row for SlowEvent {
         columns.varints(12, rows.iter().map(|row| outcome_number(row.outcome)));
         columns.varints(13, rows.iter().map(|row| row.wait_ns));
         columns.varints(14, rows.iter().map(|row| waker_number(row.waker)));
+        columns.varints(15, rows.iter().map(|row| before_number(row.woken_ns, row.end_ns)));
     }
 
     fn decode(columns: &Columns<'_>, _: u64, rows: usize) -> Result<Vec<Self>, Malformed> {
@@ -74,6 +78,7 @@ impl Row for SlowEvent {
             (columns.varints(8)?, columns.varints(9)?, columns.varints(10)?);
         let (mut stack, mut ended) = (columns.varints(11)?, columns.varints(12)?);
         let (mut wait_ns, mut woken) = (columns.varints(13)?, columns.varints(14)?);
+        let mut woken_ns = columns.varints(15)?;
         let mut row = || {
             let (end_ns, duration_ns) = (time(end_ns.next()?)?, time(duration_ns.next()?)?);
             let (thread, extent) = (thread.next_as().map(Id::new)?, extent(seen.next()?, columns));
@@ -86,6 +91,7 @@ impl Row for SlowEvent {
             }
             let (stack, outcome) = (optional(stack.next()?)?, outcome(ended.next()?, columns));
             let (wait_ns, waker) = (time(wait_ns.next()?)?, waker(woken.next()?, columns));
+            let woken_ns = before(woken_ns.next()?, end_ns)?;
             Ok(operation.map(|operation| Self {
                 thread,
                 end_ns,
@@ -100,6 +106,7 @@ impl Row for SlowEvent {
                 outcome,
                 wait_ns,
                 waker,
+                woken_ns,
             }))
         };
         (0..rows).filter_map(|_| row().transpose()).collect()

@@ -8,7 +8,7 @@
 mod blocked;
 mod chance;
 mod long_poll;
-mod path;
+pub(super) mod path;
 mod place;
 mod role;
 

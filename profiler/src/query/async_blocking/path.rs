@@ -11,7 +11,7 @@ const DEPTH: usize = 8;
 
 /// The crate, the modules, the type and the name, without generic arguments, of a function in Rust; `None` for C and
 /// the kernel, and where there is no name. Of an inlined call whose crate is not known, the name alone.
-pub(super) fn path<'a>(frame: &Frame<'a>) -> Option<Vec<&'a str>> {
+pub(in crate::query) fn path<'a>(frame: &Frame<'a>) -> Option<Vec<&'a str>> {
     if frame.kernel {
         return None;
     }

@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::{
     super::{Report, Sort, View, is_below},
-    VERSION, async_blocking, latencies, slow, wakers,
+    VERSION, async_blocking, latencies, locks, slow, wakers,
 };
 use crate::{
     profile::{Metadata, State},
@@ -110,6 +110,7 @@ enum Answer {
     Files(slow::Targets),
     Sockets(slow::Targets),
     Wakers(wakers::Wakers),
+    Locks(locks::Locks),
     Block(latencies::Block),
     Async(async_blocking::AsyncBlocking),
 }
@@ -227,6 +228,7 @@ impl<'a> Document<'a> {
             }
             View::Wakers(by) => Answer::Wakers(wakers::wakers(report, by, &summary)),
             View::Block(by) => Answer::Block(latencies::block(report, by)),
+            View::Locks(asked) => Answer::Locks(locks::locks(report, asked)),
             View::Async(threshold) => Answer::Async(async_blocking::async_blocking(report, threshold)),
         };
         let mut kinds = selection

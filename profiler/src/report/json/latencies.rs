@@ -46,7 +46,7 @@ pub(super) struct Named {
 }
 
 #[derive(Serialize)]
-struct Times {
+pub(super) struct Times {
     count: u64,
     total_ns: u64,
     min_ns: Option<u64>,
@@ -164,6 +164,7 @@ impl Named {
             Operation::RunQueue => ("run_queue", None),
             Operation::Block(_) => ("block", None),
             Operation::BlockQueue(_) => ("block_queue", None),
+            Operation::KernelLock(_) => ("kernel_lock", None),
         };
         Self {
             call: operation(named).into_owned(),
@@ -174,7 +175,7 @@ impl Named {
 }
 
 impl Times {
-    fn of(timing: &Timing) -> Self {
+    pub(super) fn of(timing: &Timing) -> Self {
         let errors = timing.errors.iter().map(|(&number, &count)| Error {
             errno: number,
             error: (number != 0).then(|| errno(number).into_owned()),

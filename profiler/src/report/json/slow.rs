@@ -7,7 +7,7 @@ use super::{
     latencies::{Named, object},
 };
 use crate::{
-    profile::{Extent, Id, Profile, SlowEvent, Stack, Thread, Waker},
+    profile::{Extent, Id, Location, Profile, SlowEvent, Stack, Thread, Waker},
     query::{
         self, Chains, TargetRow,
         operation::{errno, is_call, is_idle},
@@ -67,6 +67,8 @@ pub(super) struct Who {
 struct Ended {
     kind: &'static str,
     thread: Option<Who>,
+    time_ns: Option<u64>,
+    stack: Vec<StackFrame>,
 }
 
 #[derive(Serialize)]
@@ -156,23 +158,28 @@ impl Event {
         let chain = chains.of(event).into_iter();
         Self {
             brief: Brief::of(profile, event),
-            extent: match event.extent {
-                Extent::Whole => "whole",
-                Extent::BegunBefore => "begun_before",
-                Extent::NotEnded => "not_ended",
-                Extent::Throughout => "throughout",
-            },
+            extent: extent(event.extent),
             idle: is_idle(event.operation, event.object),
             object: object(event.object),
             result: ended.then_some(event.result),
             error,
             arguments: event.arguments,
             wait_ns: event.wait_ns,
-            waker: Ended::of(profile, event.waker),
+            waker: Ended::of(report, event, chains),
             chain: chain.map(|link| Brief::of(profile, link)).collect(),
             stack: stack(report, event.stack),
             outcome: event.outcome.describe(),
         }
+    }
+}
+
+/// As it is written in JSON.
+pub(super) fn extent(extent: Extent) -> &'static str {
+    match extent {
+        Extent::Whole => "whole",
+        Extent::BegunBefore => "begun_before",
+        Extent::NotEnded => "not_ended",
+        Extent::Throughout => "throughout",
     }
 }
 
@@ -181,6 +188,14 @@ pub(super) fn stack(report: &Report<'_>, stack: Option<Id<Stack>>) -> Vec<StackF
     let locations = stack
         .into_iter()
         .flat_map(|stack| report.profile.stacks.locations(stack));
+    stack_of(report, locations)
+}
+
+/// The frames at these locations that are shown.
+pub(super) fn stack_of(
+    report: &Report<'_>,
+    locations: impl Iterator<Item = Id<Location>>,
+) -> Vec<StackFrame> {
     locations
         .filter(|&location| report.selection.shows(report.profile, location))
         .flat_map(|location| query::frames(report.profile, location))
@@ -219,14 +234,20 @@ impl Who {
 }
 
 impl Ended {
-    fn of(profile: &Profile, waker: Waker) -> Self {
-        let (kind, thread) = match waker {
+    fn of<'a>(report: &Report<'a>, event: &'a SlowEvent, chains: &Chains<'a>) -> Self {
+        let profile = report.profile;
+        let (kind, thread) = match event.waker {
             Waker::Unknown => ("unknown", None),
             Waker::Nobody => ("nobody", None),
             Waker::Interrupt => ("interrupt", None),
             Waker::Thread(thread) => ("thread", Some(Who::of(profile, thread))),
         };
-        Self { kind, thread }
+        Self {
+            kind,
+            thread,
+            time_ns: (event.woken_ns > 0).then_some(event.woken_ns),
+            stack: stack(report, chains.waker_stack(event)),
+        }
     }
 }
 

@@ -8,6 +8,7 @@ use crate::{
 
 mod async_blocking;
 mod calls;
+mod locks;
 mod schema;
 mod snapshots;
 mod states;

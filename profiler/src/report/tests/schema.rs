@@ -111,6 +111,7 @@ fn conforms(report: &Report<'_>) -> Value {
         "files",
         "sockets",
         "wakers",
+        "locks",
         "block",
         "async",
     ];
@@ -147,7 +148,11 @@ fn every_view_of_every_recording_conforms() {
     });
     let views = views.chain(trees).chain(states).chain(wakers);
     let views = views.chain(counted).chain(slow);
-    for view in views.chain([FUNCTIONS, View::Async(0), View::Async(100_000_000)]) {
+    let lengths = [View::Async(0), View::Async(100_000_000)];
+    for view in views
+        .chain(lengths)
+        .chain([FUNCTIONS, locks::LOCKS, locks::LONG_KERNEL])
+    {
         let profiles = [
             Profile::default(),
             busy(),
@@ -156,6 +161,7 @@ fn every_view_of_every_recording_conforms() {
             states::waiting(),
             calls::calls(),
             async_blocking::server(),
+            locks::shop(),
         ];
         for profile in profiles {
             conforms(&report(&profile, &Selection::default(), view));

@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use crate::query::clean;
+pub(super) use crate::query::trust::module;
 
 /// How wide, and whether in colour.
 #[derive(Clone, Copy, Debug)]
@@ -44,15 +45,6 @@ impl Layout {
             Some(width) => cut(text, width.saturating_sub(used).max(16)),
             None => text,
         }
-    }
-}
-
-/// The module's name in a column: the kernel's long name is spelt short.
-pub(super) fn module(name: &str) -> Cow<'_, str> {
-    if name.starts_with("[kernel") {
-        Cow::Borrowed("[kernel]")
-    } else {
-        clean(name)
     }
 }
 

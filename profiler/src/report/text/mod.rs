@@ -6,6 +6,7 @@ mod functions;
 mod groups;
 mod header;
 mod layout;
+mod locks;
 mod number;
 mod slow;
 mod stack;
@@ -41,6 +42,7 @@ pub fn write(report: &Report<'_>, layout: &Layout, out: &mut dyn Write) -> io::R
         View::Targets(asked, idle) => return targets::write(report, asked, idle, &summary, layout, out),
         View::Wakers(by) => return wakers::write(report, by, &summary, layout, out),
         View::Block(by) => return block::write(report, by, &summary, layout, out),
+        View::Locks(asked) => return locks::write(report, asked, &summary, layout, out),
         View::Async(threshold) => return async_blocking::write(report, threshold, &summary, layout, out),
         View::Functions(_) | View::Tree(_) | View::Groups(_) => {}
     }

@@ -24,6 +24,8 @@ const THREAD_WIDTH: usize = 24;
 /// At least this much is shown of what a call was on, and in a chain no more than this.
 const TARGET_MIN: usize = 8;
 const TARGET_IN_CHAIN: usize = 32;
+/// Frames that are shown of the one that ended a wait, unless names are shown in full.
+const WAKER_FRAMES: usize = 4;
 
 pub(super) fn write(
     report: &Report<'_>,
@@ -110,11 +112,20 @@ fn write_event(
         layout.width.map(|width| width.saturating_sub(used)),
     );
     writeln!(out, "{before}{}{outcome}", layout.paint(Ink::Strong, &call))?;
-    let lines = [wait(profile, event), chain(profile, event, chains, layout)];
-    for line in lines.into_iter().flatten() {
-        let line = layout.fit(&line, INDENT.len());
-        writeln!(out, "{INDENT}{line}")?;
-    }
+    let write_line = |line: Option<String>, out: &mut dyn Write| match line {
+        Some(line) => writeln!(out, "{INDENT}{}", layout.fit(&line, INDENT.len())),
+        None => Ok(()),
+    };
+    let woken_at = chains
+        .waker_stack(event)
+        .map(|stack| stack::frames_of(report, stack));
+    let woken_at = woken_at.filter(|frames| !frames.is_empty());
+    let at = if woken_at.is_some() { " at" } else { "" };
+    write_line(wait(profile, event).map(|wait| wait + at), out)?;
+    stack::write_most(&woken_at.unwrap_or_default(), WAKER_FRAMES, layout, out)?;
+    write_line(chain(profile, event, chains, layout), out)?;
+    let of_both = !at.is_empty() && event.stack.is_some();
+    write_line(of_both.then(|| "waited at".to_owned()), out)?;
     let frames = event
         .stack
         .map(|stack| stack::frames_of(report, stack))

@@ -29,7 +29,17 @@ pub(super) fn frames_of<'a>(report: &Report<'a>, stack: Id<Stack>) -> Vec<Frame<
 
 /// Frames, innermost first; the module stands where it changes.
 pub(super) fn write(all: &[Frame<'_>], layout: &Layout, out: &mut dyn Write) -> io::Result<()> {
-    let room = layout.width.map_or(usize::MAX, |_| FRAMES);
+    write_most(all, FRAMES, layout, out)
+}
+
+/// The same, `most` frames unless names are shown in full.
+pub(super) fn write_most(
+    all: &[Frame<'_>],
+    most: usize,
+    layout: &Layout,
+    out: &mut dyn Write,
+) -> io::Result<()> {
+    let room = layout.width.map_or(usize::MAX, |_| most);
     let mut before = "";
     for frame in all.iter().take(room) {
         let place = match module(frame.module) {

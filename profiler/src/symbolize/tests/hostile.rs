@@ -226,6 +226,7 @@ fn a_stack_of_a_slow_event_counts_as_one_of_a_sample_does() {
             outcome: Outcome::Complete,
             wait_ns: 0,
             waker: Waker::Unknown,
+            woken_ns: 0,
         }],
         ..Delta::default()
     };

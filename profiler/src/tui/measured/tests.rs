@@ -66,6 +66,7 @@ fn slow(thread: u32, end_ns: u64, duration_ns: u64) -> SlowEvent {
         outcome: Outcome::NoUserStack,
         wait_ns: 5,
         waker: Waker::Thread(Id::new(0)),
+        woken_ns: 0,
     }
 }
 

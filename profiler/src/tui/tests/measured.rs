@@ -94,6 +94,7 @@ fn slow(operation: Operation, object: ObjectKind, duration_ns: u64, result: i64)
         outcome: Outcome::NoUserStack,
         wait_ns: duration_ns,
         waker: Waker::Interrupt,
+        woken_ns: 0,
     }
 }
 

@@ -236,6 +236,15 @@ fn what_latencies_and_slow_events_refer_to_is_not_known_once_it_is_lost() {
     assert_eq!(wakers, [Waker::Interrupt, Waker::Interrupt, Waker::Unknown]);
     assert_eq!(profile.samples[8].waker, Waker::Unknown);
 
+    let profile = lose(Kind::Locks);
+    let waits = profile.lock_waits.iter();
+    let lost: Vec<_> = waits.map(|wait| profile.locks[wait.lock].clone()).collect();
+    assert_eq!(
+        (lost[1].name.as_str(), lost[1].process),
+        (DAMAGED, Some(Id::new(0)))
+    );
+    assert_eq!((&lost[0], &lost[2]), (&lock(1), &lock(3)));
+
     // The one in the third flush is found though a row before it is lost.
     let mut deltas = small();
     let event = SlowEvent {

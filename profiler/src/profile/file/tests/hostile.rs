@@ -63,7 +63,7 @@ fn a_trace_whose_checksums_are_right_and_whose_contents_are_nonsense_never_panic
                 match random.below(8) {
                     0 => header.first_row = random.next() >> random.below(64),
                     1 => header.rows = (random.next() >> random.below(64)) as u32,
-                    2 => header.kind = random.below(18) as u16,
+                    2 => header.kind = random.below(21) as u16,
                     3 => header.sequence = random.next(),
                     _ if payload.is_empty() => {}
                     4 => payload.truncate(random.below(payload.len() as u64) as usize),

@@ -8,8 +8,9 @@ mod write;
 
 use super::{container::FILE_HEADER_LEN, *};
 use crate::profile::{
-    BlockOperation, Delta, Extent, Id, Latency, LatencyKey, Mark, ObjectKind, Operation, Outcome, Profile,
-    QualityWindow, SlowEvent, State, Target, ThreadTime, Waker, folded::from_folded,
+    BlockOperation, CallStack, Contention, Delta, Extent, Id, Latency, LatencyKey, Lock, LockWait, Mark,
+    ObjectKind, Operation, Outcome, Profile, QualityWindow, SlowEvent, State, Target, ThreadTime, Waker,
+    folded::from_folded,
 };
 use random::Random;
 
@@ -18,7 +19,7 @@ fn everything(profile: &Profile) -> String {
     let mut lines: Vec<_> = profile.lines.iter().collect();
     lines.sort_by_key(|(location, _)| **location);
     format!(
-        "{:?}\n{:?}\n{:?}\n{:?}\n{:?}\n{:?}\n{:?}\n{:?}\n{:?}\n{:?}\n{:?}\n{:?}\n{:?}\n{lines:?}\n{:?}\n{}",
+        "{:?}\n{:?}\n{:?}\n{:?}\n{:?}\n{:?}\n{:?}\n{:?}\n{:?}\n{:?}\n{:?}\n{:?}\n{:?}\n{:?}\n{:?}\n{:?}\n{lines:?}\n{:?}\n{}",
         profile.metadata,
         profile.sample_types,
         profile.samples,
@@ -32,6 +33,9 @@ fn everything(profile: &Profile) -> String {
         profile.latencies,
         profile.targets,
         profile.slow,
+        profile.locks,
+        profile.lock_waits,
+        profile.call_stacks,
         profile.quality,
         profile.ended,
     )
@@ -85,12 +89,36 @@ fn walk(profile: &Profile) {
         durations += event.duration_ns + event.wait_ns;
     }
     assert!(i64::try_from(durations).is_ok());
+    walk_locks(profile);
     let total = profile.quality_total();
     let _ = (
         total.end_ns - total.start_ns,
         total.samples + total.lost_total(),
         profile.duration_ns(),
     );
+}
+
+fn walk_locks(profile: &Profile) {
+    for (_, lock) in profile.locks.iter() {
+        let _ = lock.process.map(|process| &profile.processes[process]);
+        let _ = lock.place.map(|(mapping, _)| &profile.mappings[mapping]);
+    }
+    let mut waited = 0;
+    for wait in &profile.lock_waits {
+        let _ = (&profile.threads[wait.thread], &profile.locks[wait.lock]);
+        let _ = wait.stack.map(|stack| profile.stacks.locations(stack).count());
+        walk_waker(profile, wait.owner);
+        walk_waker(profile, wait.waker);
+        assert!(wait.end_ns.max(wait.threshold_ns).max(wait.woken_ns) < 1 << 62);
+        assert!(wait.weight_ns().is_finite());
+        waited += wait.duration_ns + wait.blocked_ns;
+    }
+    assert!(i64::try_from(waited).is_ok());
+    for call in &profile.call_stacks {
+        let _ = &profile.threads[call.thread];
+        let _ = call.stack.map(|stack| profile.stacks.locations(stack).count());
+        assert!(call.start_ns <= call.end_ns && call.end_ns < 1 << 62);
+    }
 }
 
 fn walk_waker(profile: &Profile, waker: Waker) {
@@ -167,6 +195,49 @@ fn slow(end_ns: u64) -> SlowEvent {
         outcome: Outcome::Complete,
         wait_ns: 11_000_000,
         waker: Waker::Interrupt,
+        woken_ns: end_ns - 500_000,
+    }
+}
+
+/// What the first process's threads wait for, once more each time.
+fn lock(number: u64) -> Lock {
+    Lock {
+        process: Some(Id::new(0)),
+        address: 0x7f00_0000_1000 * number,
+        place: (number > 1).then(|| (Id::new(0), 0x40 * number)),
+        name: String::new(),
+    }
+}
+
+/// 2 ms that the first thread waited for the lock of that number, until `end_ns`.
+fn lock_wait(number: u32, end_ns: u64) -> LockWait {
+    LockWait {
+        thread: Id::new(0),
+        lock: Id::new(number),
+        contention: Contention::FutexWait,
+        value: 2,
+        end_ns,
+        duration_ns: 2_000_000,
+        blocked_ns: 1_990_000,
+        threshold_ns: 1_000_000,
+        extent: Extent::Whole,
+        errno: 0,
+        owner: Waker::Unknown,
+        waker: Waker::Thread(Id::new(0)),
+        woken_ns: end_ns - 20_000,
+        stack: Some(Id::new(0)),
+        outcome: Outcome::Complete,
+    }
+}
+
+/// The call in which it was woken.
+fn call_stack(end_ns: u64) -> CallStack {
+    CallStack {
+        thread: Id::new(0),
+        start_ns: end_ns - 25_000,
+        end_ns: end_ns - 15_000,
+        stack: Some(Id::new(1)),
+        outcome: Outcome::Complete,
     }
 }
 
@@ -202,6 +273,9 @@ fn small() -> Vec<Delta> {
         delta.latencies = vec![latency(end_ns)];
         delta.targets = vec![Target(format!("/dev/sd{end}"))];
         delta.slow = vec![slow(end_ns)];
+        delta.locks = vec![lock(end as u64)];
+        delta.lock_waits = vec![lock_wait(end as u32 - 1, end_ns)];
+        delta.call_stacks = vec![call_stack(end_ns)];
         if end == 3 {
             delta.samples[0].waker = Waker::Thread(Id::new(1));
             delta.slow[0].waker = Waker::Thread(Id::new(1));

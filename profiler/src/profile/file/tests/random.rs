@@ -1,9 +1,10 @@
 //! Profiles out of a seed.
 
 use crate::profile::{
-    BlockOperation, CodeAddress, Delta, Extent, Function, Id, Latency, LatencyKey, Line, Location, Mapping,
-    MappingKind, Mark, Metadata, ObjectKind, Operation, Outcome, Process, Profile, QualityWindow, Sample,
-    SampleType, SlowEvent, Stack, State, Target, Thread, ThreadTime, Unit, Waker,
+    BlockOperation, CallStack, CodeAddress, Contention, Delta, Extent, Function, Id, Latency, LatencyKey,
+    Line, Location, Lock, LockWait, Mapping, MappingKind, Mark, Metadata, ObjectKind, Operation, Outcome,
+    Process, Profile, QualityWindow, Sample, SampleType, SlowEvent, Stack, State, Target, Thread, ThreadTime,
+    Unit, Waker,
 };
 
 /// A generator of numbers (splitmix64), the same for the same seed on every machine.
@@ -159,12 +160,13 @@ impl Random {
             3 => BlockOperation::Discard,
             _ => BlockOperation::Other,
         };
-        let operation = match self.below(6) {
+        let operation = match self.below(7) {
             0 => Operation::Call(self.number() as u16),
             1 => Operation::CompatCall(self.number() as u16),
             2 => Operation::IoUring(self.number() as u8),
             3 => Operation::RunQueue,
             4 => Operation::Block(block),
+            5 => Operation::KernelLock(self.contention()),
             _ => Operation::BlockQueue(block),
         };
         let object = match self.below(9) {
@@ -221,6 +223,87 @@ impl Random {
         }
     }
 
+    fn contention(&mut self) -> Contention {
+        Contention::ALL[self.below(Contention::ALL.len() as u64) as usize]
+    }
+
+    fn extent(&mut self) -> Extent {
+        match self.below(4) {
+            0 => Extent::Whole,
+            1 => Extent::BegunBefore,
+            2 => Extent::NotEnded,
+            _ => Extent::Throughout,
+        }
+    }
+
+    /// A time, often 0.
+    fn unsure_time(&mut self) -> u64 {
+        self.time() * self.below(2)
+    }
+
+    fn lock(&mut self, profile: &Profile) -> Lock {
+        let (processes, mappings) = (profile.processes.len(), profile.mappings.len());
+        Lock {
+            process: (self.below(2) == 0).then(|| self.id(processes)),
+            address: self.number(),
+            place: (self.below(2) == 0).then(|| (self.id(mappings), self.number())),
+            name: self.text(),
+        }
+    }
+
+    fn lock_wait(&mut self, profile: &Profile, stack: Option<Id<Stack>>) -> LockWait {
+        let threads = profile.threads.len();
+        LockWait {
+            thread: self.id(threads),
+            lock: self.id(profile.locks.len()),
+            contention: self.contention(),
+            value: self.number() as u32,
+            end_ns: self.time(),
+            duration_ns: self.number() >> 14,
+            blocked_ns: self.number() >> 14,
+            threshold_ns: self.time(),
+            extent: self.extent(),
+            errno: self.number() as u16,
+            owner: self.waker(threads),
+            waker: self.waker(threads),
+            woken_ns: self.unsure_time(),
+            stack,
+            outcome: Outcome::ALL[self.below(12) as usize],
+        }
+    }
+
+    fn call_stack(&mut self, profile: &Profile, stack: Option<Id<Stack>>) -> CallStack {
+        let start_ns = self.time() >> 1;
+        CallStack {
+            thread: self.id(profile.threads.len()),
+            start_ns,
+            end_ns: start_ns + (self.time() >> 1),
+            stack,
+            outcome: Outcome::ALL[self.below(12) as usize],
+        }
+    }
+
+    /// Adds some locks, waits for them and stacks of calls.
+    fn grow_locks(&mut self, profile: &mut Profile) {
+        for _ in 0..=self.below(3) {
+            let lock = self.lock(profile);
+            profile.locks.intern(lock);
+        }
+        for _ in 0..self.below(9) {
+            let stack = self.stack(profile);
+            let wait = self.lock_wait(profile, stack);
+            profile.lock_waits.push(wait);
+            let stack = self.stack(profile);
+            let call = self.call_stack(profile, stack);
+            profile.call_stacks.push(call);
+        }
+    }
+
+    fn stack(&mut self, profile: &Profile) -> Option<Id<Stack>> {
+        let stacks = profile.stacks.len();
+        (stacks > 0 && self.below(3) > 0).then(|| self.id(stacks))
+    }
+
     fn slow(&mut self, profile: &Profile, stack: Option<Id<Stack>>) -> SlowEvent {
         let (operation, object) = self.operation();
         let targets = profile.targets.len();
@@ -228,12 +311,7 @@ impl Random {
             thread: self.id(profile.threads.len()),
             end_ns: self.time(),
             duration_ns: self.number() >> 14,
-            extent: match self.below(4) {
-                0 => Extent::Whole,
-                1 => Extent::BegunBefore,
-                2 => Extent::NotEnded,
-                _ => Extent::Throughout,
-            },
+            extent: self.extent(),
             operation,
             object,
             target: (targets > 0 && self.below(2) == 0).then(|| self.id(targets)),
@@ -243,6 +321,7 @@ impl Random {
             outcome: Outcome::ALL[self.below(12) as usize],
             wait_ns: self.number() >> 14,
             waker: self.waker(profile.threads.len()),
+            woken_ns: self.unsure_time(),
         }
     }
 
@@ -311,11 +390,11 @@ impl Random {
             profile.targets.intern(target);
         }
         for _ in 0..self.below(9) {
-            let stacks = profile.stacks.len();
-            let stack = (stacks > 0 && self.below(3) > 0).then(|| self.id(stacks));
+            let stack = self.stack(profile);
             let event = self.slow(profile, stack);
             profile.slow.push(event);
         }
+        self.grow_locks(profile);
         for _ in 0..self.below(3) {
             let window = self.quality();
             profile.quality.push(window);

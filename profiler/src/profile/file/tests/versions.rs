@@ -63,7 +63,7 @@ fn rows_about_operations_of_a_newer_version_are_left_out_and_counted() {
     // Three operations, of which the second is one that is not known yet.
     let mut columns = ColumnsWriter::default();
     columns.deltas(1, [0, 0, 0]);
-    columns.varints(2, [0, 14, 3]);
+    columns.varints(2, [0, 29, 3]);
     columns.varints(3, [60, 1 << 50, 0]);
     columns.varints(4, [0, 2, 99]);
     columns.varints(9, [11, 12, 13]);
@@ -201,6 +201,7 @@ fn the_first_version_of_the_format_stays_readable() {
     assert_eq!((profile.samples.len(), profile.ended), (11, true));
     assert!(profile.thread_times.is_empty() && profile.latencies.is_empty());
     assert!(profile.slow.is_empty() && profile.targets.is_empty());
+    assert!(profile.locks.is_empty() && profile.lock_waits.is_empty() && profile.call_stacks.is_empty());
     let mut wakers = profile.samples.iter().map(|sample| sample.waker);
     assert!(wakers.all(|waker| waker == Waker::Unknown));
     assert_eq!(profile.samples[7].value, 10_101_010);

@@ -212,6 +212,7 @@ fn with_slow(world: World) -> Profile {
         outcome: Outcome::Complete,
         wait_ns: 0,
         waker: Waker::Unknown,
+        woken_ns: 0,
     };
     let (file, socket, none) = (ObjectKind::File, ObjectKind::Socket, ObjectKind::None);
     profile.slow = vec![

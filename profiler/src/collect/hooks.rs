@@ -1,0 +1,283 @@
+//! The hooks that keep the kernel side's accounts: sets of programs that are attached together, and shed together.
+//!
+//! A new set is a variant of [`Set`] with its lines there, and a line where it is attached.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use anyhow::Result;
+use aya::{Btf, Ebpf, programs::tp_btf::BtfTracePointLink};
+
+use super::{governor::Sheddable, object, options::Options, thread_times};
+
+/// A program, and the tracepoint that it is attached to.
+type Hook = (&'static str, &'static str);
+
+/// A tracepoint, and its name before Linux 6.4.
+const RENAMED: (&str, &str) = ("io_uring_submit_req", "io_uring_submit_sqe");
+
+/// Hooks that come and go together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Set {
+    /// What threads do, and what they wait for.
+    States,
+    /// Where system calls end; the user stacks of waits in them are taken there, too.
+    CallEnds,
+    /// Where system calls begin.
+    CallBegins,
+    /// Requests to io_uring.
+    IoUring,
+    /// Requests to block devices.
+    Block,
+    /// Wake-ups: of waits that are told, and whose wakers' stacks are wanted.
+    Wakers,
+    /// Calls that may wait for a lock, where calls are not counted: those tell it as well.
+    FutexBegins,
+    /// Contention of the kernel's own locks.
+    KernelLocks,
+}
+
+impl Set {
+    fn hooks(self) -> &'static [Hook] {
+        match self {
+            Self::States => &[
+                ("states_new", "sched_wakeup_new"),
+                ("states_exec", "sched_process_exec"),
+                ("states_waking", "sched_waking"),
+                ("states_switch", "sched_switch"),
+            ],
+            Self::CallEnds => &[("calls_exit", "sys_exit")],
+            Self::CallBegins => &[("calls_enter", "sys_enter")],
+            Self::IoUring => &[
+                ("calls_uring_submit", "io_uring_submit_req"),
+                ("calls_uring_complete", "io_uring_complete"),
+            ],
+            Self::Block => &[
+                ("block_issue", "block_rq_issue"),
+                ("block_complete", "block_rq_complete"),
+            ],
+            Self::Wakers => &[("locks_waking", "sched_waking")],
+            Self::FutexBegins => &[("locks_enter", "sys_enter")],
+            Self::KernelLocks => &[
+                ("locks_begin", "contention_begin"),
+                ("locks_end", "contention_end"),
+            ],
+        }
+    }
+
+    /// The probes that need it, with the last of which it is shed; a set that none of them needs is never shed.
+    fn serves(self) -> &'static [Sheddable] {
+        match self {
+            Self::States => &[Sheddable::States],
+            Self::CallEnds => &[Sheddable::Syscalls, Sheddable::OffCpu, Sheddable::Locks],
+            Self::Wakers => &[Sheddable::Syscalls, Sheddable::Locks],
+            Self::FutexBegins | Self::KernelLocks => &[Sheddable::Locks],
+            Self::CallBegins | Self::IoUring => &[Sheddable::Syscalls],
+            Self::Block => &[],
+        }
+    }
+
+    /// What users are told if the kernel refuses it.
+    fn refusal(self) -> &'static str {
+        match self {
+            Self::States => "the states of threads are not recorded",
+            Self::CallEnds => "neither system calls nor the stacks of waits in them are recorded",
+            Self::CallBegins => "system calls are not recorded",
+            Self::IoUring => "requests to io_uring are not recorded",
+            Self::Block => "block I/O is not recorded",
+            Self::Wakers => "neither waits for locks of programs nor stacks of wakers are recorded",
+            Self::FutexBegins => "holders of locks are known by their wake-ups only",
+            Self::KernelLocks => "waits for locks of the kernel are not recorded",
+        }
+    }
+
+    /// Says that the kernel refuses it.
+    fn refused(self, error: &anyhow::Error) {
+        let level = match self {
+            // Many kernels are built without it, for safety.
+            Self::IoUring => log::Level::Info,
+            _ => log::Level::Warn,
+        };
+        log::log!(level, "{}: {error:#}", self.refusal());
+    }
+}
+
+/// Hooks that are attached; they go with this value.
+#[derive(Debug, Default)]
+pub struct Hooks {
+    attached: BTreeMap<Set, Vec<BtfTracePointLink>>,
+    /// What is recorded and may be shed.
+    on: BTreeSet<Sheddable>,
+}
+
+impl Hooks {
+    /// Attaches the hooks that `options` ask for, and opens an account for every thread there is. Users are told what the
+    /// kernel refuses; the others stay.
+    pub fn attach(ebpf: &mut Ebpf, btf: &Btf, options: &Options) -> Self {
+        let mut hooks = Self::default();
+        if options.states
+            && let Err(error) = hooks.open_accounts(ebpf, btf, options)
+        {
+            Set::States.refused(&error);
+            hooks = Self::default();
+        }
+        if options.block {
+            hooks.try_add(Set::Block, ebpf, btf);
+        }
+        hooks
+    }
+
+    /// Attaches what is kept in the accounts of threads, and then opens them: what threads do meanwhile is not missed.
+    fn open_accounts(&mut self, ebpf: &mut Ebpf, btf: &Btf, options: &Options) -> Result<()> {
+        thread_times::load(ebpf, btf)?;
+        self.add(Set::States, ebpf, btf)?;
+        self.on.insert(Sheddable::States);
+        if options.off_cpu {
+            self.on.insert(Sheddable::OffCpu);
+        }
+        let ends =
+            (options.calls || options.off_cpu || options.locks) && self.try_add(Set::CallEnds, ebpf, btf);
+        if options.calls && ends && self.try_add(Set::CallBegins, ebpf, btf) {
+            self.on.insert(Sheddable::Syscalls);
+            self.try_add(Set::IoUring, ebpf, btf);
+        }
+        if options.locks && ends {
+            self.on.insert(Sheddable::Locks);
+            self.try_add(Set::KernelLocks, ebpf, btf);
+            if !self.count_calls() {
+                self.try_add(Set::FutexBegins, ebpf, btf);
+            }
+        }
+        if self.count_calls() || options.locks && ends {
+            self.try_add(Set::Wakers, ebpf, btf);
+        }
+        self.detach_unneeded();
+        // What it tells now is nothing yet.
+        thread_times::read(ebpf, false).map(drop)
+    }
+
+    /// Attaches a set, or tells users that the kernel refuses it. Whether it is attached.
+    fn try_add(&mut self, set: Set, ebpf: &mut Ebpf, btf: &Btf) -> bool {
+        self.add(set, ebpf, btf)
+            .inspect_err(|error| set.refused(error))
+            .is_ok()
+    }
+
+    /// Attaches all of a set or nothing.
+    fn add(&mut self, set: Set, ebpf: &mut Ebpf, btf: &Btf) -> Result<()> {
+        let hooks = set.hooks().iter();
+        let links = hooks
+            .map(|&hook| attach(hook, ebpf, btf))
+            .collect::<Result<_>>()?;
+        self.attached.insert(set, links);
+        Ok(())
+    }
+
+    /// Whether the accounts of threads are kept.
+    pub fn keep_states(&self) -> bool {
+        self.attached.contains_key(&Set::States)
+    }
+
+    /// Whether system calls are counted.
+    pub fn count_calls(&self) -> bool {
+        self.attached.contains_key(&Set::CallBegins)
+    }
+
+    /// Whether waits for locks are told.
+    pub fn tell_locks(&self) -> bool {
+        self.on.contains(&Sheddable::Locks)
+    }
+
+    /// What may be shed.
+    pub fn sheddable(&self) -> Vec<Sheddable> {
+        self.on.iter().copied().collect()
+    }
+
+    /// Takes a probe off.
+    pub fn shed(&mut self, probe: Sheddable) {
+        match probe {
+            // The others need its accounts.
+            Sheddable::States => self.on.clear(),
+            Sheddable::Syscalls | Sheddable::OffCpu | Sheddable::Locks => {
+                self.on.remove(&probe);
+            }
+        }
+        self.detach_unneeded();
+    }
+
+    fn detach_unneeded(&mut self) {
+        self.attached.retain(|set, _| {
+            let probes = set.serves();
+            probes.is_empty() || probes.iter().any(|probe| self.on.contains(probe))
+        });
+    }
+}
+
+fn attach((program, tracepoint): Hook, ebpf: &mut Ebpf, btf: &Btf) -> Result<BtfTracePointLink> {
+    object::attach(ebpf, btf, program, tracepoint).or_else(|error| match RENAMED {
+        (now, before) if now == tracepoint => object::attach(ebpf, btf, program, before),
+        _ => Err(error),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ALL: [Set; 6] = [
+        Set::States,
+        Set::CallEnds,
+        Set::CallBegins,
+        Set::IoUring,
+        Set::Block,
+        Set::KernelLocks,
+    ];
+
+    /// All of them, without links.
+    fn all() -> Hooks {
+        Hooks {
+            attached: ALL.into_iter().map(|set| (set, Vec::new())).collect(),
+            on: [
+                Sheddable::Syscalls,
+                Sheddable::OffCpu,
+                Sheddable::Locks,
+                Sheddable::States,
+            ]
+            .into(),
+        }
+    }
+
+    fn left(hooks: &Hooks) -> Vec<Set> {
+        hooks.attached.keys().copied().collect()
+    }
+
+    #[test]
+    fn ends_of_calls_go_with_the_last_that_needs_them() {
+        let mut hooks = all();
+        hooks.shed(Sheddable::Syscalls);
+        assert_eq!(
+            left(&hooks),
+            [Set::States, Set::CallEnds, Set::Block, Set::KernelLocks]
+        );
+        hooks.shed(Sheddable::OffCpu);
+        assert_eq!(
+            left(&hooks),
+            [Set::States, Set::CallEnds, Set::Block, Set::KernelLocks]
+        );
+        hooks.shed(Sheddable::Locks);
+        assert_eq!(left(&hooks), [Set::States, Set::Block]);
+        assert_eq!(hooks.sheddable(), [Sheddable::States]);
+        let mut hooks = all();
+        hooks.shed(Sheddable::OffCpu);
+        assert_eq!(left(&hooks), ALL);
+    }
+
+    #[test]
+    fn without_states_nothing_is_left_that_is_kept_with_them() {
+        let mut hooks = all();
+        assert!(hooks.keep_states() && hooks.count_calls());
+        hooks.shed(Sheddable::States);
+        assert_eq!(left(&hooks), [Set::Block]);
+        assert!(!hooks.keep_states() && !hooks.count_calls());
+        assert_eq!(hooks.sheddable(), []);
+    }
+}
