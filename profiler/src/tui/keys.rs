@@ -234,6 +234,12 @@ const BROWSING: &[Binding] = &[
         "a map of the last minutes; Enter twice chooses a range",
     ),
     bind(
+        &[char('7')],
+        Action::Tab(7),
+        "",
+        "locks: who waits for each, and who holds it",
+    ),
+    bind(
         &[char('s')],
         Action::Sort,
         "sort",
@@ -304,7 +310,7 @@ const BROWSING: &[Binding] = &[
         &[char('I')],
         Action::Idle,
         "idle",
-        "show calls that wait for events or for others, or hide them",
+        "show calls and locks that wait for something to do, or hide them",
     ),
     bind(&[key(KeyCode::Up), char('k')], Action::Move(-1), "", "one row up"),
     bind(

@@ -25,6 +25,7 @@ mod clicking;
 mod exporting;
 mod flame;
 mod heat;
+mod locks;
 mod measured;
 mod overview;
 mod replay;

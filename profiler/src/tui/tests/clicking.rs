@@ -25,7 +25,7 @@ fn click(app: &mut App, column: u16, row: u16) {
 fn a_click_goes_to_a_tab_and_a_row_and_a_second_opens_it() {
     let mut app = app_of(web());
     let tabs = screen(&mut app, 80, 24).lines().nth(3).unwrap().to_owned();
-    let stacks = tabs.find("3 Stacks").unwrap() as u16;
+    let stacks = tabs.find("3 Stack").unwrap() as u16;
     click(&mut app, stacks, 3);
     assert_eq!(app.tab, Tab::Stacks);
     click(&mut app, 3, 3);

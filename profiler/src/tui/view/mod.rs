@@ -9,6 +9,8 @@ mod header;
 mod heat;
 mod help;
 mod label;
+mod lock;
+mod locks;
 mod notes;
 mod overview;
 mod position;
@@ -51,6 +53,7 @@ pub(super) fn draw(frame: &mut Frame<'_>, app: &App, theme: &Theme) {
             Tab::Stacks => tree::heading(frame, heading, theme),
             Tab::Time => time::heading(frame, heading, app, theme),
             Tab::Calls => calls::heading(frame, heading, theme),
+            Tab::Locks => locks::heading(frame, heading, theme),
             Tab::Heat => heat::heading(frame, heading, app, theme),
             Tab::Overview => {}
         }
@@ -66,6 +69,7 @@ pub(super) fn draw(frame: &mut Frame<'_>, app: &App, theme: &Theme) {
             Tab::Stacks => tree::draw(frame, body, app, theme),
             Tab::Time => time::draw(frame, body, app, theme),
             Tab::Calls => calls::draw(frame, body, app, theme),
+            Tab::Locks => locks::draw(frame, body, app, theme),
             Tab::Heat => heat::draw(frame, body, app, theme),
             Tab::Overview => overview::draw(frame, body, app, theme),
         }
@@ -76,6 +80,7 @@ pub(super) fn draw(frame: &mut Frame<'_>, app: &App, theme: &Theme) {
     if layout.lower.height > 0 {
         match app.tab {
             Tab::Calls => calls::slowest(frame, layout.lower, app, theme),
+            Tab::Locks => lock::draw(frame, layout.lower, app, theme),
             _ => tree::preview(frame, layout.lower, app, theme),
         }
     }
@@ -111,7 +116,14 @@ fn nothing(app: &App) -> String {
             return " not measured: -G and --comm leave it out; choose processes with -p instead".to_owned();
         }
         Some(Missing::Flag) => {
-            return " not measured, as --no-states or --no-calls asks for".to_owned();
+            let flag = match app.tab {
+                Tab::Locks => "--no-locks",
+                _ => "--no-calls",
+            };
+            return format!(" not measured, as --no-states or {flag} asks for");
+        }
+        Some(Missing::NotRecorded) if app.tab == Tab::Locks => {
+            return " not recorded: `profiler record --probe lock` records waits for locks".to_owned();
         }
         Some(Missing::NotRecorded) => return " not recorded".to_owned(),
         None => {}
@@ -124,6 +136,7 @@ fn nothing(app: &App) -> String {
         },
         Tab::Time => (shown.thread_times.len(), "times of threads"),
         Tab::Calls => (shown.latencies.len(), "calls"),
+        Tab::Locks => (shown.lock_waits.len(), "waits for locks"),
     };
     if !app.filter().is_empty() && rows > 0 {
         return format!(
@@ -147,6 +160,10 @@ fn nothing(app: &App) -> String {
         (true, Tab::Calls) if !app.idle && rows > 0 => {
             format!(" no {what} that were not idle ({window}): I shows the others")
         }
+        (true, Tab::Locks) if app.hides_locks() => {
+            format!(" no contention ({window}): no thread waited for what another had; I shows idle waits")
+        }
+        (true, Tab::Locks) => format!(" no {what} ({window}): no thread waited for another"),
         (true, Tab::Calls) => format!(" no {what} ({window})"),
         (true, Tab::Time) => format!(" no {what} ({window}): none did anything, or this kernel cannot tell"),
         (true, _) => format!(" no {what} ({window}): nothing of this ran"),

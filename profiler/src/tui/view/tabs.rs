@@ -139,6 +139,7 @@ fn title(tab: Tab) -> &'static str {
         Tab::Time => "Time",
         Tab::Calls => "I/O",
         Tab::Heat => "Heat",
+        Tab::Locks => "Locks",
     }
 }
 
@@ -151,5 +152,6 @@ fn short(tab: Tab) -> &'static str {
         Tab::Time => "Time",
         Tab::Calls => "I/O",
         Tab::Heat => "Heat",
+        Tab::Locks => "Lock",
     }
 }
