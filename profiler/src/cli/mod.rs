@@ -31,7 +31,7 @@ pub struct Cli {
 
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Show the hottest paths of the whole system, live
+    /// Show what the whole system does and what it waits for, live; or open a trace in the same views
     Top(TopOptions),
     /// Record a trace file
     Record(RecordOptions),

@@ -20,12 +20,13 @@ use super::{
   4 Time       how threads spent their time: ran, wanted a CPU, waited and for what; measured, not sampled
   5 I/O        system calls by process, call and kind of object, each counted and timed; and the slowest of them
   6 Heat       a map of the last minutes, second by second; Enter twice chooses a range for all views
+  7 Locks      which locks threads wait for, for how long and where, and who holds them
 Time and I/O do not go with -G and --comm: these can be asked of the running thread only.
 With the name of a trace it opens that, whole; Space plays it, , and . go a window back and forth. No privileges needed.
 Enter opens what is under the cursor, Esc goes back, ? shows all keys.")]
 pub struct TopOptions {
     /// Show this trace instead of what happens now
-    #[arg(value_name = "FILE", conflicts_with_all = ["all", "pids", "tids", "cgroup", "comm", "no_calls", "no_states",
+    #[arg(value_name = "FILE", conflicts_with_all = ["all", "pids", "tids", "cgroup", "comm", "no_calls", "no_locks", "no_states",
           "max_overhead", "frequency", "event", "no_kernel", "no_user", "max_stack"])]
     pub trace: Option<PathBuf>,
 
@@ -48,6 +49,10 @@ pub struct TopOptions {
     #[arg(long)]
     pub no_calls: bool,
 
+    /// Leave out waits for locks, of programs and of the kernel, for the view Locks
+    #[arg(long)]
+    pub no_locks: bool,
+
     /// Take stacks of waits, too: t then shows where threads wait. Costs every system call some 0.1 µs
     #[arg(long, conflicts_with_all = ["no_states", "trace"])]
     pub off_cpu: bool,
@@ -57,7 +62,7 @@ pub struct TopOptions {
     #[arg(long, value_name = "PERCENT", value_parser = overhead)]
     pub max_overhead: Option<f64>,
 
-    /// Leave out what threads do and wait for, and system calls with it: the views Time and I/O stay empty
+    /// Leave out what threads do and wait for, and system calls and locks with it: the views Time, I/O and Locks stay empty
     #[arg(long)]
     pub no_states: bool,
 

@@ -59,8 +59,11 @@ fn replay(trace: &Path, options: &TopOptions) -> Result<Ending> {
 
 /// Why there is nothing to show, if there is nothing.
 fn nothing_in(Loaded { profile, notes }: &Loaded) -> Option<String> {
-    let held =
-        profile.samples.len() + profile.thread_times.len() + profile.latencies.len() + profile.slow.len();
+    let held = profile.samples.len()
+        + profile.thread_times.len()
+        + profile.latencies.len()
+        + profile.slow.len()
+        + profile.lock_waits.len();
     (held == 0).then(|| match notes.as_slice() {
         [] => "nothing was sampled and nothing measured while it was recorded".to_owned(),
         notes => notes.join("; "),
@@ -118,6 +121,7 @@ fn live(options: &TopOptions, verbose: u8) -> Result<Ending> {
     for (probe, wanted) in [
         (ProbeName::States, !options.no_states),
         (ProbeName::Syscalls, !options.no_states && !options.no_calls),
+        (ProbeName::Lock, !options.no_states && !options.no_locks),
         (ProbeName::OffCpu, options.off_cpu),
     ] {
         probes.extend(wanted.then_some(probe));
@@ -129,6 +133,7 @@ fn live(options: &TopOptions, verbose: u8) -> Result<Ending> {
         off_cpu: options.off_cpu,
         no_states: missing(what.states, options.no_states),
         no_calls: missing(what.calls, options.no_states || options.no_calls),
+        no_locks: missing(what.locks, options.no_states || options.no_locks),
         ..display(options, tui::Window::default())
     };
     tui::check_terminal()?;
@@ -231,6 +236,7 @@ mod tests {
             "-p 1 a.trace",
             "-a a.trace",
             "--no-calls a.trace",
+            "--no-locks a.trace",
             "-F 999 a.trace",
             "--off-cpu a.trace",
             "--off-cpu --no-states",

@@ -85,6 +85,7 @@ impl App {
             Action::Choose => self.choose(),
             Action::ChooseAll => self.choose_all(),
             Action::GroupBy => self.group_by(),
+            Action::Click(column, row) => self.click(column, row),
             Action::Export => self.name_export(),
             Action::Mark => self.set_mark(),
             Action::Unmark => {

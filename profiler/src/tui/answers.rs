@@ -1,8 +1,8 @@
 //! What the queries answered about what is shown. Asked once, when data or selection have changed, never by a draw.
 
 use super::{
-    app::Tab, branches::BranchRow, changes::ChangeRow, forest::Forest, heat::Heat, overview::Overview,
-    slow::SlowRow,
+    app::Tab, branches::BranchRow, changes::ChangeRow, forest::Forest, heat::Heat, locks::LockRows,
+    overview::Overview, slow::SlowRow,
 };
 use crate::query::{FunctionRow, Functions, GroupRow, Latencies, Name, States, Summary, Tree};
 
@@ -21,6 +21,7 @@ pub(super) struct Answers {
     pub(super) states: Option<States>,
     pub(super) calls: Option<Latencies>,
     pub(super) slow: Option<Vec<SlowRow>>,
+    pub(super) locks: Option<LockRows>,
     pub(super) heat: Option<Heat>,
     pub(super) overview: Option<Overview>,
 }

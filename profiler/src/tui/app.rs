@@ -37,6 +37,8 @@ pub struct Options {
     pub no_states: Option<Missing>,
     /// Why system calls are not measured, if they are not.
     pub no_calls: Option<Missing>,
+    /// Why waits for locks are not recorded, if they are not.
+    pub no_locks: Option<Missing>,
     /// Whether stacks of waits are taken.
     pub off_cpu: bool,
     /// Whether it begins with the overview, or with functions.
@@ -64,6 +66,7 @@ impl Default for Options {
             sort: Sort::default(),
             no_states: None,
             no_calls: None,
+            no_locks: None,
             off_cpu: false,
             overview: false,
             export: None,
@@ -75,7 +78,7 @@ impl Default for Options {
 const MAPPED: Duration = Duration::from_secs(300);
 
 /// How many screens there are.
-pub(super) const TABS: usize = 7;
+pub(super) const TABS: usize = 8;
 
 /// One of the screens.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -94,6 +97,8 @@ pub(super) enum Tab {
     Calls,
     /// A map of time.
     Heat,
+    /// Locks that threads waited for.
+    Locks,
 }
 
 impl Tab {
@@ -106,6 +111,7 @@ impl Tab {
         Self::Time,
         Self::Calls,
         Self::Heat,
+        Self::Locks,
     ];
 
     pub(super) fn index(self) -> usize {
@@ -145,8 +151,11 @@ pub(super) struct App {
     pub(super) flame: Flame,
     /// Whether calls are shown that wait for events, a time or a person.
     pub(super) idle: bool,
+    /// Whether the lock under the cursor has most of the screen.
+    pub(super) lock_open: bool,
     pub(super) no_states: Option<Missing>,
     pub(super) no_calls: Option<Missing>,
+    pub(super) no_locks: Option<Missing>,
     /// Whether stacks of waits are taken.
     pub(super) off_cpu: bool,
     pub(super) filters: [Text; TABS],
@@ -183,6 +192,7 @@ pub(super) struct App {
     pub(super) call_rows: Vec<Row>,
     /// Those of the slow calls that pass the filter, by their places in the answer.
     pub(super) slow_rows: Vec<usize>,
+    pub(super) lock_rows: Vec<Row>,
     /// Whether the rows are those of the answers, filters and branches.
     pub(super) rows_known: bool,
     pub(super) lists: [List<u64>; TABS],
@@ -224,8 +234,10 @@ impl App {
             shape: Shape::default(),
             flame: Flame::default(),
             idle: false,
+            lock_open: false,
             no_states: options.no_states,
             no_calls: options.no_calls,
+            no_locks: options.no_locks,
             off_cpu: options.off_cpu,
             filters: Default::default(),
             typing: false,
@@ -252,6 +264,7 @@ impl App {
             time_rows: Vec::new(),
             call_rows: Vec::new(),
             slow_rows: Vec::new(),
+            lock_rows: Vec::new(),
             rows_known: false,
             lists: Default::default(),
             branches: Branches::default(),
@@ -263,6 +276,7 @@ impl App {
         let missing = |empty: bool| empty.then_some(Missing::NotRecorded);
         let options = Options {
             no_states: missing(recording.profile.thread_times.is_empty()),
+            no_locks: missing(recording.profile.lock_waits.is_empty()),
             no_calls: missing(recording.profile.latencies.is_empty() && recording.profile.slow.is_empty()),
             ..options
         };
@@ -375,17 +389,29 @@ impl App {
         }
     }
 
+    /// Whether there are locks, none of which is shown: all were waited for idly.
+    pub(super) fn hides_locks(&self) -> bool {
+        let locks = self.answers.locks.as_ref();
+        !self.idle && locks.is_some_and(|locks| !locks.rows.is_empty())
+    }
+
     /// Why what this tab shows is not measured, if it is not.
     pub(super) fn missing(&self) -> Option<Missing> {
         match self.tab {
             Tab::Overview | Tab::Functions | Tab::Processes | Tab::Stacks | Tab::Heat => None,
             Tab::Time => self.no_states,
             Tab::Calls => self.no_calls,
+            Tab::Locks => self.no_locks,
         }
     }
 
     pub(super) fn layout(&self) -> Layout {
-        Layout::of(self.size, self.tab, self.source.replay().is_some())
+        Layout::of(
+            self.size,
+            self.tab,
+            self.source.replay().is_some(),
+            self.lock_open,
+        )
     }
 
     /// What keys mean now.

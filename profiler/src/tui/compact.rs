@@ -1,8 +1,8 @@
 //! Only what is still referred to.
 
 use crate::profile::{
-    Id, Latency, Line, Location, Mapping, MappingKind, Process, Profile, Sample, SlowEvent, Stack, Thread,
-    ThreadTime, Waker,
+    CallStack, Id, Latency, Line, Location, Lock, LockWait, Mapping, MappingKind, Process, Profile, Sample,
+    SlowEvent, Stack, Thread, ThreadTime, Waker,
 };
 
 /// Moves rows from an old profile to a new one, each when the first of what was observed refers to it.
@@ -11,6 +11,7 @@ pub(super) struct Compaction {
     new: Profile,
     stacks: Vec<Option<Id<Stack>>>,
     threads: Vec<Option<Id<Thread>>>,
+    locks: Vec<Option<Id<Lock>>>,
 }
 
 impl Compaction {
@@ -25,6 +26,7 @@ impl Compaction {
         Self {
             stacks: vec![None; old.stacks.len()],
             threads: vec![None; old.threads.len()],
+            locks: vec![None; old.locks.len()],
             old,
             new,
         }
@@ -57,6 +59,21 @@ impl Compaction {
         self.waker(&mut event.waker);
     }
 
+    /// As [`Self::keep`], for a wait for a lock.
+    pub(super) fn keep_lock_wait(&mut self, wait: &mut LockWait) {
+        wait.thread = self.thread(wait.thread);
+        wait.lock = self.lock(wait.lock);
+        wait.stack = wait.stack.map(|stack| self.stack(stack));
+        self.waker(&mut wait.owner);
+        self.waker(&mut wait.waker);
+    }
+
+    /// As [`Self::keep`], for the stack of a call.
+    pub(super) fn keep_call_stack(&mut self, call: &mut CallStack) {
+        call.thread = self.thread(call.thread);
+        call.stack = call.stack.map(|stack| self.stack(stack));
+    }
+
     /// The profile with what was kept.
     pub(super) fn finish(self) -> Profile {
         self.new
@@ -76,6 +93,23 @@ impl Compaction {
         let process = self.process(thread.process);
         let kept = self.new.threads.intern(Thread { process, ..thread });
         self.threads[id.index()] = Some(kept);
+        kept
+    }
+
+    fn lock(&mut self, id: Id<Lock>) -> Id<Lock> {
+        if let Some(kept) = self.locks[id.index()] {
+            return kept;
+        }
+        let lock = self.old.locks[id].clone();
+        let kept = Lock {
+            process: lock.process.map(|process| self.process(process)),
+            place: lock
+                .place
+                .map(|(mapping, address)| (self.mapping(mapping), address)),
+            ..lock
+        };
+        let kept = self.new.locks.intern(kept);
+        self.locks[id.index()] = Some(kept);
         kept
     }
 

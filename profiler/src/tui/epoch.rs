@@ -1,8 +1,9 @@
 //! From the ids of a feed to the ids of what the dashboard keeps.
 
 use crate::profile::{
-    Delta, ExtendError, Function, Id, Latency, LatencyKey, Line, Location, Mapping, MappingKind, Process,
-    Profile, Sample, SampleType, SlowEvent, Stack, Target, Thread, ThreadTime, Waker,
+    CallStack, Delta, ExtendError, Function, Id, Latency, LatencyKey, Line, Location, Lock, LockWait,
+    Mapping, MappingKind, Process, Profile, Sample, SampleType, SlowEvent, Stack, Target, Thread, ThreadTime,
+    Waker,
 };
 
 /// What was observed, with the ids of the dashboard's own tables.
@@ -12,6 +13,8 @@ pub(super) struct Observed {
     pub(super) thread_times: Vec<ThreadTime>,
     pub(super) latencies: Vec<Latency>,
     pub(super) slow: Vec<SlowEvent>,
+    pub(super) lock_waits: Vec<LockWait>,
+    pub(super) call_stacks: Vec<CallStack>,
 }
 
 /// Where each row of the feed's tables is in the dashboard's own. It begins anew whenever the feed begins its tables
@@ -26,6 +29,7 @@ pub(super) struct Epoch {
     threads: Vec<Id<Thread>>,
     functions: Vec<Id<Function>>,
     targets: Vec<Id<Target>>,
+    locks: Vec<Id<Lock>>,
 }
 
 impl Epoch {
@@ -83,6 +87,10 @@ impl Epoch {
         for target in delta.targets.drain(..) {
             self.targets.push(profile.targets.intern(target));
         }
+        for lock in delta.locks.drain(..) {
+            let lock = self.lock(lock)?;
+            self.locks.push(profile.locks.intern(lock));
+        }
         self.observed(delta)
     }
 
@@ -91,11 +99,15 @@ impl Epoch {
         let times = delta.thread_times.drain(..).map(|span| self.thread_time(span));
         let latencies = delta.latencies.drain(..).map(|row| self.latency(row));
         let slow = delta.slow.drain(..).map(|event| self.slow(event));
+        let waits = delta.lock_waits.drain(..).map(|wait| self.lock_wait(wait));
+        let calls = delta.call_stacks.drain(..).map(|call| self.call_stack(call));
         Ok(Observed {
             samples: samples.collect::<Result<_, _>>()?,
             thread_times: times.collect::<Result<_, _>>()?,
             latencies: latencies.collect::<Result<_, _>>()?,
             slow: slow.collect::<Result<_, _>>()?,
+            lock_waits: waits.collect::<Result<_, _>>()?,
+            call_stacks: calls.collect::<Result<_, _>>()?,
         })
     }
 
@@ -135,6 +147,38 @@ impl Epoch {
             stack: self.stack(event.stack)?,
             waker: self.waker(event.waker)?,
             ..event
+        })
+    }
+
+    fn lock(&self, lock: Lock) -> Result<Lock, ExtendError> {
+        let process = lock.process.map(|id| find("processes", &self.processes, id));
+        let place = lock.place.map(|(id, address)| {
+            let mapping = find("mappings", &self.mappings, id)?;
+            Ok((mapping, address))
+        });
+        Ok(Lock {
+            process: process.transpose()?,
+            place: place.transpose()?,
+            ..lock
+        })
+    }
+
+    fn lock_wait(&self, wait: LockWait) -> Result<LockWait, ExtendError> {
+        Ok(LockWait {
+            thread: find("threads", &self.threads, wait.thread)?,
+            lock: find("locks", &self.locks, wait.lock)?,
+            owner: self.waker(wait.owner)?,
+            waker: self.waker(wait.waker)?,
+            stack: self.stack(wait.stack)?,
+            ..wait
+        })
+    }
+
+    fn call_stack(&self, call: CallStack) -> Result<CallStack, ExtendError> {
+        Ok(CallStack {
+            thread: find("threads", &self.threads, call.thread)?,
+            stack: self.stack(call.stack)?,
+            ..call
         })
     }
 

@@ -182,6 +182,17 @@ impl Flame {
         self.remember(tree);
     }
 
+    /// The cursor goes to the frame at this depth and cell, if there is one.
+    pub(super) fn go_to(&mut self, forest: &Forest, depth: usize, cell: u16) -> bool {
+        let holds = |piece: &Piece| (piece.start..piece.start + piece.width).contains(&cell);
+        let place = self.rows.get(depth).and_then(|row| row.iter().position(holds));
+        if let (Some(place), Some((_, tree))) = (place, forest.trees.get(self.tree)) {
+            self.at = (depth, place);
+            self.remember(tree);
+        }
+        place.is_some()
+    }
+
     /// Zooms into the frame under the cursor, or out if that is what is zoomed into.
     pub(super) fn zoom(&mut self) {
         if self.zooms.last() == Some(&self.cursor) {

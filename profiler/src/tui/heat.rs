@@ -90,8 +90,11 @@ impl Heat {
     /// When a cell is.
     pub(super) fn time(&self, (column, row): Cell) -> Range<u64> {
         let begin = self.start_ns + column as u64 * self.column_ns;
-        let at =
-            |row: usize| begin + (u128::from(self.column_ns) * row as u128 / self.rows.max(1) as u128) as u64;
+        // Rounded up, so that the first moment of a cell lies in it.
+        let at = |row: usize| {
+            let within = (u128::from(self.column_ns) * row as u128).div_ceil(self.rows.max(1) as u128);
+            begin + within as u64
+        };
         at(row)..at(row + 1)
     }
 
@@ -184,6 +187,14 @@ mod tests {
         assert_eq!(heat.time((2, 5)), 2_500_000_000..2_600_000_000);
         assert_eq!(heat.cell(2_599_999_999), (2, 5));
         assert_eq!(heat.cell(u64::MAX), (5, 9));
+    }
+
+    #[test]
+    fn every_cell_is_where_its_first_moment_is() {
+        let heat = heat((80, 17));
+        for cell in (0..6).flat_map(|column| (0..17).map(move |row| (column, row))) {
+            assert_eq!(heat.cell(heat.time(cell).start), cell);
+        }
     }
 
     #[test]

@@ -12,7 +12,7 @@
 
 use std::{collections::VecDeque, fmt, ops::Range, time::Duration};
 
-use super::{compact::Compaction, epoch::Epoch, measured::Measured};
+use super::{coin::Coin, compact::Compaction, epoch::Epoch, measured::Measured};
 use crate::profile::{Delta, ExtendError, Profile, QualityWindow, Sample, ThreadTime};
 
 /// The most samples of the latest stretch of time: 32 MB. 64 busy CPUs at 99 Hz fill it in 158 s.
@@ -114,6 +114,8 @@ impl History {
         let mut thread_times = std::mem::take(&mut self.profile.thread_times);
         let mut latencies = std::mem::take(&mut self.profile.latencies);
         let mut slow = std::mem::take(&mut self.profile.slow);
+        let mut lock_waits = std::mem::take(&mut self.profile.lock_waits);
+        let mut call_stacks = std::mem::take(&mut self.profile.call_stacks);
         let quality = std::mem::take(&mut self.profile.quality);
         let mut compaction = Compaction::of(std::mem::take(&mut self.profile));
         let kept = self.recent.iter_mut().chain(&mut self.since_start.samples);
@@ -125,11 +127,19 @@ impl History {
             .for_each(|span| compaction.keep_time(span));
         latencies.iter_mut().for_each(|row| compaction.keep_latency(row));
         slow.iter_mut().for_each(|event| compaction.keep_slow(event));
+        lock_waits
+            .iter_mut()
+            .for_each(|wait| compaction.keep_lock_wait(wait));
+        call_stacks
+            .iter_mut()
+            .for_each(|call| compaction.keep_call_stack(call));
         self.profile = Profile {
             samples,
             thread_times,
             latencies,
             slow,
+            lock_waits,
+            call_stacks,
             quality,
             ..compaction.finish()
         };
@@ -238,7 +248,7 @@ struct Fair {
     most: usize,
     /// Each sample stands for 2 to the power of this many.
     halvings: u32,
-    state: u64,
+    coin: Coin,
 }
 
 impl Fair {
@@ -247,7 +257,7 @@ impl Fair {
             samples: Vec::new(),
             most,
             halvings: 0,
-            state: 0x9e37_79b9_7f4a_7c15,
+            coin: Coin::default(),
         }
     }
 
@@ -278,11 +288,7 @@ impl Fair {
     /// Whether so many coins all fall the right way. Not every n-th sample: samples of all CPUs arrive in turn, and
     /// some CPUs would never be seen.
     fn stays(&mut self, coins: u32) -> bool {
-        // xorshift64*: https://en.wikipedia.org/wiki/Xorshift
-        self.state ^= self.state >> 12;
-        self.state ^= self.state << 25;
-        self.state ^= self.state >> 27;
-        let bits = self.state.wrapping_mul(0x2545_f491_4f6c_dd1d);
+        let bits = self.coin.bits();
         coins == 0 || bits >> (64 - coins.min(63)) == 0
     }
 }

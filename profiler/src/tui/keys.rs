@@ -2,7 +2,12 @@
 
 use std::fmt;
 
-use crossterm::event::{Event, KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
+use crossterm::event::{
+    Event, KeyCode, KeyEvent, KeyEventKind, KeyModifiers, MouseButton, MouseEvent, MouseEventKind,
+};
+
+/// By how many rows the wheel moves.
+const WHEEL: isize = 3;
 
 /// What a key means.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -59,6 +64,8 @@ pub(super) enum Action {
     Unmark,
     /// Write what is shown to a file.
     Export,
+    /// What is at this column and row.
+    Click(u16, u16),
     /// Turn the tree around.
     Invert,
     /// Show functions as a table, as a tree, as a flame graph.
@@ -227,6 +234,12 @@ const BROWSING: &[Binding] = &[
         "a map of the last minutes; Enter twice chooses a range",
     ),
     bind(
+        &[char('7')],
+        Action::Tab(7),
+        "",
+        "locks: who waits for each, and who holds it",
+    ),
+    bind(
         &[char('s')],
         Action::Sort,
         "sort",
@@ -297,7 +310,7 @@ const BROWSING: &[Binding] = &[
         &[char('I')],
         Action::Idle,
         "idle",
-        "show calls that wait for events or for others, or hide them",
+        "show calls and locks that wait for something to do, or hide them",
     ),
     bind(&[key(KeyCode::Up), char('k')], Action::Move(-1), "", "one row up"),
     bind(
@@ -364,6 +377,9 @@ const TYPING: &[Binding] = &[
 
 /// What an event means, if it means anything.
 pub(super) fn action(event: &Event, mode: Mode) -> Option<Action> {
+    if let Event::Mouse(mouse) = event {
+        return clicked(mouse);
+    }
     let Event::Key(KeyEvent {
         code,
         modifiers,
@@ -380,6 +396,16 @@ pub(super) fn action(event: &Event, mode: Mode) -> Option<Action> {
     match (bound, pressed) {
         (Some(binding), _) => Some(binding.action),
         (None, Key(KeyCode::Char(c), KeyModifiers::NONE)) if mode == Mode::Typing => Some(Action::Type(c)),
+        _ => None,
+    }
+}
+
+/// What the mouse means.
+fn clicked(mouse: &MouseEvent) -> Option<Action> {
+    match mouse.kind {
+        MouseEventKind::Down(MouseButton::Left) => Some(Action::Click(mouse.column, mouse.row)),
+        MouseEventKind::ScrollUp => Some(Action::Move(-WHEEL)),
+        MouseEventKind::ScrollDown => Some(Action::Move(WHEEL)),
         _ => None,
     }
 }

@@ -15,14 +15,15 @@ pub(super) struct Layout {
     pub(super) body: Rect,
     /// The sum of the table, of the tab that has one.
     pub(super) total: Rect,
-    /// The stacks of the row under the cursor, or the slowest calls; with a heading.
+    /// The stacks of the row under the cursor, the slowest calls, or the lock under the cursor; with a heading.
     pub(super) lower: Rect,
     pub(super) footer: Rect,
 }
 
 impl Layout {
-    /// For a terminal of this size, and what `tab` shows; of a recording or not.
-    pub(super) fn of(size: Size, tab: Tab, recorded: bool) -> Self {
+    /// For a terminal of this size, and what `tab` shows; of a recording or not, and with most room for what is below the
+    /// table if that is `open`.
+    pub(super) fn of(size: Size, tab: Tab, recorded: bool, open: bool) -> Self {
         let (header, tabs, footer) = match size.height {
             0..3 => (0, 0, 0),
             3..6 => (0, 0, 1),
@@ -33,6 +34,8 @@ impl Layout {
         let rest = size.height - header - position - tabs - footer;
         let lower = match tab {
             Tab::Functions | Tab::Processes if rest >= 24 => rest * 2 / 5,
+            Tab::Locks if open && rest >= 10 => rest - 4,
+            Tab::Locks if rest >= 10 => rest * 11 / 20,
             Tab::Calls if rest >= 10 => rest * 9 / 20,
             _ => 0,
         };
@@ -72,8 +75,8 @@ mod tests {
     #[test]
     fn every_row_of_every_screen_is_used_once() {
         for height in 0..100 {
-            for (tab, recorded) in Tab::ALL.into_iter().flat_map(|tab| [(tab, false), (tab, true)]) {
-                let layout = Layout::of(Size::new(80, height), tab, recorded);
+            for (tab, is) in Tab::ALL.into_iter().flat_map(|tab| [(tab, false), (tab, true)]) {
+                let layout = Layout::of(Size::new(80, height), tab, is, is);
                 let areas = [
                     layout.header,
                     layout.position,

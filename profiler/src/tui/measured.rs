@@ -1,10 +1,11 @@
-//! What was measured, not sampled: the time of threads, and calls; of the latest stretch of time and since the start.
+//! What was measured, not sampled: the time of threads, calls and waits for locks; of the latest stretch of time and since the start.
 
 use super::{
     compact::Compaction,
     epoch::Observed,
     kept::{Kept, Stretch, joined},
     slowest::Slowest,
+    waits::{Thinned, Waits},
 };
 use crate::profile::{Latency, Profile, ThreadTime};
 
@@ -15,6 +16,9 @@ const TIMES: usize = 100_000;
 const LATENCIES: usize = 100_000;
 /// The most calls that took long, of the latest stretch of time and as many since the start: 2 MB each.
 const SLOW: usize = 10_000;
+/// The most waits for locks, and stacks that belong to them, of the latest stretch of time and as many since the start:
+/// 15 MB each.
+const WAITS: usize = 100_000;
 
 /// What is old may be joined: the begin of a stretch of time is then so far off that an eighth of it is missing or too
 /// much at most. Longer ones only if that does not suffice.
@@ -36,14 +40,15 @@ struct Rows {
     times: Kept<ThreadTime>,
     latencies: Kept<Latency>,
     slow: Slowest,
+    waits: Waits,
 }
 
 impl Measured {
     /// Nothing yet.
     pub(super) fn new() -> Self {
         Self {
-            recent: Rows::new(RECENT),
-            since_start: Rows::new(&[Stretch::Any]),
+            recent: Rows::new(RECENT, Thinned::Older),
+            since_start: Rows::new(&[Stretch::Any], Thinned::All),
         }
     }
 
@@ -61,6 +66,14 @@ impl Measured {
             self.since_start.slow.push(event.clone());
             self.recent.slow.push(event);
         }
+        for rows in [&mut self.since_start, &mut self.recent] {
+            for &wait in &observed.lock_waits {
+                rows.waits.push(wait);
+            }
+            for &call in &observed.call_stacks {
+                rows.waits.push_call(call);
+            }
+        }
     }
 
     /// Forgets what ended by `start_ns`.
@@ -68,6 +81,7 @@ impl Measured {
         self.recent.times.forget_until(start_ns);
         self.recent.latencies.forget_until(start_ns);
         self.recent.slow.forget_until(start_ns);
+        self.recent.waits.forget_until(start_ns);
     }
 
     /// Takes along what is referred to.
@@ -76,6 +90,7 @@ impl Measured {
             rows.times.keep(compaction);
             rows.latencies.keep(compaction);
             rows.slow.keep(compaction);
+            rows.waits.keep(compaction);
         }
     }
 
@@ -101,15 +116,17 @@ impl Measured {
         profile.slow.clear();
         let slow = rows.slow.iter().filter(|event| event.end_ns > start_ns);
         profile.slow.extend(slow.cloned());
+        rows.waits.show(start_ns, profile);
     }
 }
 
 impl Rows {
-    fn new(stretches: &'static [Stretch]) -> Self {
+    fn new(stretches: &'static [Stretch], thinned: Thinned) -> Self {
         Self {
             times: Kept::new(TIMES, stretches),
             latencies: Kept::new(LATENCIES, stretches),
             slow: Slowest::new(SLOW),
+            waits: Waits::new(WAITS, thinned),
         }
     }
 }

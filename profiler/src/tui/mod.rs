@@ -28,8 +28,8 @@
 //! have registered through `signal-hook` or tokio run as well.
 //!
 //! Memory stays bounded: at most 1,000,000 samples of the latest stretch of time (5 minutes, for the map) and 250,000 that stand for all since
-//! the start (40 MB together); 100,000 spans of threads, 100,000 windows of calls and 10,000 slow calls of each (90 MB
-//! together); twice what is shown of them while it is shown, and tables for what they refer to. The work stays bounded, too: a picture that took long to make stays 50 times as long, at most 10 s.
+//! the start (40 MB together); 100,000 spans of threads, 100,000 windows of calls, 10,000 slow calls
+//! and 100,000 waits for locks of each (120 MB together); twice what is shown of them while it is shown, and tables for what they refer to. The work stays bounded, too: a picture that took long to make stays 50 times as long, at most 10 s.
 //!
 //! Inside, input and data change the state (`app`), which knows no widgets; `keys` turns events into actions; queries
 //! are asked when data or selection have changed (`prepare`); views borrow the state and draw (`view`).
@@ -40,6 +40,8 @@ mod app;
 mod branches;
 mod changes;
 mod chosen;
+mod clicking;
+mod coin;
 mod compact;
 mod epoch;
 mod exporting;
@@ -53,6 +55,7 @@ mod keys;
 mod kind;
 mod layout;
 mod list;
+mod locks;
 mod matching;
 mod measured;
 mod opening;
@@ -65,6 +68,7 @@ mod source;
 mod terminal;
 mod theme;
 mod view;
+mod waits;
 mod weights;
 
 use std::{

@@ -56,6 +56,8 @@ impl App {
             // The range that was begun is not to be.
         } else if !self.filter().is_empty() {
             self.edit(|filter| *filter = Text::default());
+        } else if self.tab == Tab::Locks && self.lock_open {
+            self.lock_open = false;
         } else if self.is_flame() && self.flame.unzoom() {
             self.rows_known = false;
         } else if let Some(opened) = self.opened.pop() {
@@ -90,6 +92,7 @@ impl App {
             }
             Tab::Overview => self.go(Tab::Functions),
             Tab::Heat => self.mark_on_map(),
+            Tab::Locks => self.lock_open = !self.lock_open,
             // In a process they show more of it, and then there is its code.
             Tab::Time | Tab::Calls if self.process().is_some() => self.go(Tab::Stacks),
             Tab::Processes | Tab::Time | Tab::Calls => match self.choice() {
@@ -154,6 +157,12 @@ impl App {
                     None => Choice::Process((*pid)?, label.clone()),
                 })
             }
+            Tab::Locks => {
+                let row = self.lock_rows.get(cursor)?;
+                let lock = &self.answers.locks.as_ref()?.rows[row.index];
+                let (pid, name) = lock.process.clone()?;
+                Some(Choice::Process(pid, name))
+            }
             Tab::Calls => {
                 let row = self.call_rows.get(cursor)?;
                 let LatencyRow { pid, label, .. } = &self.answers.calls.as_ref()?.rows[row.index];
@@ -206,6 +215,9 @@ impl App {
     }
 
     pub(super) fn left(&mut self) {
+        if self.tab == Tab::Locks {
+            self.lock_open = false;
+        }
         let row = self.branch_rows.get(self.shown_list().cursor()).copied();
         if let (Tab::Stacks, Some(row)) = (self.tab, row) {
             match (row.branch, row.parent) {
@@ -220,6 +232,10 @@ impl App {
     }
 
     pub(super) fn right(&mut self) {
+        if self.tab == Tab::Locks {
+            self.lock_open = true;
+            return;
+        }
         if self.tab != Tab::Stacks {
             return self.open();
         }

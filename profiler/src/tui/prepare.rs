@@ -12,6 +12,7 @@ use super::{
     chosen::Choice,
     forest::{Forest, Reading},
     heat::Heat,
+    locks::{Kind, LockRow, locks},
     matching::Text,
     overview::Overview,
     slow::{SlowRow, slowest},
@@ -23,6 +24,9 @@ use crate::query::{
     operation::{is_call, object, operation, waits_for_others},
     states,
 };
+
+/// The most waits for locks that the overview asks about beside all else.
+const FEW_WAITS: usize = 20_000;
 
 impl App {
     /// Asks what is not known yet for the screen that is shown. To be called before a draw.
@@ -109,10 +113,16 @@ impl App {
                 answers
                     .slow
                     .get_or_insert_with(|| slowest(profile, &selection, idle));
+                if profile.lock_waits.len() <= FEW_WAITS {
+                    answers.locks.get_or_insert_with(|| locks(profile, &selection));
+                }
                 if let Some(tree) = &answers.tree {
                     let (quality, times) = (self.source.quality(), self.source.thread_times());
                     answers.overview = Some(Overview::of(quality, times, charted, tree));
                 }
+            }
+            Tab::Locks if answers.locks.is_none() => {
+                answers.locks = Some(locks(profile, &selection));
             }
             Tab::Heat if answers.heat.is_none() => {
                 let (samples, kept_ns) = self.source.kept();
@@ -186,6 +196,7 @@ impl App {
             }
             Tab::Calls => self.arrange_calls(),
             Tab::Overview => self.arrange_calls(),
+            Tab::Locks => self.arrange_locks(),
             Tab::Heat => {}
         }
     }
@@ -238,6 +249,19 @@ impl App {
         self.slow_rows = (0..slow.len()).filter(|&index| found(&slow[index])).collect();
     }
 
+    /// Idle waits come last, and only if they are asked for.
+    fn arrange_locks(&mut self) {
+        let filter = &self.filters[Tab::Locks.index()];
+        let rows = self.answers.locks.as_ref().map_or(&[][..], |it| &it.rows);
+        let found = |row: &LockRow| {
+            let process = row.process.iter();
+            let mut process = process.flat_map(|(pid, name)| [pid.to_string(), name.clone()]);
+            (self.idle || row.kind != Kind::Idle)
+                && (filter.is_in(&row.label) || process.any(|text| filter.is_in(&text)))
+        };
+        self.lock_rows = select(rows, found, |row| row.key);
+    }
+
     fn settle(&mut self) {
         let height = self.layout().rows();
         if self.is_flame() {
@@ -250,6 +274,7 @@ impl App {
             Tab::Stacks => list.settle(self.branch_rows.iter().map(|row| row.path), height),
             Tab::Time => list.settle(self.time_rows.iter().map(|row| row.key), height),
             Tab::Calls => list.settle(self.call_rows.iter().map(|row| row.key), height),
+            Tab::Locks => list.settle(self.lock_rows.iter().map(|row| row.key), height),
             Tab::Overview | Tab::Heat => {}
         }
     }
@@ -259,7 +284,7 @@ impl App {
         let rows = match self.tab {
             Tab::Functions => &self.function_rows,
             Tab::Processes => &self.process_rows,
-            Tab::Overview | Tab::Stacks | Tab::Time | Tab::Calls | Tab::Heat => return,
+            Tab::Overview | Tab::Stacks | Tab::Time | Tab::Calls | Tab::Heat | Tab::Locks => return,
         };
         let Some(&row) = rows.get(cursor) else {
             self.answers.preview = None;

@@ -15,6 +15,8 @@ const SCENARIO: &str = "PROFILER_PTY_SCENARIO";
 const ENTER: &str = "\x1b[?1049h";
 const LEAVE: &str = "\x1b[?1049l";
 const SHOW_CURSOR: &str = "\x1b[?25h";
+const MOUSE_ON: &str = "\x1b[?1000h";
+const MOUSE_OFF: &str = "\x1b[?1000l";
 
 /// The dashboard of one scenario, in a process of its own.
 #[test]
@@ -81,6 +83,12 @@ fn assert_restored(seen: &str) {
         "{seen:?}"
     );
     assert!(seen[left..].contains(SHOW_CURSOR), "{seen:?}");
+    let reports = seen.rfind(MOUSE_ON).expect("the mouse is reported");
+    assert!(
+        seen.rfind(MOUSE_OFF)
+            .is_some_and(|off| reports < off && off < left),
+        "{seen:?}"
+    );
     // Settings as `stty -g` prints them: `500:5:bf:8a3b:…`
     let settings: Vec<&str> = seen
         .lines()

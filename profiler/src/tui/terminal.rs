@@ -19,7 +19,7 @@ use std::{
 use anyhow::{Context as _, Result, bail};
 use crossterm::{
     cursor::{Hide, Show},
-    event::{self, Event},
+    event::{self, DisableMouseCapture, EnableMouseCapture, Event},
     execute,
     terminal::{EnterAlternateScreen, LeaveAlternateScreen, disable_raw_mode, enable_raw_mode},
 };
@@ -61,7 +61,8 @@ impl Screen {
             signals,
             wanted: Arc::new(AtomicBool::new(true)),
         };
-        execute!(io::stdout(), EnterAlternateScreen, Hide).context("cannot write to the terminal")?;
+        execute!(io::stdout(), EnterAlternateScreen, Hide, EnableMouseCapture)
+            .context("cannot write to the terminal")?;
         Ok(screen)
     }
 
@@ -135,7 +136,7 @@ fn check(is_terminal: bool, kind: Option<&str>) -> Result<()> {
 /// Leaves, if it was not left yet. Errors are of no use to anybody: the terminal may be gone.
 fn leave() {
     if ENTERED.swap(false, Ordering::SeqCst) {
-        let _ = execute!(io::stdout(), LeaveAlternateScreen, Show);
+        let _ = execute!(io::stdout(), DisableMouseCapture, LeaveAlternateScreen, Show);
         let _ = disable_raw_mode();
     }
 }

@@ -21,9 +21,11 @@ use crate::{
 
 mod changes;
 mod chosen;
+mod clicking;
 mod exporting;
 mod flame;
 mod heat;
+mod locks;
 mod measured;
 mod overview;
 mod replay;

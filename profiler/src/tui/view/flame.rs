@@ -35,10 +35,11 @@ pub(super) fn heading(frame: &mut Frame<'_>, area: Rect, app: &App, theme: &Them
         None => String::new(),
     };
     let figures = format!(
-        " {} · self {} · {} samples ",
+        " {} · self {} · {} sample{} ",
         of_all(node.total_value),
         of_all(node.self_value),
-        count(node.samples)
+        count(node.samples),
+        if node.samples == 1 { "" } else { "s" }
     );
     let room = usize::from(area.width).saturating_sub(width(&figures) + width(&found));
     let label = short(&name.label, room);

@@ -2,7 +2,7 @@
 
 use ratatui::{
     Frame,
-    layout::Rect,
+    layout::{Position, Rect},
     style::Style,
     text::{Line, Span},
 };
@@ -59,8 +59,7 @@ pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, app: &App, theme: &Theme) 
     let Some(heat) = app.answers.heat.as_ref().filter(|it| it.columns() > 0) else {
         return;
     };
-    let cells = area.width.saturating_sub(SCALE);
-    let wide = (cells / heat.columns() as u16).clamp(1, WIDEST);
+    let wide = wide(heat, area);
     let here = app.pointer.cell(heat);
     for line in 0..heat.rows().min(area.height.into()) as u16 {
         let at = heat.time((0, line.into())).start - heat.time((0, 0)).start;
@@ -87,6 +86,19 @@ pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, app: &App, theme: &Theme) 
     if usize::from(area.height) > heat.rows() {
         put_axis(frame, axis, heat, wide, theme);
     }
+}
+
+/// How many cells of the screen a column has.
+fn wide(heat: &Heat, area: Rect) -> u16 {
+    let columns = u16::try_from(heat.columns()).unwrap_or(u16::MAX).max(1);
+    (area.width.saturating_sub(SCALE) / columns).clamp(1, WIDEST)
+}
+
+/// The cell of the map that is there on the screen.
+pub(super) fn cell_at(heat: &Heat, area: Rect, at: Position) -> Option<Cell> {
+    let column = usize::from(at.x.checked_sub(area.x + SCALE)? / wide(heat, area));
+    let row = usize::from(at.y.checked_sub(area.y)?);
+    (column < heat.columns() && row < heat.rows()).then_some((column, row))
 }
 
 /// When columns begin, wherever there is room for that.

@@ -36,6 +36,14 @@ const FIGURES: &[(&str, &str)] = &[
         "of the time in all calls that did not wait for events or sleep",
     ),
     (
+        "WAIT%",
+        "of all threads' waiting for locks that others held; ±: TIME may be off so far",
+    ),
+    (
+        "held, ended by",
+        "who held a lock: by the lock's own word; by who ended the wait",
+    ),
+    (
         "lost",
         "samples that should be there and are not, for whatever reason",
     ),

@@ -9,6 +9,8 @@ mod header;
 mod heat;
 mod help;
 mod label;
+mod lock;
+mod locks;
 mod notes;
 mod overview;
 mod position;
@@ -20,7 +22,7 @@ mod tree;
 
 use ratatui::{
     Frame,
-    layout::Rect,
+    layout::{Position, Rect},
     style::Style,
     text::{Line, Span},
 };
@@ -28,6 +30,7 @@ use ratatui::{
 use super::{
     app::{App, Missing, Tab},
     chosen::Choice,
+    heat::{Cell, Heat},
     theme::Theme,
 };
 use crate::query::Sampled;
@@ -50,6 +53,7 @@ pub(super) fn draw(frame: &mut Frame<'_>, app: &App, theme: &Theme) {
             Tab::Stacks => tree::heading(frame, heading, theme),
             Tab::Time => time::heading(frame, heading, app, theme),
             Tab::Calls => calls::heading(frame, heading, theme),
+            Tab::Locks => locks::heading(frame, heading, theme),
             Tab::Heat => heat::heading(frame, heading, app, theme),
             Tab::Overview => {}
         }
@@ -65,6 +69,7 @@ pub(super) fn draw(frame: &mut Frame<'_>, app: &App, theme: &Theme) {
             Tab::Stacks => tree::draw(frame, body, app, theme),
             Tab::Time => time::draw(frame, body, app, theme),
             Tab::Calls => calls::draw(frame, body, app, theme),
+            Tab::Locks => locks::draw(frame, body, app, theme),
             Tab::Heat => heat::draw(frame, body, app, theme),
             Tab::Overview => overview::draw(frame, body, app, theme),
         }
@@ -75,6 +80,7 @@ pub(super) fn draw(frame: &mut Frame<'_>, app: &App, theme: &Theme) {
     if layout.lower.height > 0 {
         match app.tab {
             Tab::Calls => calls::slowest(frame, layout.lower, app, theme),
+            Tab::Locks => lock::draw(frame, layout.lower, app, theme),
             _ => tree::preview(frame, layout.lower, app, theme),
         }
     }
@@ -85,6 +91,16 @@ pub(super) fn draw(frame: &mut Frame<'_>, app: &App, theme: &Theme) {
     if app.notes {
         notes::draw(frame, app, theme);
     }
+}
+
+/// The tab whose title is in this column of the line of tabs.
+pub(super) fn tab_at(app: &App, area: Rect, column: u16) -> Option<Tab> {
+    tabs::at(app, area, column)
+}
+
+/// The cell of the map that is there on the screen.
+pub(super) fn cell_at(heat: &Heat, area: Rect, at: Position) -> Option<Cell> {
+    heat::cell_at(heat, area, at)
 }
 
 /// How many columns and rows a map of time has room for in the body.
@@ -100,7 +116,14 @@ fn nothing(app: &App) -> String {
             return " not measured: -G and --comm leave it out; choose processes with -p instead".to_owned();
         }
         Some(Missing::Flag) => {
-            return " not measured, as --no-states or --no-calls asks for".to_owned();
+            let flag = match app.tab {
+                Tab::Locks => "--no-locks",
+                _ => "--no-calls",
+            };
+            return format!(" not measured, as --no-states or {flag} asks for");
+        }
+        Some(Missing::NotRecorded) if app.tab == Tab::Locks => {
+            return " not recorded: `profiler record --probe lock` records waits for locks".to_owned();
         }
         Some(Missing::NotRecorded) => return " not recorded".to_owned(),
         None => {}
@@ -113,6 +136,7 @@ fn nothing(app: &App) -> String {
         },
         Tab::Time => (shown.thread_times.len(), "times of threads"),
         Tab::Calls => (shown.latencies.len(), "calls"),
+        Tab::Locks => (shown.lock_waits.len(), "waits for locks"),
     };
     if !app.filter().is_empty() && rows > 0 {
         return format!(
@@ -136,6 +160,10 @@ fn nothing(app: &App) -> String {
         (true, Tab::Calls) if !app.idle && rows > 0 => {
             format!(" no {what} that were not idle ({window}): I shows the others")
         }
+        (true, Tab::Locks) if app.hides_locks() => {
+            format!(" no contention ({window}): no thread waited for what another had; I shows idle waits")
+        }
+        (true, Tab::Locks) => format!(" no {what} ({window}): no thread waited for another"),
         (true, Tab::Calls) => format!(" no {what} ({window})"),
         (true, Tab::Time) => format!(" no {what} ({window}): none did anything, or this kernel cannot tell"),
         (true, _) => format!(" no {what} ({window}): nothing of this ran"),

@@ -10,14 +10,15 @@ use ratatui::{
 use super::{
     below, calls,
     label::short,
-    put, put_text, row,
-    text::{count_short, duration, fit, percent, percent_sign, sparkline, width},
+    locks, put, put_text, row,
+    text::{count, count_short, duration, fit, latency, percent, percent_sign, sparkline, width},
     time,
 };
 use crate::{
     query::{Tree, share},
     tui::{
         app::App,
+        locks::{Kind, LockRow},
         overview::{CHARTS, Overview},
         theme::Theme,
     },
@@ -56,7 +57,44 @@ pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, app: &App, theme: &Theme) 
     if let Some(tree) = &app.answers.tree {
         paths(frame, below(block, 1), overview, tree, theme);
     }
-    calls::slowest(frame, next(part), app, theme);
+    let mut block = next(part);
+    if let Some(lock) = worst_lock(app).filter(|_| block.height >= 4) {
+        block.height -= 1;
+        draw_lock(frame, below(area, area.height - 1), lock, theme);
+    }
+    calls::slowest(frame, block, app, theme);
+}
+
+/// The lock that threads waited for longest in all.
+fn worst_lock(app: &App) -> Option<&LockRow> {
+    let contended = |row: &&LockRow| matches!(row.kind, Kind::Deadlock | Kind::Contention);
+    app.answers.locks.as_ref()?.rows.iter().find(contended)
+}
+
+fn draw_lock(frame: &mut Frame<'_>, area: Rect, lock: &LockRow, theme: &Theme) {
+    let waits = &lock.waits;
+    let figures = format!(
+        " in {} waits, longest {}, of {}",
+        count(waits.count.round() as u64),
+        latency(waits.max_ns),
+        locks::process(lock)
+    );
+    let style = match lock.kind {
+        Kind::Deadlock => theme.bad,
+        _ => theme.states[locks::LOCK],
+    };
+    let lead = " worst lock: ";
+    let time = latency(waits.total_ns as u64);
+    let room = usize::from(area.width).saturating_sub(width(lead) + width(&time) + 4);
+    let label = fit(&lock.label, room / 2).into_owned();
+    let rest = fit(&figures, room.saturating_sub(width(&label))).into_owned();
+    let spans = vec![
+        Span::styled(lead, theme.dim),
+        Span::styled(label, style),
+        Span::styled(format!("  {time}"), theme.text),
+        Span::styled(rest, theme.dim),
+    ];
+    put(frame, area, Line::from(spans));
 }
 
 fn title(frame: &mut Frame<'_>, area: Rect, text: &str, theme: &Theme) {

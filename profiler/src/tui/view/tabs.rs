@@ -18,16 +18,37 @@ use crate::tui::{
 
 /// Titles are short, or left out, where whole ones would leave no room for what was chosen.
 pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, app: &App, theme: &Theme) {
+    let (mut spans, chosen) = fitting(area, app, theme);
+    spans.extend(chosen);
+    put(frame, area, Line::from(spans));
+}
+
+/// The tab whose title is in this column of the screen.
+pub(super) fn at(app: &App, area: Rect, column: u16) -> Option<Tab> {
+    let (spans, _) = fitting(area, app, &Theme::PLAIN);
+    let mut end = usize::from(area.x);
+    let place = spans.iter().position(|span| {
+        end += span.width();
+        usize::from(column) < end
+    })?;
+    // A blank is in front, and one behind each.
+    let number = place.checked_sub(1)?;
+    (number % 2 == 0)
+        .then(|| Tab::ALL.get(number / 2).copied())
+        .flatten()
+}
+
+/// The titles as there is room for them beside what was chosen, and that.
+fn fitting(area: Rect, app: &App, theme: &Theme) -> (Vec<Span<'static>>, Vec<Span<'static>>) {
     let chosen = chosen(app, theme);
     let cells = |spans: &[Span<'_>]| spans.iter().map(Span::width).sum::<usize>();
     let room = usize::from(area.width).saturating_sub(cells(&chosen));
     let widest = [title, short].map(|others| tabs(app, theme, others));
-    let mut spans = match widest.into_iter().find(|spans| cells(spans) <= room) {
+    let spans = match widest.into_iter().find(|spans| cells(spans) <= room) {
         Some(spans) => spans,
         None => tabs(app, theme, |_| ""),
     };
-    spans.extend(chosen);
-    put(frame, area, Line::from(spans));
+    (spans, chosen)
 }
 
 fn tabs(app: &App, theme: &Theme, others: fn(Tab) -> &'static str) -> Vec<Span<'static>> {
@@ -118,6 +139,7 @@ fn title(tab: Tab) -> &'static str {
         Tab::Time => "Time",
         Tab::Calls => "I/O",
         Tab::Heat => "Heat",
+        Tab::Locks => "Locks",
     }
 }
 
@@ -130,5 +152,6 @@ fn short(tab: Tab) -> &'static str {
         Tab::Time => "Time",
         Tab::Calls => "I/O",
         Tab::Heat => "Heat",
+        Tab::Locks => "Lock",
     }
 }

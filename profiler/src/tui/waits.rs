@@ -1,0 +1,240 @@
+//! Waits for locks, as many as there is room for.
+//!
+//! Each wait was kept with a chance that its length and a threshold tell, and stands for the more waits the smaller that
+//! chance was. Where there are too many, the threshold of some is raised, and a coin decides which of them stay: sums stay
+//! true on average, and long waits stay all.
+
+use std::collections::VecDeque;
+
+use rustc_hash::FxHashMap;
+
+use super::{coin::Coin, compact::Compaction};
+use crate::profile::{CallStack, Id, LockWait, Profile, Thread, Waker};
+
+/// Which waits are thinned out when there are too many.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Thinned {
+    /// All alike.
+    All,
+    /// The older half: what is new is looked at more.
+    Older,
+}
+
+/// Waits for locks in the order in which they came, and the stacks of calls that belong to them.
+#[derive(Debug)]
+pub(super) struct Waits {
+    waits: VecDeque<LockWait>,
+    calls: VecDeque<CallStack>,
+    most: usize,
+    thinned: Thinned,
+    coin: Coin,
+}
+
+impl Waits {
+    /// None yet; at most so many, and as many stacks.
+    pub(super) fn new(most: usize, thinned: Thinned) -> Self {
+        Self {
+            waits: VecDeque::new(),
+            calls: VecDeque::new(),
+            most,
+            thinned,
+            coin: Coin::default(),
+        }
+    }
+
+    pub(super) fn push(&mut self, wait: LockWait) {
+        if self.waits.len() >= self.most {
+            self.thin();
+        }
+        self.waits.push_back(wait);
+    }
+
+    pub(super) fn push_call(&mut self, call: CallStack) {
+        if self.calls.len() >= self.most {
+            self.drop_calls();
+        }
+        self.calls.push_back(call);
+    }
+
+    /// Drops what ended by `start_ns`; nearly in the order of their ends, so a few go later.
+    pub(super) fn forget_until(&mut self, start_ns: u64) {
+        while self.waits.front().is_some_and(|wait| wait.end_ns <= start_ns) {
+            self.waits.pop_front();
+        }
+        while self.calls.front().is_some_and(|call| call.end_ns <= start_ns) {
+            self.calls.pop_front();
+        }
+    }
+
+    /// Takes along what is referred to.
+    pub(super) fn keep(&mut self, compaction: &mut Compaction) {
+        self.waits
+            .iter_mut()
+            .for_each(|wait| compaction.keep_lock_wait(wait));
+        self.calls
+            .iter_mut()
+            .for_each(|call| compaction.keep_call_stack(call));
+    }
+
+    /// Lets `profile` have what ended after `start_ns`.
+    pub(super) fn show(&self, start_ns: u64, profile: &mut Profile) {
+        profile.lock_waits.clear();
+        let waits = self.waits.iter().filter(|wait| wait.end_ns > start_ns);
+        profile.lock_waits.extend(waits);
+        profile.call_stacks.clear();
+        let calls = self.calls.iter().filter(|call| call.end_ns > start_ns);
+        profile.call_stacks.extend(calls);
+    }
+
+    /// Of those to be thinned out half stay, nearly.
+    fn thin(&mut self) {
+        let thinned = match self.thinned {
+            Thinned::All => self.waits.len(),
+            Thinned::Older => self.waits.len() / 2,
+        };
+        let threshold = halving(self.waits.iter().take(thinned));
+        let (coin, mut place) = (&mut self.coin, 0);
+        self.waits.retain_mut(|wait| {
+            place += 1;
+            place > thinned || stays(wait, threshold, coin)
+        });
+        // Waits that a file made up may have no length that a threshold could be above.
+        let too_many = (self.waits.len() + 1).saturating_sub(self.most);
+        self.waits.drain(..too_many);
+    }
+
+    /// Those that no wait needs any more go, and if that does not suffice the older half.
+    fn drop_calls(&mut self) {
+        let mut needed: FxHashMap<Id<Thread>, Vec<u64>> = FxHashMap::default();
+        for wait in &self.waits {
+            if let Waker::Thread(waker) = wait.waker {
+                needed.entry(waker).or_default().push(wait.woken_ns);
+            }
+            if !wait.contention.is_futex() {
+                needed.entry(wait.thread).or_default().push(wait.end_ns);
+            }
+        }
+        needed.values_mut().for_each(|times| times.sort_unstable());
+        self.calls.retain(|call| {
+            needed.get(&call.thread).is_some_and(|times| {
+                let after = times.partition_point(|&time| time < call.start_ns);
+                times.get(after).is_some_and(|&time| time <= call.end_ns)
+            })
+        });
+        if self.calls.len() > self.most / 4 * 3 {
+            self.calls.drain(..self.calls.len() / 2);
+        }
+    }
+}
+
+/// The threshold at which half of these waits stay, on average, or a little fewer.
+fn halving<'a>(waits: impl Iterator<Item = &'a LockWait> + Clone) -> u64 {
+    let all = waits.clone().count() as f64;
+    let staying = |threshold: u64| waits.clone().map(|wait| chance(wait, threshold)).sum::<f64>();
+    let thresholds = (0..u64::BITS).map(|bits| 1u64 << bits);
+    let mut thresholds = thresholds.skip_while(|&threshold| staying(threshold) > all / 2.0);
+    thresholds.next().unwrap_or(u64::MAX)
+}
+
+/// How likely it is that a wait that was kept is kept at this threshold.
+fn chance(wait: &LockWait, threshold: u64) -> f64 {
+    wait.stands_for() / raised(wait, threshold).stands_for()
+}
+
+fn raised(wait: &LockWait, threshold: u64) -> LockWait {
+    LockWait {
+        threshold_ns: wait.threshold_ns.max(threshold),
+        ..*wait
+    }
+}
+
+/// Whether a wait is kept at this threshold, which is its own from then on.
+fn stays(wait: &mut LockWait, threshold: u64, coin: &mut Coin) -> bool {
+    let stays = coin.falls(chance(wait, threshold));
+    *wait = raised(wait, threshold);
+    stays
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::query::locks::tests::wait;
+
+    fn of(duration_ns: u64, end_ns: u64) -> LockWait {
+        LockWait {
+            duration_ns,
+            blocked_ns: duration_ns,
+            end_ns,
+            ..wait(0, 0)
+        }
+    }
+
+    fn total(waits: &Waits) -> f64 {
+        waits.waits.iter().map(LockWait::weight_ns).sum()
+    }
+
+    #[test]
+    fn sums_stay_true_and_long_waits_stay() {
+        for thinned in [Thinned::All, Thinned::Older] {
+            let mut waits = Waits::new(4_000, thinned);
+            let mut truth = 0.0;
+            for number in 0..40_000 {
+                let duration_ns = if number % 1_000 == 0 {
+                    50_000_000
+                } else {
+                    1_000 + number % 7 * 500
+                };
+                truth += duration_ns as f64;
+                waits.push(of(duration_ns, number));
+            }
+            assert!(waits.waits.len() <= 4_000);
+            let long = waits.waits.iter().filter(|wait| wait.duration_ns == 50_000_000);
+            assert_eq!(long.count(), 40, "{thinned:?}");
+            let kept = total(&waits);
+            assert!((kept / truth - 1.0).abs() < 0.05, "{thinned:?} {kept} {truth}");
+        }
+    }
+
+    #[test]
+    fn what_is_new_stays_whole_where_the_older_half_is_thinned_out() {
+        let mut waits = Waits::new(1_000, Thinned::Older);
+        (0..10_000).for_each(|number| waits.push(of(1_000, number)));
+        let exact = waits.waits.iter().rev().take(400);
+        assert!(exact.map(LockWait::stands_for).all(|times| times == 1.0));
+        assert!((total(&waits) / 1e7 - 1.0).abs() < 0.2);
+        waits.forget_until(9_900);
+        assert!(waits.waits.iter().all(|wait| wait.end_ns > 9_900));
+    }
+
+    #[test]
+    fn waits_without_a_length_are_no_trouble() {
+        let mut waits = Waits::new(100, Thinned::All);
+        (0..1_000).for_each(|number| waits.push(of(0, number)));
+        (0..1_000).for_each(|number| waits.push(of(u64::MAX, number)));
+        assert!(waits.waits.len() <= 100);
+    }
+
+    #[test]
+    fn stacks_go_that_no_wait_needs() {
+        let mut waits = Waits::new(8, Thinned::All);
+        waits.push(LockWait {
+            waker: Waker::Thread(Id::new(3)),
+            woken_ns: 25,
+            ..of(10, 30)
+        });
+        for start_ns in 0..20 {
+            waits.push_call(CallStack {
+                thread: Id::new(3),
+                start_ns: start_ns * 10,
+                end_ns: start_ns * 10 + 9,
+                stack: None,
+                outcome: crate::profile::Outcome::Complete,
+            });
+        }
+        let mut profile = Profile::default();
+        waits.show(0, &mut profile);
+        assert!(profile.call_stacks.len() <= 8);
+        assert_eq!(profile.call_stacks[0].start_ns, 20);
+        assert_eq!(profile.lock_waits.len(), 1);
+    }
+}
