@@ -9,18 +9,14 @@ use std::{
 
 use profiler::profile::{Contention, Extent, Operation, Profile, State, Waker};
 use serde_json::Value;
-use tests::{Ended, Lab, Missing, Recording, Running, not_run, require};
+use tests::{Lab, Missing, Recording, Running, not_run, require};
 
 /// Everything that the view of locks draws on.
 const PROBES: [&str; 2] = ["--probe", "cpu,states,syscalls,lock"];
 
-/// When the rules for walking the stacks of a program and of its libraries are in the kernel. Until then there are fewer
-/// whole stacks.
-const SETTLED: &str = if cfg!(debug_assertions) {
-    "1500ms-"
-} else {
-    "500ms-"
-};
+/// After so long the rules for walking the stacks of a program and of its libraries are in the kernel, in milliseconds. Until
+/// then there are fewer whole stacks.
+const SETTLES_MS: u64 = if cfg!(debug_assertions) { 2_000 } else { 1_000 };
 
 /// A recording, and what `--view locks` says of the locks of its programs.
 struct Waits {
@@ -34,9 +30,12 @@ struct Waits {
 impl Waits {
     fn of(recording: Recording) -> Self {
         assert!(recording.status.success(), "{}", recording.stderr);
+        let waits = &recording.profile.lock_waits;
+        let first = waits.iter().map(|wait| wait.end_ns - wait.duration_ns).min();
+        let later = format!("{}ms-", first.unwrap_or(0) / 1_000_000 + SETTLES_MS);
         Self {
             all: report(&recording, &["--kind", "user"]),
-            settled: report(&recording, &["--kind", "user", "--time", SETTLED]),
+            settled: report(&recording, &["--kind", "user", "--time", &later]),
             recording,
         }
     }
@@ -53,14 +52,14 @@ impl Waits {
 
     /// The one lock that there is contention for.
     fn contended(&self) -> &Value {
-        let rows = self.rows("contention");
+        let rows = wanted(self.rows("contention"));
         assert_eq!(rows.len(), 1, "{}", brief(&self.all));
         rows[0]
     }
 
     /// As [`Self::contended`], without the first moments.
     fn contended_later(&self) -> &Value {
-        let rows = rows(&self.settled, "contention");
+        let rows = wanted(rows(&self.settled, "contention"));
         assert_eq!(rows.len(), 1, "{}", brief(&self.settled));
         rows[0]
     }
@@ -77,6 +76,17 @@ fn report(recording: &Recording, arguments: &[&str]) -> Value {
 fn rows<'a>(locks: &'a Value, purpose: &str) -> Vec<&'a Value> {
     let rows = list(&locks["rows"]);
     rows.iter().filter(|row| row["purpose"] == purpose).collect()
+}
+
+/// Without the lock that Rust's standard library has for threads that begin and end: it is contended for indeed.
+fn wanted(mut rows: Vec<&Value>) -> Vec<&Value> {
+    let is_of_std = |row: &Value| {
+        row["lock"]
+            .as_str()
+            .is_some_and(|name| name.contains("stack_overflow"))
+    };
+    rows.retain(|row| !is_of_std(row));
+    rows
 }
 
 fn list(value: &Value) -> &[Value] {
@@ -160,15 +170,27 @@ fn record(lab: &Lab, program: &str, mode: &str, seconds: u32) -> Result<Waits, M
         .command([path.as_os_str(), mode.as_ref(), seconds.to_string().as_ref()])
         .run();
     let waits = Waits::of(recording);
-    // Then it has no time to hold anything, and threads wait for CPUs.
+    // A holder that is off its CPU holds for longer than it means to, and so do those that it wakes.
     let waited = in_state(&waits.recording.profile, program, State::Runnable);
-    let threads = 10.0;
-    if waited > 0.3 * threads * f64::from(seconds) {
+    println!("threads waited {waited:.1} s for a CPU");
+    if waited > 1.5 * f64::from(seconds) {
         return Err(Missing(format!(
             "the machine is too busy: threads waited {waited:.1} s for a CPU"
         )));
     }
     Ok(waits)
+}
+
+/// How long a recording of a process that runs already is, in seconds; it is what is left of the time that was asked for
+/// when the programs are in the kernel.
+fn length(recording: &Recording) -> Result<f64, Missing> {
+    let seconds = recording.profile.duration_ns() as f64 / 1e9;
+    if seconds < 1.0 {
+        return Err(Missing(format!(
+            "the machine is too busy: {seconds:.1} s were recorded"
+        )));
+    }
+    Ok(seconds)
 }
 
 /// How long all threads of programs with this name were in a state, in seconds.
@@ -209,8 +231,8 @@ fn assert_holder(waits: &Waits, evidence: &str, function: &str, least: f64) {
     );
 }
 
-/// Each of these functions waited, they alone did, and their stacks reach the begin of the thread.
-fn assert_waiters(waits: &Waits, wanted: &[&str]) {
+/// Each of these functions waited, for `least` of the waits together, and all stacks reach the begin of the thread.
+fn assert_waiters(waits: &Waits, wanted: &[&str], least: f64) {
     let row = waits.contended_later();
     let through = |function: &str| share(row, "waiters", |one| is_on(&one["stack"], function));
     let mut sum = 0.0;
@@ -226,7 +248,7 @@ fn assert_waiters(waits: &Waits, wanted: &[&str]) {
     let whole = through("start_thread");
     println!("{wanted:?} {sum:.3}, start_thread {whole:.3}");
     assert!(
-        sum > 0.98 && whole > 0.98,
+        sum > least && whole > 0.98,
         "{wanted:?} in {sum:.3}, start_thread in {whole:.3} of the waits: {}",
         brief(&waits.settled)
     );
@@ -243,7 +265,7 @@ fn owned(lab: &Lab, mode: &str, name: &str, seconds: u32) {
     );
     assert_total(&waits, 0.05);
     assert_holder(&waits, "owner", "hot_section", 0.9);
-    assert_waiters(&waits, &["first_path", "second_path"]);
+    assert_waiters(&waits, &["first_path", "second_path"], 0.95);
 }
 
 pub(crate) fn a_mutex_has_its_holder(lab: &Lab, seconds: u32) {
@@ -285,10 +307,12 @@ fn an_rw_lock_has_who_let_it_go() {
         "{}",
         row["lock"]
     );
-    assert_eq!(row["read"]["kept"], row["waits"]["kept"], "{}", brief(&waits.all));
+    // Now and then the writer waits for them.
+    let reads = number(&row["read"]["count"]) / number(&row["waits"]["count"]);
+    assert!(reads > 0.8, "{reads}: {}", brief(&waits.all));
     assert_total(&waits, 0.1);
     assert_holder(&waits, "waker", "hot_write", 0.8);
-    assert_waiters(&waits, &["hot_read"]);
+    assert_waiters(&waits, &["hot_read"], 0.8);
 }
 
 /// A lock of Rust, whose word has no owner.
@@ -304,7 +328,7 @@ fn of_rust(mode: &str, class: &str, library: &str) -> Option<Waits> {
     let row = waits.contended();
     assert_eq!((&row["class"], &row["library"]), (&class.into(), &library.into()));
     assert_holder(&waits, "waker", "hot_section", 0.8);
-    assert_waiters(&waits, &["first_path", "second_path"]);
+    assert_waiters(&waits, &["first_path", "second_path"], 0.95);
     Some(waits)
 }
 
@@ -333,11 +357,28 @@ fn a_mutex_of_parking_lot_has_who_let_it_go() {
     let (found, plus_minus) = seconds(&waits.contended()["waits"]);
     let truth = waits.said("waited ") / 1e9;
     let (joins, _) = seconds(&waits.all["idle"]);
-    let blocked = in_state(&waits.recording.profile, "rust_locks", State::Lock) - joins;
-    println!("{found:.3} ± {plus_minus:.3} s, blocked for {blocked:.3}, the program says {truth:.3}");
+    println!("{found:.3} ± {plus_minus:.3} s, the program says {truth:.3}");
     assert!(
-        (found - blocked).abs() <= 0.1 * blocked + plus_minus && found <= 1.05 * truth + plus_minus,
-        "{found} ± {plus_minus} s, blocked for {blocked}, the program says {truth}"
+        found <= 1.05 * truth + plus_minus,
+        "{found} ± {plus_minus} s, the program says {truth}"
+    );
+    assert_blocked(
+        &waits.recording.profile,
+        "rust_locks",
+        found + joins,
+        0.1 + plus_minus / found,
+    );
+}
+
+/// Waits took `told` seconds in all, and the program's threads were blocked for as long, as was measured apart from them:
+/// but for a `part`, and for the time that threads which were woken waited for a CPU, which a wait goes on for.
+fn assert_blocked(profile: &Profile, program: &str, told: f64, part: f64) {
+    let blocked = in_state(profile, program, State::Lock);
+    let late = in_state(profile, program, State::Runnable);
+    println!("waits of {told:.3} s, blocked for {blocked:.3}, late by {late:.3}");
+    assert!(
+        (blocked * (1.0 - part)..(blocked + late) * (1.0 + part)).contains(&told),
+        "waits of {told} s, threads were blocked for {blocked}, and waited {late} for CPUs"
     );
 }
 
@@ -373,16 +414,11 @@ fn idle(lab: &Lab, program: &str, seconds_long: u32, classes: &[&str]) {
         );
     }
     let profile = &waits.recording.profile;
-    let blocked = in_state(profile, program, State::Lock);
     let told: f64 = ["contention", "unknown", "idle"]
         .map(|group| seconds(&waits.all[group]).0)
         .iter()
         .sum();
-    assert!(
-        (told / blocked - 1.0).abs() < 0.05,
-        "waits of {told} s, threads were blocked for {blocked}: {}",
-        brief(&waits.all)
-    );
+    assert_blocked(profile, program, told, 0.05);
     assert_eq!(profile.quality_total().lost_total(), 0);
 }
 
@@ -479,7 +515,8 @@ fn what_only_looks_like_a_lock_has_no_holder() {
 #[test]
 fn many_waits_for_many_locks_are_estimated() {
     const SECONDS: u32 = 5;
-    let waits = require!(record(&Lab::new(), "locks", "many", SECONDS));
+    let lab = Lab::new();
+    let waits = require!(record(&lab, "locks", "many", SECONDS));
     let (count, long) = (waits.said("waits "), waits.said("waited ") / 1e9);
     if count < 1_000.0 * f64::from(SECONDS) {
         not_run!("the machine is too busy: {count} waits");
@@ -531,6 +568,7 @@ fn waits_of_a_killed_process_are_there_and_have_not_ended() {
     let waits: Vec<_> = profile
         .lock_waits
         .iter()
+        .filter(|wait| wait.contention.is_futex())
         .filter(|wait| profile.processes[profile.threads[wait.thread].process].name == "locks")
         .collect();
     assert_eq!(waits.len(), 2, "{waits:?}");
@@ -577,15 +615,15 @@ fn an_owner_in_another_pid_namespace_is_the_right_thread() {
         Command::new(unshare)
             .args(["--pid", "--fork"])
             .arg(program)
-            .args(["mutex", "8"]),
+            .args(["mutex", "12"]),
     );
     std::thread::sleep(Duration::from_millis(700));
     let Some(inner) = child_of(outer.pid()) else {
         not_run!("there is no pid namespace to be had: {}", outer.stderr());
     };
     let ids = ids_inside(inner);
-    let recorder = lab.record().arguments(PROBES).pid(inner).seconds(4.0).start();
-    let recording = recorder.finish();
+    assert_eq!(ids.len(), 10, "{ids:?}");
+    let recording = lab.record().arguments(PROBES).pid(inner).seconds(6.0).run();
     let output = outer.wait(Duration::from_secs(30)).success().stdout;
     let inside = said(&output, "holder ") as u32;
     let outside = ids[&inside];
@@ -604,7 +642,8 @@ fn an_owner_in_another_pid_namespace_is_the_right_thread() {
         let tid = holder["tid"].as_u64().unwrap_or_default() as u32;
         assert!(known.contains(&tid), "{holder:#}");
     }
-    assert!(profile.lock_waits.len() > 200, "{}", profile.lock_waits.len());
+    let (found, length) = (profile.lock_waits.len(), require!(length(&waits.recording)));
+    assert!(found as f64 > 20.0 * length, "{found} waits in {length} s");
 }
 
 /// What bpftrace counts of the locks of the kernel: by time and flags, and, of the storm, by stack. A mutex and a semaphore
@@ -661,7 +700,7 @@ fn locks_of_the_kernel_are_those_of_bpftrace() {
         .record()
         .all()
         .arguments(["--probe", "states,lock"])
-        .seconds(5.0)
+        .seconds(7.0)
         .start();
     recorder.wait_for_trace();
     let storm = Running::spawn(Command::new(program).args(["storm", "3"]));
@@ -673,6 +712,11 @@ fn locks_of_the_kernel_are_those_of_bpftrace() {
     let (mut from, mut to) = (u64::MAX, 0);
     for row in &profile.latencies {
         if let Operation::KernelLock(kind) = row.key.operation {
+            // The recorder adds them up every second, if it gets to it: else they may be from after the end.
+            let window = (row.end_ns - row.start_ns) / 1_000_000;
+            if window > 2_500 {
+                not_run!("the machine is too busy: the recorder did not look at its sums for {window} ms");
+            }
             ours.entry(kind).or_default().0 += row.count;
             (from, to) = (from.min(row.start_ns), to.max(row.end_ns));
         }
@@ -737,11 +781,12 @@ fn waits_of_other_processes_are_left_out() {
         .record()
         .arguments(PROBES)
         .pid(wanted.pid())
-        .seconds(2.0)
+        .seconds(6.0)
         .run();
     let (wanted_pid, _other) = (wanted.pid(), other);
     let profile = &recording.profile;
-    assert!(profile.lock_waits.len() > 100, "{}", profile.lock_waits.len());
+    let (found, length) = (profile.lock_waits.len(), require!(length(&recording)));
+    assert!(found as f64 > 20.0 * length, "{found} waits in {length} s");
     for wait in &profile.lock_waits {
         let process = &profile.processes[profile.threads[wait.thread].process];
         assert_eq!(process.pid, wanted_pid, "{wait:?}");
@@ -766,7 +811,7 @@ fn a_slow_call_has_the_stack_of_who_ended_its_wait() {
         ])
         .run();
     assert!(recording.status.success(), "{}", recording.stderr);
-    let ended: Ended = recording.report(["--view", "slow", "--json"]).success();
+    let ended = recording.report(["--view", "slow", "--json"]).success();
     let document: Value = serde_json::from_str(&ended.stdout).expect("the report is JSON");
     let rows = list(&document["slow"]["rows"]).iter();
     let reads: Vec<_> = rows.filter(|row| is_on(&row["stack"], "slow_pipe")).collect();
