@@ -1,6 +1,6 @@
 //! What keys do to the state.
 
-use std::ops::Range;
+use std::{ops::Range, time::Instant};
 
 use super::{
     answers::Answers,
@@ -18,6 +18,7 @@ impl App {
     /// Does what a key means.
     pub(super) fn update(&mut self, action: Action) {
         self.message = None;
+        self.moved = action.moves().then(Instant::now);
         if self.type_name(action) {
             return;
         }

@@ -1,6 +1,9 @@
 //! What is shown and how: the state of the dashboard, which knows no widgets.
 
-use std::{ops::Range, time::Duration};
+use std::{
+    ops::Range,
+    time::{Duration, Instant},
+};
 
 use ratatui::layout::Size;
 
@@ -181,6 +184,8 @@ pub(super) struct App {
     pub(super) pointer: Pointer,
     /// By what rows of processes are put together.
     pub(super) by: GroupBy,
+    /// When the cursor moved, while it is on its way: what belongs to its row waits until it rests.
+    pub(super) moved: Option<Instant>,
     /// What is said until the next key.
     pub(super) message: Option<String>,
     pub(super) size: Size,
@@ -255,6 +260,7 @@ impl App {
             range: None,
             pointer: Pointer::default(),
             by: GroupBy::Process,
+            moved: None,
             message: None,
             size: Size::default(),
             answers: Answers::default(),
@@ -337,6 +343,15 @@ impl App {
             }
             None => self.refresh(),
         }
+    }
+
+    /// Whether the cursor has begun to rest, after it has not moved for so long: there is something to draw then.
+    pub(super) fn rests(&mut self, pause: Duration) -> bool {
+        let rests = self.moved.is_some_and(|moved| moved.elapsed() >= pause);
+        if rests {
+            self.moved = None;
+        }
+        rests
     }
 
     /// The terminal has this size now.

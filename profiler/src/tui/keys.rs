@@ -96,6 +96,13 @@ pub(super) enum Action {
     Speed(isize),
 }
 
+impl Action {
+    /// Whether it only moves the cursor, and may be one of many that come in a row.
+    pub(super) fn moves(self) -> bool {
+        matches!(self, Self::Move(_) | Self::Page(_) | Self::First | Self::Last)
+    }
+}
+
 /// What keys mean depends on what is done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Mode {

@@ -124,6 +124,8 @@ pub enum Ending {
 const TURN: Duration = Duration::from_millis(100);
 /// The longest time to take in data without looking for keys.
 const GULP: Duration = Duration::from_millis(50);
+/// How long the cursor rests before what belongs to its row is asked for.
+const PAUSE: Duration = Duration::from_millis(100);
 /// How many times longer than the work for a picture the picture stays: 2 % of a CPU.
 const REST: u32 = 50;
 /// As [`REST`], for recordings: nobody is measured meanwhile.
@@ -203,6 +205,7 @@ impl<B: Backend<Error: Error + Send + Sync + 'static>> Dashboard<'_, B> {
             }
             let taken = self.take_in(feed);
             changed |= taken.ended;
+            changed |= self.app.rests(PAUSE);
             let begin = Instant::now();
             let elapsed = begin.duration_since(turned);
             if begin >= due {

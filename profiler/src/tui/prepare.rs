@@ -295,6 +295,10 @@ impl App {
         if self.answers.preview.as_ref().is_some_and(known) {
             return;
         }
+        // It takes much longer than the rest of a picture.
+        if self.moved.is_some() {
+            return self.answers.preview = None;
+        }
         let (title, forest) = match (self.tab, &self.answers.functions, &self.answers.processes) {
             (Tab::Functions, Some(_), _) => {
                 let Some(name) = self.function_of(&row) else {

@@ -104,6 +104,7 @@ fn screen(app: &mut App, width: u16, height: u16) -> String {
 fn screen_in(app: &mut App, width: u16, height: u16, theme: &Theme) -> String {
     let mut terminal = Terminal::new(TestBackend::new(width, height)).unwrap();
     app.resize(Size::new(width, height));
+    app.rests(Duration::ZERO);
     app.prepare();
     terminal.draw(|frame| view::draw(frame, app, theme)).unwrap();
     let buffer = terminal.backend().buffer();
@@ -381,6 +382,21 @@ fn the_loop_draws_what_comes_and_ends_with_a_key() {
 }
 
 #[test]
+fn what_belongs_to_a_row_comes_when_the_cursor_rests() {
+    let mut app = app_of(web());
+    screen(&mut app, 200, 60);
+    let title = |app: &App| app.answers.preview.as_ref().map(|it| it.title.clone());
+    let first = title(&app).unwrap();
+    press(&mut app, "jj");
+    app.prepare();
+    assert_eq!(title(&app), None);
+    assert!(!app.rests(Duration::from_secs(3600)));
+    assert!(app.rests(Duration::ZERO) && !app.rests(Duration::ZERO));
+    app.prepare();
+    assert!(title(&app).is_some_and(|title| title != first));
+}
+
+#[test]
 fn the_loop_ends_with_a_signal_and_with_its_terminal() {
     assert_eq!(
         run_loop(&[], vec![], Some(Ending::Signal(15))).0,
@@ -448,6 +464,7 @@ fn the_cost_of_a_picture_of_many_stacks_is_measured() {
         ("calls", "5"),
         ("heat", "6"),
         ("overview", "0"),
+        ("locks", "7"),
     ] {
         app.update(match key {
             "i" => Action::Invert,
