@@ -118,6 +118,7 @@ impl App {
             Action::ToEnd => self.move_in_time(Replay::wind),
             Action::Speed(steps) => self.move_in_time(|replay| replay.change_speed(steps)),
             Action::Filter => self.typing = true,
+            Action::Find(steps) => self.find(steps),
             Action::Accept => self.typing = false,
             Action::Type(c) => self.edit(|filter| filter.push(c)),
             Action::Erase => self.edit(Text::pop),

@@ -20,6 +20,8 @@ pub(super) enum Action {
     Pause,
     /// Begin to type a filter.
     Filter,
+    /// To the next place where the filter matches, or so many on or back.
+    Find(isize),
     /// Open or close the help.
     Help,
     /// One step back: from a filter, from what was opened.
@@ -99,7 +101,10 @@ pub(super) enum Action {
 impl Action {
     /// Whether it only moves the cursor, and may be one of many that come in a row.
     pub(super) fn moves(self) -> bool {
-        matches!(self, Self::Move(_) | Self::Page(_) | Self::First | Self::Last)
+        matches!(
+            self,
+            Self::Move(_) | Self::Page(_) | Self::First | Self::Last | Self::Find(_)
+        )
     }
 }
 
@@ -208,6 +213,13 @@ const BROWSING: &[Binding] = &[
         "filter",
         "show rows with this text only",
     ),
+    bind(
+        &[char('n')],
+        Action::Find(1),
+        "",
+        "to the next row or frame where the filter matches",
+    ),
+    bind(&[char('N')], Action::Find(-1), "", "to the one before"),
     bind(
         &[char('p'), char(' ')],
         Action::Pause,

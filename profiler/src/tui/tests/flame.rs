@@ -7,6 +7,33 @@ fn plain(app: &mut App, width: u16, height: u16) -> String {
 }
 
 #[test]
+fn n_goes_from_match_to_match() {
+    let mut app = app_of(web());
+    press(&mut app, "3/main\n");
+    let name = |app: &App| {
+        let row = app.branch_rows[app.shown_list().cursor()];
+        let forest = app.answers.forest.as_ref().unwrap();
+        forest.trees[row.tree].1.name(row.node).label.clone()
+    };
+    for key in ["n", "n", "N", "n", "n", "n", "n"] {
+        press(&mut app, key);
+        app.prepare();
+        assert!(name(&app).to_lowercase().contains("main"), "{}", name(&app));
+    }
+    press(&mut app, "v");
+    screen(&mut app, 200, 60);
+    for key in ["n", "n", "N", "n"] {
+        press(&mut app, key);
+        screen(&mut app, 200, 60);
+        let forest = app.answers.forest.as_ref().unwrap();
+        let label = &forest.trees[0].1.name(app.flame.piece().unwrap().node).label;
+        assert!(label.to_lowercase().contains("main"), "{label}");
+    }
+    press(&mut app, "\x1bn");
+    assert!(app.message.is_some());
+}
+
+#[test]
 fn a_key_leads_from_the_table_to_the_tree_to_the_flame_graph_and_back() {
     let mut app = app_of(web());
     press(&mut app, "vv");
