@@ -152,6 +152,8 @@ pub(super) struct App {
     pub(super) sort: Sort,
     pub(super) kernel: bool,
     pub(super) inverted: bool,
+    /// Whether calls of a function by itself are one.
+    pub(super) one_call: bool,
     /// What samples are counted.
     pub(super) sampled: Sampled,
     pub(super) shape: Shape,
@@ -239,6 +241,7 @@ impl App {
             sort: options.sort,
             kernel: true,
             inverted: false,
+            one_call: false,
             sampled: Sampled::Cpu,
             shape: Shape::default(),
             flame: Flame::default(),

@@ -70,6 +70,8 @@ pub(super) enum Action {
     Click(u16, u16),
     /// Turn the tree around.
     Invert,
+    /// Show calls of a function by itself as one, or each.
+    Recursion,
     /// Show functions as a table, as a tree, as a flame graph.
     Shape,
     /// Show calls that wait for events, or hide them.
@@ -324,6 +326,12 @@ const BROWSING: &[Binding] = &[
         Action::Invert,
         "invert",
         "turn the tree around: callers or callees first",
+    ),
+    bind(
+        &[char('c')],
+        Action::Recursion,
+        "",
+        "calls of a function by itself as one, in tree and flame graph; or each",
     ),
     bind(
         &[char('I')],

@@ -62,6 +62,7 @@ mod measured;
 mod opening;
 mod overview;
 mod prepare;
+mod recursion;
 mod replay;
 mod slow;
 mod slowest;

@@ -165,3 +165,23 @@ fn the_cursor_stays_on_its_frame_while_samples_come() {
     let name = |heading: &str| heading.split("  ").next().unwrap().to_owned();
     assert_eq!(name(&heading(&mut app)), name(&before));
 }
+
+#[test]
+fn calls_of_a_function_by_itself_are_one_if_asked_for() {
+    let mut app = app_of(web());
+    press(&mut app, "3/long_mul\n");
+    let evaluations = |app: &mut App| {
+        screen(app, 200, 60);
+        let forest = app.answers.forest.as_ref().unwrap();
+        let rows = app.branch_rows.iter();
+        let labels = rows.map(|row| &forest.trees[row.tree].1.name(row.node).label);
+        labels.filter(|label| label.contains("EvalFrame")).count()
+    };
+    // Three on complete stacks, three on incomplete ones.
+    assert_eq!(evaluations(&mut app), 6);
+    press(&mut app, "c");
+    assert_eq!(evaluations(&mut app), 2);
+    assert!(screen(&mut app, 200, 60).contains("recursion as one call"));
+    press(&mut app, "c");
+    assert_eq!(evaluations(&mut app), 6);
+}
