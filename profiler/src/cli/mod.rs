@@ -15,7 +15,7 @@ pub use export::ExportOptions;
 pub use filter::{FilterOptions, ProfileTime, TimeRange, duration};
 pub use record::RecordOptions;
 pub use report::{By, LockKind, ReportOptions, ReportView, SortKey};
-pub use top::{TopOptions, TopSort, TopWindow};
+pub use top::{TopOptions, TopSort, TopTheme, TopWindow};
 
 /// Where does the time of this host go, and how sure are we?
 #[derive(Debug, Parser)]

@@ -66,6 +66,10 @@ pub struct TopOptions {
     #[arg(long)]
     pub no_states: bool,
 
+    /// Colours for a dark terminal, for a light one, or 16 that any has [default: as the terminal says; NO_COLOR wins]
+    #[arg(long, value_enum)]
+    pub theme: Option<TopTheme>,
+
     /// Sort functions by this; s changes it
     #[arg(long, value_enum, default_value_t = TopSort::Own)]
     pub sort: TopSort,
@@ -88,6 +92,18 @@ pub enum TopSort {
     Own,
     /// Time in the function and in what it called
     Total,
+}
+
+/// Which colours to use.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum TopTheme {
+    /// 256 colours on a dark ground
+    Dark,
+    /// 256 colours on a light ground
+    Light,
+    /// 16 colours
+    #[value(name = "16")]
+    Sixteen,
 }
 
 fn window(text: &str) -> Result<TopWindow, String> {

@@ -11,7 +11,7 @@ use anyhow::{Context as _, Result, bail};
 use super::{output, start, target};
 use crate::{
     cli::{
-        TopOptions, TopSort, TopWindow,
+        TopOptions, TopSort, TopTheme, TopWindow,
         target::{MAX_OVERHEAD, ProbeName},
     },
     collect::Batch,
@@ -84,6 +84,11 @@ fn display(options: &TopOptions, window: tui::Window) -> tui::Options {
             TopSort::Total => tui::Sort::Total,
         },
         overview: true,
+        colours: options.theme.map(|theme| match theme {
+            TopTheme::Dark => tui::Colours::Dark,
+            TopTheme::Light => tui::Colours::Light,
+            TopTheme::Sixteen => tui::Colours::Sixteen,
+        }),
         export: Some(export),
         ..tui::Options::default()
     }

@@ -111,6 +111,15 @@ impl App {
                 self.answers.forest = None;
                 self.list().move_to(0);
             }
+            Action::Recursion => {
+                self.one_call = !self.one_call;
+                self.flame.reset();
+                self.answers.forest = None;
+                self.say(match self.one_call {
+                    true => "calls of a function by itself are one",
+                    false => "calls of a function by itself are shown each",
+                });
+            }
             Action::Notes => self.notes = self.source.replay().is_some_and(|it| !it.notes().is_empty()),
             Action::Play => self.move_in_time(Replay::play),
             Action::Step(windows) => self.move_in_time(|replay| replay.step(windows)),
@@ -118,6 +127,7 @@ impl App {
             Action::ToEnd => self.move_in_time(Replay::wind),
             Action::Speed(steps) => self.move_in_time(|replay| replay.change_speed(steps)),
             Action::Filter => self.typing = true,
+            Action::Find(steps) => self.find(steps),
             Action::Accept => self.typing = false,
             Action::Type(c) => self.edit(|filter| filter.push(c)),
             Action::Erase => self.edit(Text::pop),

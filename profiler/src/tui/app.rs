@@ -24,6 +24,7 @@ use super::{
     opening::Opened,
     replay::{self, Recording, Replay},
     source::Source,
+    theme::Colours,
 };
 use crate::query::{GroupBy, Sampled};
 
@@ -46,6 +47,8 @@ pub struct Options {
     pub off_cpu: bool,
     /// Whether it begins with the overview, or with functions.
     pub overview: bool,
+    /// Which colours there are; `None`: as the terminal says.
+    pub colours: Option<Colours>,
     /// How to write what is shown to a file, if that can be done.
     pub export: Option<Export>,
 }
@@ -72,6 +75,7 @@ impl Default for Options {
             no_locks: None,
             off_cpu: false,
             overview: false,
+            colours: None,
             export: None,
         }
     }
@@ -148,6 +152,8 @@ pub(super) struct App {
     pub(super) sort: Sort,
     pub(super) kernel: bool,
     pub(super) inverted: bool,
+    /// Whether calls of a function by itself are one.
+    pub(super) one_call: bool,
     /// What samples are counted.
     pub(super) sampled: Sampled,
     pub(super) shape: Shape,
@@ -235,6 +241,7 @@ impl App {
             sort: options.sort,
             kernel: true,
             inverted: false,
+            one_call: false,
             sampled: Sampled::Cpu,
             shape: Shape::default(),
             flame: Flame::default(),

@@ -3,7 +3,7 @@
 //! Where the cursor is and what is zoomed into is kept as paths of names: when new samples come, nodes have other numbers
 //! and frames other widths, and both are found again.
 
-use super::{forest::Forest, matching::Text};
+use super::{finding, forest::Forest, matching::Text};
 use crate::query::{Name, Tree};
 
 /// Frames narrower than this part of a cell are left out.
@@ -191,6 +191,23 @@ impl Flame {
             self.remember(tree);
         }
         place.is_some()
+    }
+
+    /// The cursor goes to the next frame that is looked for, or so many on or back; after the last comes the first.
+    pub(super) fn find(&mut self, forest: &Forest, steps: isize) {
+        let Some((_, tree)) = forest.trees.get(self.tree) else {
+            return;
+        };
+        let mut places = Vec::new();
+        for (depth, row) in self.rows.iter().enumerate() {
+            let found = row.iter().enumerate();
+            let found = found.filter(|(_, piece)| self.is_found(tree.nodes[piece.node as usize].name));
+            places.extend(found.map(|(place, _)| (depth, place)));
+        }
+        if let Some(next) = finding::next(&places, &self.at, steps) {
+            self.at = next;
+            self.remember(tree);
+        }
     }
 
     /// Zooms into the frame under the cursor, or out if that is what is zoomed into.

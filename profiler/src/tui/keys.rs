@@ -20,6 +20,8 @@ pub(super) enum Action {
     Pause,
     /// Begin to type a filter.
     Filter,
+    /// To the next place where the filter matches, or so many on or back.
+    Find(isize),
     /// Open or close the help.
     Help,
     /// One step back: from a filter, from what was opened.
@@ -68,6 +70,8 @@ pub(super) enum Action {
     Click(u16, u16),
     /// Turn the tree around.
     Invert,
+    /// Show calls of a function by itself as one, or each.
+    Recursion,
     /// Show functions as a table, as a tree, as a flame graph.
     Shape,
     /// Show calls that wait for events, or hide them.
@@ -99,7 +103,10 @@ pub(super) enum Action {
 impl Action {
     /// Whether it only moves the cursor, and may be one of many that come in a row.
     pub(super) fn moves(self) -> bool {
-        matches!(self, Self::Move(_) | Self::Page(_) | Self::First | Self::Last)
+        matches!(
+            self,
+            Self::Move(_) | Self::Page(_) | Self::First | Self::Last | Self::Find(_)
+        )
     }
 }
 
@@ -209,6 +216,13 @@ const BROWSING: &[Binding] = &[
         "show rows with this text only",
     ),
     bind(
+        &[char('n')],
+        Action::Find(1),
+        "",
+        "to the next row or frame where the filter matches",
+    ),
+    bind(&[char('N')], Action::Find(-1), "", "to the one before"),
+    bind(
         &[char('p'), char(' ')],
         Action::Pause,
         "pause",
@@ -312,6 +326,12 @@ const BROWSING: &[Binding] = &[
         Action::Invert,
         "invert",
         "turn the tree around: callers or callees first",
+    ),
+    bind(
+        &[char('c')],
+        Action::Recursion,
+        "",
+        "calls of a function by itself as one, in tree and flame graph; or each",
     ),
     bind(
         &[char('I')],

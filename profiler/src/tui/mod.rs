@@ -45,6 +45,7 @@ mod coin;
 mod compact;
 mod epoch;
 mod exporting;
+mod finding;
 mod flame;
 mod forest;
 mod heat;
@@ -61,6 +62,7 @@ mod measured;
 mod opening;
 mod overview;
 mod prepare;
+mod recursion;
 mod replay;
 mod slow;
 mod slowest;
@@ -94,6 +96,7 @@ pub use history::Window;
 use keys::Action;
 pub use replay::Recording;
 use terminal::{Output, Screen};
+pub use theme::Colours;
 use theme::Theme;
 
 /// What the dashboard is fed with. See the [module](self).
@@ -148,7 +151,8 @@ pub fn check_terminal() -> Result<()> {
 /// # Errors
 /// If there is no terminal, or it cannot be written to any more. The terminal is as it was before in any case.
 pub fn run(feed: &Receiver<Feed>, options: Options) -> Result<Ending> {
-    show(feed, App::new(options), options.refresh, REST)
+    let app = App::new(options);
+    show(feed, app, options, REST)
 }
 
 /// Shows a recording in the same dashboard until the user leaves.
@@ -158,19 +162,23 @@ pub fn run(feed: &Receiver<Feed>, options: Options) -> Result<Ending> {
 pub fn replay(recording: Recording, options: Options) -> Result<Ending> {
     // It is all there: nobody feeds it.
     let (_feed, nothing) = mpsc::channel();
-    let refresh = options.refresh.min(FRAME);
-    show(&nothing, App::replay(recording, options), refresh, REST_OF_REPLAY)
+    let options = Options {
+        refresh: options.refresh.min(FRAME),
+        ..options
+    };
+    let app = App::replay(recording, options);
+    show(&nothing, app, options, REST_OF_REPLAY)
 }
 
-fn show(feed: &Receiver<Feed>, app: App, refresh: Duration, rest: u32) -> Result<Ending> {
+fn show(feed: &Receiver<Feed>, app: App, options: Options, rest: u32) -> Result<Ending> {
     let screen = Screen::enter()?;
     let mut terminal =
         Terminal::new(CrosstermBackend::new(Output::default())).context("cannot set up the terminal")?;
     let dashboard = Dashboard {
         terminal: &mut terminal,
-        theme: Theme::of(|name| std::env::var(name).ok()),
+        theme: Theme::of(options.colours, |name| std::env::var(name).ok()),
         app,
-        refresh,
+        refresh: options.refresh,
         rest,
     };
     let ending = dashboard.run(&screen.events()?, feed, &|| screen.interrupted());

@@ -15,6 +15,7 @@ use super::{
     locks::{Kind, LockRow, locks},
     matching::Text,
     overview::Overview,
+    recursion,
     slow::{SlowRow, slowest},
     weights,
 };
@@ -137,14 +138,21 @@ impl App {
     fn forest(&mut self) -> Forest {
         let selection = self.selection();
         let profile = self.source.shown();
+        let one_call = self.one_call;
         if let Some(function) = self.function().cloned() {
-            return Forest::around(self.tree(), &function);
+            let tree = self.tree();
+            return match one_call {
+                true => Forest::around(&recursion::folded(tree), &function),
+                false => Forest::around(tree, &function),
+            };
         }
         let (reading, direction) = match self.inverted {
             false => (Reading::Paths, Direction::TopDown),
             true => (Reading::Inverted, Direction::BottomUp),
         };
-        Forest::whole(weights::tree(profile, &selection, direction), reading)
+        let tree = weights::tree(profile, &selection, direction);
+        let tree = if one_call { recursion::folded(&tree) } else { tree };
+        Forest::whole(tree, reading)
     }
 
     /// The call tree of what is selected.

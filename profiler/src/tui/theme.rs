@@ -4,6 +4,17 @@ use ratatui::style::{Color, Modifier, Style};
 
 use super::kind::Kind;
 
+/// Which colours a terminal has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Colours {
+    /// 256 on a dark ground.
+    Dark,
+    /// 256 on a light ground.
+    Light,
+    /// 16, whichever they are.
+    Sixteen,
+}
+
 /// The style of everything that has one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Theme {
@@ -110,6 +121,45 @@ impl Theme {
         bad: Style::new().fg(Color::Indexed(203)).add_modifier(Modifier::BOLD),
     };
 
+    /// For light terminals with 256 colours.
+    pub(super) const LIGHT: Self = Self {
+        dim: Style::new().fg(Color::Indexed(242)),
+        strong: Style::new().fg(Color::Indexed(25)).add_modifier(Modifier::BOLD),
+        cursor: Style::new().bg(Color::Indexed(252)).add_modifier(Modifier::BOLD),
+        panel: Style::new().bg(Color::Indexed(254)),
+        own: Style::new().fg(Color::Indexed(166)),
+        total: Style::new().fg(Color::Indexed(67)),
+        states: [
+            Style::new().fg(Color::Indexed(166)),
+            Style::new().fg(Color::Indexed(136)),
+            Style::new().fg(Color::Indexed(26)),
+            Style::new().fg(Color::Indexed(30)),
+            Style::new().fg(Color::Indexed(97)),
+            Style::new().fg(Color::Indexed(160)),
+            Style::new().fg(Color::Indexed(94)),
+            Style::new().fg(Color::Indexed(242)),
+        ],
+        frame_cursor: Style::new()
+            .fg(Color::Indexed(231))
+            .bg(Color::Indexed(16))
+            .add_modifier(Modifier::BOLD),
+        heat: [
+            Style::new().fg(Color::Indexed(252)),
+            Style::new().fg(Color::Indexed(186)),
+            Style::new().fg(Color::Indexed(178)),
+            Style::new().fg(Color::Indexed(202)),
+            Style::new().fg(Color::Indexed(160)),
+        ],
+        kernel: Style::new().fg(Color::Indexed(94)),
+        found: Style::new()
+            .fg(Color::Indexed(130))
+            .add_modifier(Modifier::UNDERLINED),
+        good: Style::new().fg(Color::Indexed(28)),
+        warn: Style::new().fg(Color::Indexed(130)),
+        bad: Style::new().fg(Color::Indexed(160)).add_modifier(Modifier::BOLD),
+        ..Self::DARK
+    };
+
     /// For terminals with 16 colours, whichever they are.
     pub(super) const SIXTEEN: Self = Self {
         text: Style::new(),
@@ -201,12 +251,19 @@ impl Theme {
         frames[kind as usize][usize::from(shade >> 4 & 1)]
     }
 
-    /// The one for a terminal that says these things of itself in the environment.
-    pub(super) fn of(variable: impl Fn(&str) -> Option<String>) -> Self {
+    /// The one that is asked for, or that a terminal says in the environment that it can show.
+    pub(super) fn of(asked: Option<Colours>, variable: impl Fn(&str) -> Option<String>) -> Self {
         let says = |name: &str, what: &str| variable(name).is_some_and(|value| value.contains(what));
         if variable("NO_COLOR").is_some_and(|value| !value.is_empty()) {
-            Self::PLAIN
-        } else if says("TERM", "256color") || says("COLORTERM", "truecolor") || says("COLORTERM", "24bit") {
+            return Self::PLAIN;
+        }
+        match asked {
+            Some(Colours::Dark) => return Self::DARK,
+            Some(Colours::Light) => return Self::LIGHT,
+            Some(Colours::Sixteen) => return Self::SIXTEEN,
+            None => {}
+        }
+        if says("TERM", "256color") || says("COLORTERM", "truecolor") || says("COLORTERM", "24bit") {
             Self::DARK
         } else {
             Self::SIXTEEN
@@ -231,7 +288,7 @@ mod tests {
     use super::*;
 
     fn of(variables: &[(&str, &str)]) -> Theme {
-        Theme::of(|name| {
+        Theme::of(None, |name| {
             let found = variables.iter().find(|(known, _)| *known == name);
             found.map(|(_, value)| (*value).to_owned())
         })
@@ -241,6 +298,19 @@ mod tests {
     fn no_color_wins_unless_it_is_empty() {
         assert_eq!(of(&[("NO_COLOR", "1"), ("TERM", "xterm-256color")]), Theme::PLAIN);
         assert_eq!(of(&[("NO_COLOR", ""), ("TERM", "xterm-256color")]), Theme::DARK);
+    }
+
+    #[test]
+    fn what_is_asked_for_counts_more_than_what_a_terminal_says_and_less_than_no_color() {
+        let asked = |variable: &'static str| {
+            Theme::of(Some(Colours::Light), move |name| {
+                (name == variable).then(|| "1".to_owned())
+            })
+        };
+        assert_eq!(asked("TERM"), Theme::LIGHT);
+        assert_eq!(asked("NO_COLOR"), Theme::PLAIN);
+        assert_eq!(Theme::of(Some(Colours::Sixteen), |_| None), Theme::SIXTEEN);
+        assert_eq!(Theme::of(Some(Colours::Dark), |_| None), Theme::DARK);
     }
 
     #[test]

@@ -7,6 +7,33 @@ fn plain(app: &mut App, width: u16, height: u16) -> String {
 }
 
 #[test]
+fn n_goes_from_match_to_match() {
+    let mut app = app_of(web());
+    press(&mut app, "3/main\n");
+    let name = |app: &App| {
+        let row = app.branch_rows[app.shown_list().cursor()];
+        let forest = app.answers.forest.as_ref().unwrap();
+        forest.trees[row.tree].1.name(row.node).label.clone()
+    };
+    for key in ["n", "n", "N", "n", "n", "n", "n"] {
+        press(&mut app, key);
+        app.prepare();
+        assert!(name(&app).to_lowercase().contains("main"), "{}", name(&app));
+    }
+    press(&mut app, "v");
+    screen(&mut app, 200, 60);
+    for key in ["n", "n", "N", "n"] {
+        press(&mut app, key);
+        screen(&mut app, 200, 60);
+        let forest = app.answers.forest.as_ref().unwrap();
+        let label = &forest.trees[0].1.name(app.flame.piece().unwrap().node).label;
+        assert!(label.to_lowercase().contains("main"), "{label}");
+    }
+    press(&mut app, "\x1bn");
+    assert!(app.message.is_some());
+}
+
+#[test]
 fn a_key_leads_from_the_table_to_the_tree_to_the_flame_graph_and_back() {
     let mut app = app_of(web());
     press(&mut app, "vv");
@@ -137,4 +164,24 @@ fn the_cursor_stays_on_its_frame_while_samples_come() {
     app.refresh();
     let name = |heading: &str| heading.split("  ").next().unwrap().to_owned();
     assert_eq!(name(&heading(&mut app)), name(&before));
+}
+
+#[test]
+fn calls_of_a_function_by_itself_are_one_if_asked_for() {
+    let mut app = app_of(web());
+    press(&mut app, "3/long_mul\n");
+    let evaluations = |app: &mut App| {
+        screen(app, 200, 60);
+        let forest = app.answers.forest.as_ref().unwrap();
+        let rows = app.branch_rows.iter();
+        let labels = rows.map(|row| &forest.trees[row.tree].1.name(row.node).label);
+        labels.filter(|label| label.contains("EvalFrame")).count()
+    };
+    // Three on complete stacks, three on incomplete ones.
+    assert_eq!(evaluations(&mut app), 6);
+    press(&mut app, "c");
+    assert_eq!(evaluations(&mut app), 2);
+    assert!(screen(&mut app, 200, 60).contains("recursion as one call"));
+    press(&mut app, "c");
+    assert_eq!(evaluations(&mut app), 6);
 }

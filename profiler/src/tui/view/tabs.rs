@@ -113,6 +113,9 @@ fn chosen(app: &App, theme: &Theme) -> Vec<Span<'static>> {
             spans.push(Span::styled(format!("{} ", clean(&name.label)), theme.strong));
         }
     }
+    if app.tab == Tab::Stacks && app.one_call {
+        spans.push(Span::styled("recursion as one call ", theme.dim));
+    }
     if app.typing || !app.filter().is_empty() {
         spans.push(Span::styled("/", theme.dim));
         spans.push(Span::styled(
