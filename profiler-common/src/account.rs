@@ -161,11 +161,12 @@ impl Account {
         self.waker = waker;
     }
 
-    /// How long the thread was blocked, in nanoseconds, and who woke it, if it was woken just now, at `now` or before.
+    /// When the thread was woken, how long it had been blocked then, in nanoseconds, and by whom; `None` if it was not woken
+    /// at `now` or before.
     #[inline(always)]
-    pub fn was_woken(&self, now: u64) -> Option<(u64, Waker)> {
+    pub fn was_woken(&self, now: u64) -> Option<(u64, u64, Waker)> {
         let woken = self.woken(now)?;
-        Some((woken - self.since, self.waker))
+        Some((woken, woken - self.since, self.waker))
     }
 
     /// The thread gets a CPU at `now`. Returns how long it was off, and how long of that it waited for one; `None` if

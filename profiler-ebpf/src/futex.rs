@@ -67,14 +67,14 @@ pub(crate) unsafe fn is_woken(woken: *mut task_struct, now: u64) {
     let Some(account) = (unsafe { thread::account(woken) }) else {
         return;
     };
-    let Some((blocked, waker)) = account.was_woken(now) else {
+    let Some((woken_at, blocked, waker)) = account.was_woken(now) else {
         return;
     };
     let is_told = if account.state() == State::Lock as u32 && config::has(FLAG_LOCKS) {
         let threshold = admits(now, blocked);
         account.locks.threshold_ns = threshold;
         account.locks.blocked_ns = blocked;
-        account.locks.woken = now;
+        account.locks.woken = woken_at;
         threshold > 0
     } else {
         slow::wants_waker(account.state(), now, blocked)
@@ -82,17 +82,17 @@ pub(crate) unsafe fn is_woken(woken: *mut task_struct, now: u64) {
     if !is_told || waker.tid == 0 {
         return;
     }
-    want_stack(now);
+    want_stack(woken_at);
 }
 
-/// The stack of the call that the thread on the CPU is in is wanted from `now` on.
+/// The stack of the call that the thread on the CPU is in is wanted from `since` on.
 #[inline(always)]
-pub(crate) fn want_stack(now: u64) {
+pub(crate) fn want_stack(since: u64) {
     // SAFETY: `current` is a valid task.
     if let Some(own) = unsafe { thread::account(task::current_task()) }
         && own.locks.wanted_at == 0
     {
-        own.locks.wanted_at = now;
+        own.locks.wanted_at = since;
     }
 }
 

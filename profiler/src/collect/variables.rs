@@ -9,8 +9,8 @@ use object::{
 
 type Header = elf::FileHeader64<LittleEndian>;
 
-/// Symbol tables with more entries are not read.
-const MAX_SYMBOLS: usize = 4 << 20;
+/// Symbol tables with more entries are not read: meanwhile the recorder does nothing else.
+const MAX_SYMBOLS: usize = 200_000;
 
 /// A variable.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -53,9 +53,11 @@ impl Variables {
         let after = variables.partition_point(|variable| variable.address <= address);
         let variable = variables[..after].last()?;
         let offset = address - variable.address;
+        // Without the hash that Rust's names end in.
+        let name = rustc_demangle::demangle(&variable.name);
         match offset {
-            0 => Some(variable.name.clone()),
-            _ if offset < variable.size => Some(format!("{}+{offset:#x}", variable.name)),
+            0 => Some(format!("{name:#}")),
+            _ if offset < variable.size => Some(format!("{name:#}+{offset:#x}")),
             _ => None,
         }
     }
@@ -87,7 +89,10 @@ fn symbols<'data, R: ReadRef<'data>>(data: R) -> Option<Vec<Variable>> {
         let Ok(table) = sections.symbols(LittleEndian, data, kind) else {
             continue;
         };
-        for symbol in table.iter().take(MAX_SYMBOLS) {
+        if table.len() > MAX_SYMBOLS {
+            continue;
+        }
+        for symbol in table.iter() {
             if symbol.st_type() != elf::STT_OBJECT || symbol.st_value(LittleEndian) == 0 {
                 continue;
             }
@@ -98,7 +103,7 @@ fn symbols<'data, R: ReadRef<'data>>(data: R) -> Option<Vec<Variable>> {
             variables.push(Variable {
                 address: symbol.st_value(LittleEndian),
                 size: symbol.st_size(LittleEndian),
-                name: rustc_demangle::demangle(&name).to_string(),
+                name: name.into_owned(),
             });
         }
     }

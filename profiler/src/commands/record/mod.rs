@@ -95,9 +95,10 @@ async fn outer_loop(
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut terminate = signal(SignalKind::terminate())?;
     let mut hang_up = signal(SignalKind::hangup())?;
-    let began = Instant::now();
     let pids = what.pids.clone().unwrap_or_default();
     let mut session = start::session(what)?;
+    // What the kernel takes to check the programs is not a part of what is recorded.
+    let began = Instant::now();
     // Only now is an older trace put aside. A path that cannot be written is said before the command runs.
     let writer = Writer::create(&options.output, file::invoking_user())?;
     let (progress, mut progressed) = mpsc::unbounded_channel();

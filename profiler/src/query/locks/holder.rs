@@ -32,6 +32,8 @@ pub enum Held {
     Released,
     /// Where it was sampled most while the other waited.
     Sampled,
+    /// Where it gave the lock away at another time: of this one no stack is known.
+    OtherTimes,
     /// Nothing: no stack is known.
     Unknown,
 }
@@ -42,6 +44,7 @@ impl Held {
         match self {
             Self::Released => "released",
             Self::Sampled => "sampled",
+            Self::OtherTimes => "other-times",
             Self::Unknown => "unknown",
         }
     }
@@ -144,8 +147,12 @@ pub(super) fn where_held(
     {
         return (Some(stack), Held::Released);
     }
-    match activity.stack(holder, start_ns, end_ns) {
-        Some(stack) => (Some(stack), Held::Sampled),
+    if let Some(stack) = activity.stack(holder, start_ns, end_ns) {
+        return (Some(stack), Held::Sampled);
+    }
+    let released = holders.releases.nearest_of(number, holder, end_ns);
+    match released.and_then(|time| calls.at(holder, time)?.stack) {
+        Some(stack) => (Some(stack), Held::OtherTimes),
         None => (None, Held::Unknown),
     }
 }

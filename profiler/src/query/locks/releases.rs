@@ -17,6 +17,9 @@ pub(super) enum Baton {
     Subject(usize),
 }
 
+/// Releases before and after a time that are looked at for one of a thread.
+const NEIGHBOURS: usize = 1_000;
+
 /// The releases of all locks, as far as somebody waited for them.
 #[derive(Debug)]
 pub(super) struct Releases<'a> {
@@ -78,6 +81,18 @@ impl<'a> Releases<'a> {
         had.into_values().max().map(|(_, thread)| thread)
     }
 
+    /// When `thread` released the lock of wait `number` at another time, the nearest to `time_ns` that is known.
+    pub(super) fn nearest_of(&self, number: usize, thread: Id<Thread>, time_ns: u64) -> Option<u64> {
+        let releases = self.of_baton.get(&self.batons[number])?;
+        let own = ids(self.profile, thread);
+        let is_own = |(_, by): &&(u64, Id<Thread>)| ids(self.profile, *by) == own;
+        let (before, after) = releases.split_at(releases.partition_point(|(time, _)| *time <= time_ns));
+        let before = before.iter().rev().take(NEIGHBOURS).find(is_own);
+        let after = after.iter().take(NEIGHBOURS).find(is_own);
+        let times = before.into_iter().chain(after).map(|(time, _)| *time);
+        times.min_by_key(|time| time.abs_diff(time_ns))
+    }
+
     /// When `thread` released the lock of wait `number` last in a stretch of time.
     pub(super) fn last_of(&self, number: usize, thread: Id<Thread>, stretch: (u64, u64)) -> Option<u64> {
         let releases = self.between(number, stretch).iter().rev();
@@ -137,6 +152,9 @@ mod tests {
         assert_eq!(releases.last_of(0, Id::new(0), (0, 502)), Some(500));
         assert_eq!(releases.last_of(0, Id::new(1), (0, 501)), Some(501));
         assert_eq!(releases.last_of(0, Id::new(2), (0, 600)), None);
+        assert_eq!(releases.nearest_of(0, Id::new(1), 10), Some(501));
+        assert_eq!(releases.nearest_of(0, Id::new(0), 700), Some(500));
+        assert_eq!(releases.nearest_of(0, Id::new(2), 700), None);
     }
 
     #[test]

@@ -98,6 +98,7 @@ pub(super) const RULES: &[Rule] = &[
     is(C, "pthread_cond_clockwait", Class::Condition),
     part(C, "pthread_cond_signal"),
     part(C, "pthread_cond_broadcast"),
+    is(C, "condvar_quiesce_and_switch_g1", Class::Condition),
     is(C, "cnd_wait", Class::Condition),
     is(C, "cnd_timedwait", Class::Condition),
     mode(C, "pthread_rwlock_rdlock", Class::RwLock, Mode::Read),

@@ -69,6 +69,7 @@ pub(super) fn held(profile: &Profile, row: &LockRow<'_>, holder: &Holder) -> Str
     let place = match holder.held {
         Held::Released => ", which let go at",
         Held::Sampled => ", which was sampled at",
+        Held::OtherTimes => ", which lets go at (other times)",
         Held::Unknown => ", which has no stack",
     };
     format!(

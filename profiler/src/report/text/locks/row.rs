@@ -193,6 +193,7 @@ fn held(report: &Report<'_>, row: &LockRow<'_>, holder: &Holder) -> String {
     let place = match holder.held {
         Held::Released => ", which let go at",
         Held::Sampled => ", which was sampled at",
+        Held::OtherTimes => ", which lets go at (other times)",
         Held::Unknown => ", which has no stack",
     };
     format!(
