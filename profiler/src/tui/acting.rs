@@ -111,6 +111,10 @@ impl App {
                 self.answers.forest = None;
                 self.list().move_to(0);
             }
+            Action::Histogram => {
+                self.histogram = !self.histogram || self.tab != Tab::Calls;
+                self.go(Tab::Calls);
+            }
             Action::Recursion => {
                 self.one_call = !self.one_call;
                 self.flame.reset();

@@ -160,6 +160,8 @@ pub(super) struct App {
     pub(super) flame: Flame,
     /// Whether calls are shown that wait for events, a time or a person.
     pub(super) idle: bool,
+    /// Whether the calls under the cursor have a histogram in the place of the slowest calls.
+    pub(super) histogram: bool,
     /// Whether the lock under the cursor has most of the screen.
     pub(super) lock_open: bool,
     pub(super) no_states: Option<Missing>,
@@ -246,6 +248,7 @@ impl App {
             shape: Shape::default(),
             flame: Flame::default(),
             idle: false,
+            histogram: false,
             lock_open: false,
             no_states: options.no_states,
             no_calls: options.no_calls,

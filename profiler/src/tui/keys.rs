@@ -70,6 +70,8 @@ pub(super) enum Action {
     Click(u16, u16),
     /// Turn the tree around.
     Invert,
+    /// How long the calls under the cursor took, or the slowest calls.
+    Histogram,
     /// Show calls of a function by itself as one, or each.
     Recursion,
     /// Show functions as a table, as a tree, as a flame graph.
@@ -332,6 +334,12 @@ const BROWSING: &[Binding] = &[
         Action::Recursion,
         "",
         "calls of a function by itself as one, in tree and flame graph; or each",
+    ),
+    bind(
+        &[char('d')],
+        Action::Histogram,
+        "",
+        "how long the calls under the cursor took, or the slowest calls",
     ),
     bind(
         &[char('I')],

@@ -354,3 +354,12 @@ fn what_was_measured_is_shown_still_after_a_restart() {
         assert!(drawn.contains(words), "{drawn}");
     }
 }
+
+#[test]
+fn how_long_the_calls_under_the_cursor_took() {
+    let mut app = app_of(waiting());
+    press(&mut app, "5d");
+    assert_screens("histogram", &mut app);
+    press(&mut app, "d");
+    assert!(screen(&mut app, 80, 24).contains("slowest calls"));
+}

@@ -8,6 +8,7 @@ mod functions;
 mod header;
 mod heat;
 mod help;
+mod histogram;
 mod label;
 mod lock;
 mod locks;
@@ -79,6 +80,7 @@ pub(super) fn draw(frame: &mut Frame<'_>, app: &App, theme: &Theme) {
     }
     if layout.lower.height > 0 {
         match app.tab {
+            Tab::Calls if app.histogram => histogram::draw(frame, layout.lower, app, theme),
             Tab::Calls => calls::slowest(frame, layout.lower, app, theme),
             Tab::Locks => lock::draw(frame, layout.lower, app, theme),
             _ => tree::preview(frame, layout.lower, app, theme),
