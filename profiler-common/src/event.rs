@@ -270,7 +270,7 @@ pub struct LockRecord {
     pub tid: u32,
     /// The address of the futex word.
     pub address: u64,
-    /// How long it was, in nanoseconds: from leaving the CPU to the end of the call.
+    /// How long it was, in nanoseconds: the whole call, or where that is not known from leaving the CPU to its end.
     pub ns: u64,
     /// How long it had been blocked when it was woken.
     pub blocked_ns: u64,

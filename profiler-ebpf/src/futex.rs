@@ -71,11 +71,13 @@ pub(crate) unsafe fn is_woken(woken: *mut task_struct, now: u64) {
         return;
     };
     let is_told = if account.state() == State::Lock as u32 && config::has(FLAG_LOCKS) {
-        let threshold = admits(now, blocked);
-        account.locks.threshold_ns = threshold;
-        account.locks.blocked_ns = blocked;
+        // A thread that finds the lock taken again may wait on in the same call.
+        account.locks.blocked_ns += blocked;
         account.locks.woken = woken_at;
-        threshold > 0
+        if account.locks.threshold_ns == 0 {
+            account.locks.threshold_ns = admits(now, account.locks.blocked_ns);
+        }
+        account.locks.threshold_ns > 0
     } else {
         slow::wants_waker(account.state(), now, blocked)
     };
@@ -107,12 +109,20 @@ fn admits(now: u64, ns: u64) -> u64 {
     thinning.admits(now, ns, unsafe { bpf_get_prandom_u32() }, TOLD)
 }
 
-/// Keeps in the scratch space what is to be told of a wait whose call ends at `now` with `result`.
+/// Keeps in the scratch space what is to be told of a wait whose call ends at `now` with `result`. `call_ns` is how long the
+/// call was; 0: unknown.
 ///
 /// # Safety
 /// `registers` is a pointer to `pt_regs` that the verifier knows by its type.
 #[inline(always)]
-pub(crate) unsafe fn prepare(slot: u32, account: &mut Account, registers: u64, result: i64, now: u64) {
+pub(crate) unsafe fn prepare(
+    slot: u32,
+    account: &mut Account,
+    registers: u64,
+    result: i64,
+    now: u64,
+    call_ns: u64,
+) {
     let Some(scratch) = stack::scratch(slot) else {
         return;
     };
@@ -122,7 +132,8 @@ pub(crate) unsafe fn prepare(slot: u32, account: &mut Account, registers: u64, r
     let thread = task::current();
     (record.pid, record.tid) = (thread.pid, thread.tid);
     let waited = account.locks;
-    record.ns = now.saturating_sub(waited.woken) + waited.blocked_ns;
+    let waited_ns = now.saturating_sub(waited.woken) + waited.blocked_ns;
+    record.ns = if call_ns > waited_ns { call_ns } else { waited_ns };
     record.blocked_ns = waited.blocked_ns;
     record.threshold_ns = waited.threshold_ns;
     record.woken = waited.woken;

@@ -55,6 +55,7 @@ pub(crate) fn calls_exit(ctx: BtfTracePointContext) -> i32 {
     let is_lock = account.locks.threshold_ns > 0;
     let is_wanted = account.locks.wanted_at > 0;
     if !is_pending && !is_slow && !is_lock && !is_wanted {
+        account.locks.blocked_ns = 0;
         return 0;
     }
     let Some(slot) = stack::claim() else {
@@ -67,9 +68,9 @@ pub(crate) fn calls_exit(ctx: BtfTracePointContext) -> i32 {
     }
     if is_lock {
         // SAFETY: as above.
-        unsafe { futex::prepare(slot, account, registers, result, now) };
-        account.locks.threshold_ns = 0;
+        unsafe { futex::prepare(slot, account, registers, result, now, ended.ns) };
     }
+    (account.locks.blocked_ns, account.locks.threshold_ns) = (0, 0);
     let what = [
         (is_slow, IS_SLOW),
         (is_lock, IS_LOCK),
