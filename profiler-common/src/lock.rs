@@ -20,6 +20,14 @@ pub struct LockWaiting {
     pub kernel: KernelWaiting,
 }
 
+impl LockWaiting {
+    /// The call ends: what is known of a wait in it is not true of the next one, whose begin may not be seen.
+    #[inline(always)]
+    pub fn call_ends(&mut self) {
+        (self.threshold_ns, self.blocked_ns, self.owner) = (0, 0, 0);
+    }
+}
+
 /// A wait for a lock of the kernel that has begun.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -234,6 +242,23 @@ unsafe impl aya::Pod for KernelWaits {}
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn no_owner_outlives_the_call_that_waited() {
+        let mut waiting = LockWaiting {
+            threshold_ns: 1,
+            blocked_ns: 2,
+            owner: 3,
+            wanted_at: 4,
+            ..LockWaiting::default()
+        };
+        waiting.call_ends();
+        let left = LockWaiting {
+            wanted_at: 4,
+            ..LockWaiting::default()
+        };
+        assert_eq!(waiting, left);
+    }
 
     #[test]
     fn flags_are_kinds() {

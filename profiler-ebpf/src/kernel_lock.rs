@@ -25,7 +25,7 @@ use profiler_common::{
     thinning::Thinning,
 };
 
-use crate::{config, emit, futex, kernel, task, thread};
+use crate::{config, emit, futex, kernel, task, thread, waiting};
 
 /// Waits that spin, which interrupts nest in each other, of this CPU.
 #[map]
@@ -152,7 +152,8 @@ pub(crate) fn ends(ctx: &BtfTracePointContext, address: u64) {
     // Before this nobody reads it. The processor keeps the order of stores.
     // SAFETY: a reference is valid for writes.
     unsafe { write_volatile(&raw mut waits.head, head + 1) };
-    if ns >= USER_STACK_NS {
+    // SAFETY: `current` is a valid task. Outside of calls, as in a page fault, the next stack would be that of another place.
+    if ns >= USER_STACK_NS && unsafe { waiting::call_of(task::current_task()) }.is_some() {
         futex::want_stack(now);
     }
 }

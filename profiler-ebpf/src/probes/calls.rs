@@ -55,10 +55,11 @@ pub(crate) fn calls_exit(ctx: BtfTracePointContext) -> i32 {
     let is_lock = account.locks.threshold_ns > 0;
     let is_wanted = account.locks.wanted_at > 0;
     if !is_pending && !is_slow && !is_lock && !is_wanted {
-        account.locks.blocked_ns = 0;
+        account.locks.call_ends();
         return 0;
     }
     let Some(slot) = stack::claim() else {
+        account.locks.call_ends();
         emit::count(Counter::NoScratch, 1);
         return 0;
     };
@@ -70,7 +71,7 @@ pub(crate) fn calls_exit(ctx: BtfTracePointContext) -> i32 {
         // SAFETY: as above.
         unsafe { futex::prepare(slot, account, registers, result, now, ended.ns) };
     }
-    (account.locks.blocked_ns, account.locks.threshold_ns) = (0, 0);
+    account.locks.call_ends();
     let what = [
         (is_slow, IS_SLOW),
         (is_lock, IS_LOCK),
