@@ -10,12 +10,14 @@ mod cpu;
 mod filters;
 mod hostile;
 mod locks;
+mod modes;
 mod page;
 mod processes;
 mod servers;
 mod short;
 mod states;
 mod trace;
+mod waits;
 
 use tests::{Lab, Missing, Recording};
 

@@ -162,6 +162,7 @@ impl Named {
             Operation::CompatCall(number) => ("compat_call", Some(number)),
             Operation::IoUring(opcode) => ("io_uring", Some(opcode.into())),
             Operation::RunQueue => ("run_queue", None),
+            Operation::PageFault => ("page_fault", None),
             Operation::Block(_) => ("block", None),
             Operation::BlockQueue(_) => ("block_queue", None),
             Operation::KernelLock(_) => ("kernel_lock", None),
