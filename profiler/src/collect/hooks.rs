@@ -54,6 +54,7 @@ impl Set {
                 ("calls_uring_complete", "io_uring_complete"),
             ],
             Self::Block => &[
+                ("block_insert", "block_rq_insert"),
                 ("block_issue", "block_rq_issue"),
                 ("block_complete", "block_rq_complete"),
             ],

@@ -492,7 +492,7 @@ fn what_a_thread_did_until_its_end_is_told_under_its_name() {
         pid: 7,
         tid: 8,
         begun: 1,
-        ns: [0; profiler_common::state::State::COUNT],
+        ns: [0; state::State::COUNT],
         waits: 0,
         preemptions: 0,
         ended,

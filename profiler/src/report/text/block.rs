@@ -96,6 +96,9 @@ fn cells(row: &BlockRow, whole: u64) -> Vec<String> {
         format!("{}:{}", row.major, row.minor),
         block_operation(row.operation).to_owned(),
         row.pid.map_or(String::new(), |pid| pid.to_string()),
-        row.label.clone(),
+        match row.write_back {
+            true => format!("{} (write-back)", row.label),
+            false => row.label.clone(),
+        },
     ]
 }
