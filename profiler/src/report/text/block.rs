@@ -94,11 +94,11 @@ fn cells(row: &BlockRow, whole: u64) -> Vec<String> {
         percentile(&row.queue, 99.0),
         percentile(&row.queue, 100.0),
         format!("{}:{}", row.major, row.minor),
-        block_operation(row.operation).to_owned(),
-        row.pid.map_or(String::new(), |pid| pid.to_string()),
         match row.write_back {
-            true => format!("{} (write-back)", row.label),
-            false => row.label.clone(),
+            true => "write-back".to_owned(),
+            false => block_operation(row.operation).to_owned(),
         },
+        row.pid.map_or(String::new(), |pid| pid.to_string()),
+        row.label.clone(),
     ]
 }
