@@ -13,6 +13,7 @@ mod process;
 mod recording;
 mod servers;
 mod symbols;
+mod terminal;
 mod view;
 mod workload;
 
@@ -29,6 +30,7 @@ pub use process::{Ended, Running, cpu_time, descriptors, maps, open_file_count, 
 pub use recording::{Record, Recorder, Recording, profiler_binary, read_trace};
 pub use servers::Server;
 pub use symbols::{Symbol, Symbols, bare_name};
+pub use terminal::Terminal;
 pub use view::{Truth, View, physical_name};
 
 /// Why a test cannot run on this machine: a program that is not installed, a feature the kernel lacks.

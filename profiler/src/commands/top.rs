@@ -133,6 +133,7 @@ fn live(options: &TopOptions, verbose: u8) -> Result<Ending> {
     }
     let mut what = target::options(&options.target, &options.sampling, &probes, verbose)?;
     what.window_ms = WINDOW_MS;
+    what.tell_stuck = true;
     what.max_overhead = Some(options.max_overhead.unwrap_or(MAX_OVERHEAD));
     let display = tui::Options {
         off_cpu: options.off_cpu,
