@@ -81,8 +81,12 @@ fn a_trace_is_opened_as_the_live_view_is() {
     terminal.run(&format!("{} top {}", binary.display(), recording.path.display()));
     terminal.keys(["1"]);
     terminal.wait_for("work", LIMIT);
-    // The tree, and as a flame graph.
+    // The tree, opened at its begin, and as a flame graph.
     terminal.keys(["3"]);
+    let screen = terminal.wait_for("_start", LIMIT);
+    if screen.contains("▸ _start") {
+        terminal.keys(["Enter"]);
+    }
     terminal.wait_for("▾ step_05", LIMIT);
     terminal.keys(["v"]);
     terminal.wait_for("▏step_05", LIMIT);
