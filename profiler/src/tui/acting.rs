@@ -130,9 +130,12 @@ impl App {
             Action::ToBegin => self.move_in_time(Replay::rewind),
             Action::ToEnd => self.move_in_time(Replay::wind),
             Action::Speed(steps) => self.move_in_time(|replay| replay.change_speed(steps)),
+            Action::Filter if matches!(self.tab, Tab::Overview | Tab::Heat) => {
+                self.say("there are no names to look for in this view");
+            }
             Action::Filter => self.typing = true,
             Action::Find(steps) => self.find(steps),
-            Action::Accept => self.typing = false,
+            Action::Accept => self.accept(),
             Action::Type(c) => self.edit(|filter| filter.push(c)),
             Action::Erase => self.edit(Text::pop),
             Action::EraseAll => self.edit(|filter| *filter = Text::default()),
@@ -141,6 +144,14 @@ impl App {
 }
 
 impl App {
+    /// The filter stays as it was typed.
+    fn accept(&mut self) {
+        self.typing = false;
+        if self.filter().is_no_pattern() {
+            self.say("this is no valid regular expression: it is looked for as plain text");
+        }
+    }
+
     /// The next way to put processes together.
     fn group_by(&mut self) {
         const WAYS: [GroupBy; 6] = [

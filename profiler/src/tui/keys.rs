@@ -215,7 +215,7 @@ const BROWSING: &[Binding] = &[
         &[char('/')],
         Action::Filter,
         "filter",
-        "show rows with this text only",
+        "show what matches only: a regular expression, or text",
     ),
     bind(
         &[char('n')],

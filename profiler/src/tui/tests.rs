@@ -29,6 +29,7 @@ mod locks;
 mod measured;
 mod overview;
 mod replay;
+mod searching;
 mod weights;
 
 const WEB: &str = "\

@@ -16,11 +16,16 @@ use crate::tui::{app::App, theme::Theme};
 pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, app: &App, theme: &Theme) {
     let mut spans = vec![Span::raw(" ")];
     if app.typing {
-        spans.push(Span::styled("filter: ", theme.strong));
-        spans.push(Span::styled(
-            clean(app.filter().as_str()).into_owned(),
-            theme.found,
-        ));
+        let filter = app.filter();
+        let (kind, why) = match (filter.is_pattern(), filter.is_no_pattern()) {
+            (true, _) => ("regex", ""),
+            (_, true) => ("text", " (no valid regex)"),
+            _ => ("filter", ""),
+        };
+        spans.push(Span::styled(kind, theme.strong));
+        spans.push(Span::styled(why, theme.warn));
+        spans.push(Span::styled(": ", theme.strong));
+        spans.push(Span::styled(clean(filter.as_str()).into_owned(), theme.found));
         spans.push(Span::styled("▏ ", theme.found));
     }
     if let Some(name) = &app.naming {

@@ -141,8 +141,13 @@ fn nothing(app: &App) -> String {
         Tab::Locks => (shown.lock_waits.len(), "waits for locks"),
     };
     if !app.filter().is_empty() && rows > 0 {
+        let verb = if app.filter().is_pattern() {
+            "matches"
+        } else {
+            "contains"
+        };
         return format!(
-            " nothing here contains “{}”: Esc drops the filter",
+            " nothing here {verb} “{}”: Esc drops the filter",
             text::clean(app.filter().as_str())
         );
     }
@@ -151,6 +156,11 @@ fn nothing(app: &App) -> String {
             Some(_) => format!(" there are no {what}"),
             None => format!(" waiting for the first {what} …"),
         };
+    }
+    if let Some(probe) = shed(app) {
+        return format!(
+            " no {what}: {probe} was turned off, for it would have cost more than --max-overhead allows"
+        );
     }
     let window = match &app.range {
         Some(_) => "chosen range".to_owned(),
@@ -170,6 +180,18 @@ fn nothing(app: &App) -> String {
         (true, Tab::Time) => format!(" no {what} ({window}): none did anything, or this kernel cannot tell"),
         (true, _) => format!(" no {what} ({window}): nothing of this ran"),
     }
+}
+
+/// The probe that this tab lives on, if it was off in what is shown since it was too dear.
+fn shed(app: &App) -> Option<&'static str> {
+    let probe = match app.tab {
+        Tab::Time => "states",
+        Tab::Calls => "syscalls",
+        Tab::Locks => "lock",
+        Tab::Overview | Tab::Functions | Tab::Processes | Tab::Stacks | Tab::Heat => return None,
+    };
+    let shed = &app.answers.summary.as_ref()?.quality.shed_ns;
+    shed.contains_key(probe).then_some(probe)
 }
 
 /// The row under the cursor stands out over the whole width.
