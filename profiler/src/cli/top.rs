@@ -73,6 +73,19 @@ pub struct TopOptions {
     /// Sort functions by this; s changes it
     #[arg(long, value_enum, default_value_t = TopSort::Own)]
     pub sort: TopSort,
+
+    /// Read settings and keys from this file [default: $XDG_CONFIG_HOME/profiler/config.toml or
+    /// ~/.config/profiler/config.toml]; flags count more
+    #[arg(long, value_name = "FILE", help_heading = "Settings")]
+    pub config: Option<PathBuf>,
+
+    /// Read no settings file
+    #[arg(long, conflicts_with = "config", help_heading = "Settings")]
+    pub no_config: bool,
+
+    /// Print a settings file with everything that can be set, as it is by default
+    #[arg(long, help_heading = "Settings")]
+    pub print_config: bool,
 }
 
 /// Over which time to look.

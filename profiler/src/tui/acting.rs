@@ -197,7 +197,10 @@ impl App {
         self.ask_anew();
         self.go(Tab::Functions);
         self.list().move_to(0);
-        self.say("marked: functions show how their shares change from here on; M ends that");
+        let key = self.key(Action::Unmark);
+        self.say(&format!(
+            "marked: functions show how their shares change from here on; {key} ends that"
+        ));
     }
 
     /// What functions are compared with: what was marked, if that was of what is selected now.

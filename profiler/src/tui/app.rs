@@ -17,7 +17,7 @@ use super::{
     flame::Flame,
     heat::Pointer,
     history::{History, Window},
-    keys::Mode,
+    keys::{Action, Keymap, Mode},
     layout::Layout,
     list::List,
     matching::Text,
@@ -29,7 +29,7 @@ use super::{
 use crate::query::{GroupBy, Sampled};
 
 /// How the dashboard begins.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Options {
     /// Over which time it looks at first.
     pub window: Window,
@@ -51,6 +51,8 @@ pub struct Options {
     pub colours: Option<Colours>,
     /// How to write what is shown to a file, if that can be done.
     pub export: Option<Export>,
+    /// Which keys mean what.
+    pub keys: Keymap,
 }
 
 /// Why something is not measured.
@@ -77,6 +79,7 @@ impl Default for Options {
             overview: false,
             colours: None,
             export: None,
+            keys: Keymap::default(),
         }
     }
 }
@@ -145,6 +148,7 @@ pub(super) enum Shape {
 #[derive(Debug)]
 pub(super) struct App {
     pub(super) source: Source,
+    pub(super) keys: Keymap,
     /// What `w` goes through.
     pub(super) windows: Vec<Window>,
     pub(super) window: usize,
@@ -230,6 +234,7 @@ impl App {
             Window::Start => Duration::ZERO,
         });
         Self {
+            keys: options.keys,
             source: Source::Live(Box::new(History::new(
                 longest.max().unwrap_or_default().max(MAPPED),
             ))),
@@ -437,6 +442,11 @@ impl App {
             self.source.replay().is_some(),
             self.lock_open,
         )
+    }
+
+    /// The key for an action now, as it is shown.
+    pub(super) fn key(&self, action: Action) -> String {
+        self.keys.shown(action, self.mode())
     }
 
     /// What keys mean now.

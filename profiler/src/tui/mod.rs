@@ -94,6 +94,7 @@ pub use app::{Missing, Options};
 pub use exporting::Export;
 pub use history::Window;
 use keys::Action;
+pub use keys::{Keymap, Named};
 pub use replay::Recording;
 use terminal::{Output, Screen};
 pub use theme::Colours;
@@ -151,8 +152,8 @@ pub fn check_terminal() -> Result<()> {
 /// # Errors
 /// If there is no terminal, or it cannot be written to any more. The terminal is as it was before in any case.
 pub fn run(feed: &Receiver<Feed>, options: Options) -> Result<Ending> {
-    let app = App::new(options);
-    show(feed, app, options, REST)
+    let show = Show::of(&options, REST);
+    show.until_the_end(feed, App::new(options))
 }
 
 /// Shows a recording in the same dashboard until the user leaves.
@@ -166,25 +167,42 @@ pub fn replay(recording: Recording, options: Options) -> Result<Ending> {
         refresh: options.refresh.min(FRAME),
         ..options
     };
-    let app = App::replay(recording, options);
-    show(&nothing, app, options, REST_OF_REPLAY)
+    let show = Show::of(&options, REST_OF_REPLAY);
+    show.until_the_end(&nothing, App::replay(recording, options))
 }
 
-fn show(feed: &Receiver<Feed>, app: App, options: Options, rest: u32) -> Result<Ending> {
-    let screen = Screen::enter()?;
-    let mut terminal =
-        Terminal::new(CrosstermBackend::new(Output::default())).context("cannot set up the terminal")?;
-    let dashboard = Dashboard {
-        terminal: &mut terminal,
-        theme: Theme::of(options.colours, |name| std::env::var(name).ok()),
-        app,
-        refresh: options.refresh,
-        rest,
-    };
-    let ending = dashboard.run(&screen.events()?, feed, &|| screen.interrupted());
-    // Before the terminal, which shows the cursor at its end, and complains where there is none any more.
-    drop(screen);
-    ending
+/// How the dashboard is shown, whatever it shows.
+struct Show {
+    colours: Option<Colours>,
+    refresh: Duration,
+    rest: u32,
+}
+
+impl Show {
+    fn of(options: &Options, rest: u32) -> Self {
+        Self {
+            colours: options.colours,
+            refresh: options.refresh,
+            rest,
+        }
+    }
+
+    fn until_the_end(self, feed: &Receiver<Feed>, app: App) -> Result<Ending> {
+        let screen = Screen::enter()?;
+        let mut terminal =
+            Terminal::new(CrosstermBackend::new(Output::default())).context("cannot set up the terminal")?;
+        let dashboard = Dashboard {
+            terminal: &mut terminal,
+            theme: Theme::of(self.colours, |name| std::env::var(name).ok()),
+            app,
+            refresh: self.refresh,
+            rest: self.rest,
+        };
+        let ending = dashboard.run(&screen.events()?, feed, &|| screen.interrupted());
+        // Before the terminal, which shows the cursor at its end, and complains where there is none any more.
+        drop(screen);
+        ending
+    }
 }
 
 /// The loop, with everything it touches as a value.
@@ -273,7 +291,7 @@ impl<B: Backend<Error: Error + Send + Sync + 'static>> Dashboard<'_, B> {
 
     /// Does what an event asks for. Whether the picture has to change.
     fn heed(&mut self, event: &Event) -> Result<bool> {
-        let action = keys::action(event, self.app.mode());
+        let action = self.app.keys.action(event, self.app.mode());
         if action == Some(Action::Redraw) {
             self.terminal.clear().context("cannot write to the terminal")?;
         }

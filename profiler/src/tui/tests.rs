@@ -92,7 +92,7 @@ fn press(app: &mut App, keys: &str) {
         // As in the loop, every key finds the rows that the one before it left.
         app.prepare();
         let event = Event::Key(KeyEvent::new(code, KeyModifiers::NONE));
-        if let Some(action) = keys::action(&event, app.mode()) {
+        if let Some(action) = app.keys.action(&event, app.mode()) {
             app.update(action);
         }
     }
@@ -231,8 +231,9 @@ fn the_help_names_every_key() {
     press(&mut app, "?");
     assert_screens("help", &mut app);
     let drawn = screen(&mut app, 200, 60);
-    for binding in app.mode().bindings() {
-        assert!(drawn.contains(binding.long), "{}", binding.long);
+    for bound in app.keys.bindings(app.mode()) {
+        let long = bound.binding.long;
+        assert!(drawn.contains(long), "{long}");
     }
     press(&mut app, "q");
     assert!(!app.quit && app.help.is_none());

@@ -10,7 +10,11 @@ use super::{
     put,
     text::{clean, width},
 };
-use crate::tui::{app::App, theme::Theme};
+use crate::tui::{
+    app::App,
+    keys::{Action, Binding},
+    theme::Theme,
+};
 
 /// The keys of the table that have a short name, as many as there is room for.
 pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, app: &App, theme: &Theme) {
@@ -29,9 +33,11 @@ pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, app: &App, theme: &Theme) 
         spans.push(Span::styled("▏ ", theme.found));
     }
     if let Some(name) = &app.naming {
+        let (write, leave) = (app.key(Action::Accept), app.key(Action::Back));
+        let hint = format!("▏ {write} writes it, {leave} does not");
         spans.push(Span::styled("export to: ", theme.strong));
         spans.push(Span::styled(clean(name).into_owned(), theme.found));
-        spans.push(Span::styled("▏ Enter writes it, Esc does not", theme.dim));
+        spans.push(Span::styled(hint, theme.dim));
         return put(frame, area, Line::from(spans));
     }
     if let Some(message) = &app.message {
@@ -39,9 +45,15 @@ pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, app: &App, theme: &Theme) 
         return put(frame, area, Line::from(spans));
     }
     let mut room = usize::from(area.width).saturating_sub(spans.iter().map(Span::width).sum());
-    for binding in app.mode().bindings().filter(|binding| !binding.short.is_empty()) {
-        let key = binding.keys[0].to_string();
-        let what = format!(" {}  ", binding.short);
+    for bound in app.keys.bindings(app.mode()) {
+        let (Some(key), Binding { short, .. }) = (bound.keys.first(), bound.binding) else {
+            continue;
+        };
+        if short.is_empty() {
+            continue;
+        }
+        let key = key.to_string();
+        let what = format!(" {short}  ");
         // The blanks at the end may fall off the screen.
         let Some(left) = (room + 2).checked_sub(width(&key) + width(&what)) else {
             break;

@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{
     query::{Sampled, Summary, share},
-    tui::{app::App, history::Window, replay::Replay, theme::Theme},
+    tui::{app::App, history::Window, keys::Action, replay::Replay, theme::Theme},
 };
 
 const METER: u16 = 12;
@@ -37,7 +37,12 @@ pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, app: &App, theme: &Theme) 
 fn remarks(app: &App, theme: &Theme) -> Option<Span<'static>> {
     let notes = app.source.replay()?.notes().len();
     let remarks = if notes == 1 { "remark" } else { "remarks" };
-    (notes > 0).then(|| Span::styled(format!("{notes} {remarks}: ! shows"), theme.warn))
+    (notes > 0).then(|| {
+        Span::styled(
+            format!("{notes} {remarks}: {} shows", app.key(Action::Notes)),
+            theme.warn,
+        )
+    })
 }
 
 /// What must be seen on every screen: that the picture stands still, and why.

@@ -32,6 +32,7 @@ use super::{
     app::{App, Missing, Tab},
     chosen::Choice,
     heat::{Cell, Heat},
+    keys::Action,
     theme::Theme,
 };
 use crate::query::Sampled;
@@ -88,7 +89,7 @@ pub(super) fn draw(frame: &mut Frame<'_>, app: &App, theme: &Theme) {
     }
     footer::draw(frame, layout.footer, app, theme);
     if let Some(scroll) = app.help {
-        help::draw(frame, scroll, app.mode(), theme);
+        help::draw(frame, scroll, app, theme);
     }
     if app.notes {
         notes::draw(frame, app, theme);
@@ -147,8 +148,9 @@ fn nothing(app: &App) -> String {
             "contains"
         };
         return format!(
-            " nothing here {verb} “{}”: Esc drops the filter",
-            text::clean(app.filter().as_str())
+            " nothing here {verb} “{}”: {} drops the filter",
+            text::clean(app.filter().as_str()),
+            app.key(Action::Back)
         );
     }
     if shown.quality.is_empty() && rows == 0 {
@@ -170,10 +172,16 @@ fn nothing(app: &App) -> String {
     match (only.is_empty(), app.tab) {
         (false, _) => format!(" no {what} of {} ({window})", text::clean(&only.join(", "))),
         (true, Tab::Calls) if !app.idle && rows > 0 => {
-            format!(" no {what} that were not idle ({window}): I shows the others")
+            format!(
+                " no {what} that were not idle ({window}): {} shows the others",
+                app.key(Action::Idle)
+            )
         }
         (true, Tab::Locks) if app.hides_locks() => {
-            format!(" no contention ({window}): no thread waited for what another had; I shows idle waits")
+            format!(
+                " no contention ({window}): no thread waited for what another had; {} shows idle waits",
+                app.key(Action::Idle)
+            )
         }
         (true, Tab::Locks) => format!(" no {what} ({window}): no thread waited for another"),
         (true, Tab::Calls) => format!(" no {what} ({window})"),

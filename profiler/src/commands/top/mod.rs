@@ -1,6 +1,8 @@
 //! `profiler top`.
 
 use std::{
+    ffi::OsString,
+    io::Write as _,
     path::Path,
     process::ExitCode,
     sync::mpsc::{Receiver, Sender, channel},
@@ -8,7 +10,11 @@ use std::{
 
 use anyhow::{Context as _, Result, bail};
 
-use super::{output, start, target};
+use super::{
+    output,
+    settings::{self, Settings},
+    start, target,
+};
 use crate::{
     cli::{
         TopOptions, TopSort, TopTheme, TopWindow,
@@ -22,17 +28,25 @@ use crate::{
     },
     query::Selection,
     symbolize::{self, Symbolizer},
-    tui::{self, Ending, Feed},
+    tui::{self, Ending, Feed, Keymap},
 };
 
 /// How often the collector hands on what is new, in milliseconds: the first picture comes after that.
 const WINDOW_MS: u64 = 500;
 
 /// Shows the dashboard until the user leaves.
-pub(super) fn run(options: TopOptions, verbose: u8) -> Result<ExitCode> {
+pub(super) fn run(options: TopOptions, line: &[OsString], verbose: u8) -> Result<ExitCode> {
+    if options.print_config {
+        std::io::stdout()
+            .write_all(settings::printed().as_bytes())
+            .context("cannot write to standard output")?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    let settings = Settings::of(&options)?;
+    let options = settings.apply(options, line);
     let ending = match &options.trace {
-        Some(trace) => replay(trace, &options)?,
-        None => live(&options, verbose)?,
+        Some(trace) => replay(trace, &options, settings.keys)?,
+        None => live(&options, settings.keys, verbose)?,
     };
     Ok(match ending {
         Ending::Left | Ending::HungUp => ExitCode::SUCCESS,
@@ -42,7 +56,7 @@ pub(super) fn run(options: TopOptions, verbose: u8) -> Result<ExitCode> {
 }
 
 /// Shows a trace. Damage is no error as long as there is something to show.
-fn replay(trace: &Path, options: &TopOptions) -> Result<Ending> {
+fn replay(trace: &Path, options: &TopOptions, keys: Keymap) -> Result<Ending> {
     let loaded = file::read(trace)?;
     if let Some(why) = nothing_in(&loaded) {
         bail!("{} holds nothing to show: {why}", trace.display());
@@ -54,7 +68,13 @@ fn replay(trace: &Path, options: &TopOptions) -> Result<Ending> {
         profile,
         notes,
     };
-    tui::replay(recording, display(options, tui::Window::Start))
+    tui::replay(
+        recording,
+        tui::Options {
+            keys,
+            ..display(options, tui::Window::Start)
+        },
+    )
 }
 
 /// Why there is nothing to show, if there is nothing.
@@ -120,7 +140,7 @@ fn export(profile: &Profile, selection: &Selection, inverted: bool, path: &Path)
 }
 
 /// Shows what happens now.
-fn live(options: &TopOptions, verbose: u8) -> Result<Ending> {
+fn live(options: &TopOptions, keys: Keymap, verbose: u8) -> Result<Ending> {
     // What the dashboard does not show is not measured.
     let mut probes = vec![ProbeName::Cpu];
     for (probe, wanted) in [
@@ -135,6 +155,7 @@ fn live(options: &TopOptions, verbose: u8) -> Result<Ending> {
     what.window_ms = WINDOW_MS;
     what.max_overhead = Some(options.max_overhead.unwrap_or(MAX_OVERHEAD));
     let display = tui::Options {
+        keys,
         off_cpu: options.off_cpu,
         no_states: missing(what.states, options.no_states),
         no_calls: missing(what.calls, options.no_states || options.no_calls),
