@@ -88,6 +88,7 @@ impl App {
             Action::GroupBy => self.group_by(),
             Action::Click(column, row) => self.click(column, row),
             Action::Export => self.name_export(),
+            Action::Record => self.record(),
             Action::Mark => self.set_mark(),
             Action::Unmark => {
                 self.mark = None;

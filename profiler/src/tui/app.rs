@@ -21,12 +21,13 @@ use super::{
     layout::Layout,
     list::List,
     matching::Text,
+    naming::Naming,
     opening::Opened,
     replay::{self, Recording, Replay},
     source::Source,
     theme::Colours,
 };
-use crate::query::{GroupBy, Sampled};
+use crate::query::{GroupBy, Sampled, clean};
 
 /// How the dashboard begins.
 #[derive(Clone, Debug)]
@@ -176,8 +177,8 @@ pub(super) struct App {
     pub(super) filters: [Text; TABS],
     pub(super) typing: bool,
     pub(super) export: Option<Export>,
-    /// The name of the file to export to, while it is typed.
-    pub(super) naming: Option<String>,
+    /// The name of a file, while it is typed.
+    pub(super) naming: Option<(Naming, String)>,
     pub(super) help: Option<usize>,
     /// Whether what is wrong with the recording lies over the rest.
     pub(super) notes: bool,
@@ -321,14 +322,27 @@ impl App {
         }
         match feed {
             Feed::Delta(delta) => match self.source.absorb(*delta) {
-                Ok(()) => self.news = true,
-                Err(error) => self.ended = Some(format!("what was collected {error}; please report this")),
+                Ok(failure) => {
+                    self.news = true;
+                    if let Some(failure) = failure {
+                        self.say(&clean(&failure));
+                    }
+                }
+                Err(error) => self.end(format!("what was collected {error}; please report this")),
             },
             Feed::Restart => {
                 self.source.restart();
                 // Locations and names have other numbers now; answers hold none of them.
             }
-            Feed::Ended(why) => self.ended = Some(why),
+            Feed::Ended(why) => self.end(why),
+        }
+    }
+
+    /// Nothing will come in any more.
+    fn end(&mut self, why: String) {
+        self.ended = Some(why);
+        if let Some(said) = self.finish_recording() {
+            self.say(&said);
         }
     }
 

@@ -85,7 +85,7 @@ impl Measured {
     }
 
     /// Takes along what is referred to.
-    pub(super) fn keep(&mut self, compaction: &mut Compaction) {
+    pub(super) fn keep(&mut self, compaction: &mut Compaction<'_>) {
         for rows in [&mut self.recent, &mut self.since_start] {
             rows.times.keep(compaction);
             rows.latencies.keep(compaction);

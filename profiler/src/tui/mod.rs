@@ -29,7 +29,8 @@
 //!
 //! Memory stays bounded: at most 1,000,000 samples of the latest stretch of time (5 minutes, for the map) and 250,000 that stand for all since
 //! the start (40 MB together); 100,000 spans of threads, 100,000 windows of calls, 10,000 slow calls
-//! and 100,000 waits for locks of each (120 MB together); twice what is shown of them while it is shown, and tables for what they refer to. The work stays bounded, too: a picture that took long to make stays 50 times as long, at most 10 s.
+//! and 100,000 waits for locks of each (120 MB together); twice what is shown of them while it is shown, and tables for what they refer to; while a trace is written, the trace's
+//! tables, too, and 60 windows that wait for the disk. The work stays bounded, too: a picture that took long to make stays 50 times as long, at most 10 s.
 //!
 //! Inside, input and data change the state (`app`), which knows no widgets; `keys` turns events into actions; queries
 //! are asked when data or selection have changed (`prepare`); views borrow the state and draw (`view`).
@@ -59,9 +60,11 @@ mod list;
 mod locks;
 mod matching;
 mod measured;
+mod naming;
 mod opening;
 mod overview;
 mod prepare;
+mod recorder;
 mod recursion;
 mod replay;
 mod slow;
@@ -124,6 +127,15 @@ pub enum Ending {
     Panicked,
 }
 
+/// How the dashboard ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Farewell {
+    /// Why.
+    pub why: Ending,
+    /// What became of the trace that was being written, in words for the person.
+    pub recorded: Option<String>,
+}
+
 /// How long to wait for a key before looking for data again.
 const TURN: Duration = Duration::from_millis(100);
 /// The longest time to take in data without looking for keys.
@@ -151,7 +163,7 @@ pub fn check_terminal() -> Result<()> {
 ///
 /// # Errors
 /// If there is no terminal, or it cannot be written to any more. The terminal is as it was before in any case.
-pub fn run(feed: &Receiver<Feed>, options: Options) -> Result<Ending> {
+pub fn run(feed: &Receiver<Feed>, options: Options) -> Result<Farewell> {
     let show = Show::of(&options, REST);
     show.until_the_end(feed, App::new(options))
 }
@@ -160,7 +172,7 @@ pub fn run(feed: &Receiver<Feed>, options: Options) -> Result<Ending> {
 ///
 /// # Errors
 /// As [`run`].
-pub fn replay(recording: Recording, options: Options) -> Result<Ending> {
+pub fn replay(recording: Recording, options: Options) -> Result<Farewell> {
     // It is all there: nobody feeds it.
     let (_feed, nothing) = mpsc::channel();
     let options = Options {
@@ -187,7 +199,7 @@ impl Show {
         }
     }
 
-    fn until_the_end(self, feed: &Receiver<Feed>, app: App) -> Result<Ending> {
+    fn until_the_end(self, feed: &Receiver<Feed>, app: App) -> Result<Farewell> {
         let screen = Screen::enter()?;
         let mut terminal =
             Terminal::new(CrosstermBackend::new(Output::default())).context("cannot set up the terminal")?;
@@ -215,9 +227,21 @@ struct Dashboard<'a, B: Backend> {
 }
 
 impl<B: Backend<Error: Error + Send + Sync + 'static>> Dashboard<'_, B> {
-    /// Input and data change the state, the state is drawn.
+    /// Until something ends it. A trace that is written is completed.
     fn run(
         mut self,
+        events: &Receiver<Event>,
+        feed: &Receiver<Feed>,
+        interrupted: &dyn Fn() -> Option<Ending>,
+    ) -> Result<Farewell> {
+        let why = self.turn(events, feed, interrupted);
+        let recorded = self.app.finish_recording();
+        Ok(Farewell { why: why?, recorded })
+    }
+
+    /// Input and data change the state, the state is drawn.
+    fn turn(
+        &mut self,
         events: &Receiver<Event>,
         feed: &Receiver<Feed>,
         interrupted: &dyn Fn() -> Option<Ending>,

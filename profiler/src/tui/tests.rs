@@ -28,6 +28,7 @@ mod heat;
 mod locks;
 mod measured;
 mod overview;
+mod recording;
 mod replay;
 mod searching;
 mod weights;
@@ -365,7 +366,7 @@ fn run_loop(keys: &[KeyCode], news: Vec<Feed>, interrupted: Option<Ending>) -> (
         refresh: Duration::from_millis(10),
         rest: REST,
     };
-    let ending = dashboard.run(&events, &feed, &|| interrupted).unwrap();
+    let ending = dashboard.run(&events, &feed, &|| interrupted).unwrap().why;
     drop(events);
     typist.join().unwrap();
     let text = terminal.backend().to_string();

@@ -67,7 +67,7 @@ impl Waits {
     }
 
     /// Takes along what is referred to.
-    pub(super) fn keep(&mut self, compaction: &mut Compaction) {
+    pub(super) fn keep(&mut self, compaction: &mut Compaction<'_>) {
         self.waits
             .iter_mut()
             .for_each(|wait| compaction.keep_lock_wait(wait));

@@ -28,7 +28,7 @@ use crate::{
     },
     query::Selection,
     symbolize::{self, Symbolizer},
-    tui::{self, Ending, Feed, Keymap},
+    tui::{self, Ending, Farewell, Feed, Keymap},
 };
 
 /// How often the collector hands on what is new, in milliseconds: the first picture comes after that.
@@ -44,11 +44,15 @@ pub(super) fn run(options: TopOptions, line: &[OsString], verbose: u8) -> Result
     }
     let settings = Settings::of(&options)?;
     let options = settings.apply(options, line);
-    let ending = match &options.trace {
+    let Farewell { why, recorded } = match &options.trace {
         Some(trace) => replay(trace, &options, settings.keys)?,
         None => live(&options, settings.keys, verbose)?,
     };
-    Ok(match ending {
+    if let Some(recorded) = recorded {
+        // Standard error may be closed; then nobody listens.
+        let _ = std::io::stderr().write_all(format!("{recorded}\n").as_bytes());
+    }
+    Ok(match why {
         Ending::Left | Ending::HungUp => ExitCode::SUCCESS,
         Ending::Signal(number) => ExitCode::from(128 + number as u8),
         Ending::Panicked => ExitCode::FAILURE,
@@ -56,7 +60,7 @@ pub(super) fn run(options: TopOptions, line: &[OsString], verbose: u8) -> Result
 }
 
 /// Shows a trace. Damage is no error as long as there is something to show.
-fn replay(trace: &Path, options: &TopOptions, keys: Keymap) -> Result<Ending> {
+fn replay(trace: &Path, options: &TopOptions, keys: Keymap) -> Result<Farewell> {
     let loaded = file::read(trace)?;
     if let Some(why) = nothing_in(&loaded) {
         bail!("{} holds nothing to show: {why}", trace.display());
@@ -140,7 +144,7 @@ fn export(profile: &Profile, selection: &Selection, inverted: bool, path: &Path)
 }
 
 /// Shows what happens now.
-fn live(options: &TopOptions, keys: Keymap, verbose: u8) -> Result<Ending> {
+fn live(options: &TopOptions, keys: Keymap, verbose: u8) -> Result<Farewell> {
     // What the dashboard does not show is not measured.
     let mut probes = vec![ProbeName::Cpu];
     for (probe, wanted) in [

@@ -57,6 +57,8 @@ pub(in crate::tui) enum Action {
     Unmark,
     /// Write what is shown to a file.
     Export,
+    /// Write what comes in to a trace, or stop that.
+    Record,
     /// What is at this column and row.
     Click(u16, u16),
     /// Turn the tree around.

@@ -141,6 +141,10 @@ impl Keymap {
     pub(super) fn bindings(&self, mode: Mode) -> impl Iterator<Item = &Bound> {
         let bound = mode.tables().iter().flat_map(|&table| &self.0[table]);
         bound.filter(move |bound| {
+            // A recording is recorded already.
+            if mode == Mode::Replaying && bound.binding.action == Action::Record {
+                return false;
+            }
             let key = bound.keys.first();
             key.is_some_and(|&key| self.bound(key, mode).is_some_and(|it| std::ptr::eq(it, *bound)))
         })

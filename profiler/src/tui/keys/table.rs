@@ -255,6 +255,13 @@ pub(super) const BROWSING: &[Binding] = &[
         "write what is shown to a file: .svg .folded .pb.gz",
     ),
     bind(
+        "record",
+        &[char('r')],
+        Action::Record,
+        "record",
+        "record what is selected to a trace from now on; stop that",
+    ),
+    bind(
         "mark",
         &[char('m')],
         Action::Mark,

@@ -32,10 +32,10 @@ pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, app: &App, theme: &Theme) 
         spans.push(Span::styled(clean(filter.as_str()).into_owned(), theme.found));
         spans.push(Span::styled("▏ ", theme.found));
     }
-    if let Some(name) = &app.naming {
+    if let Some((naming, name)) = &app.naming {
         let (write, leave) = (app.key(Action::Accept), app.key(Action::Back));
-        let hint = format!("▏ {write} writes it, {leave} does not");
-        spans.push(Span::styled("export to: ", theme.strong));
+        let hint = format!("▏ {write} {}, {leave} does not", naming.does());
+        spans.push(Span::styled(naming.lead(), theme.strong));
         spans.push(Span::styled(clean(name).into_owned(), theme.found));
         spans.push(Span::styled(hint, theme.dim));
         return put(frame, area, Line::from(spans));

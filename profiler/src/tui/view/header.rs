@@ -45,17 +45,41 @@ fn remarks(app: &App, theme: &Theme) -> Option<Span<'static>> {
     })
 }
 
-/// What must be seen on every screen: that the picture stands still, and why.
-fn state(app: &App, theme: &Theme) -> Span<'static> {
+/// What must be seen on every screen: that a trace is written, that the picture stands still, and why.
+fn state(app: &App, theme: &Theme) -> Vec<Span<'static>> {
+    let mut state = Vec::new();
+    if let Some(recorder) = app.source.recorder() {
+        let (recorded, bytes) = recorder.progress();
+        state.push(match recorder.failure() {
+            Some(_) => Span::styled(
+                format!(" RECORDING FAILED: {} says why ", app.key(Action::Record)),
+                theme.bad,
+            ),
+            None => Span::styled(
+                format!(" ● {} s {} ", recorded.as_secs(), size(bytes)),
+                theme.warn,
+            ),
+        });
+    }
     match &app.ended {
-        Some(why) => Span::styled(format!(" ENDED: {} ", clean(why)), theme.bad),
-        None if app.paused => Span::styled(" PAUSED ", theme.warn),
-        None => Span::raw(""),
+        Some(why) => state.push(Span::styled(format!(" ENDED: {} ", clean(why)), theme.bad)),
+        None if app.paused => state.push(Span::styled(" PAUSED ", theme.warn)),
+        None => {}
+    }
+    state
+}
+
+/// A size of a file, as it is read at a glance.
+fn size(bytes: u64) -> String {
+    match bytes {
+        ..1_000_000 => format!("{:.0} kB", bytes as f64 / 1e3),
+        ..1_000_000_000 => format!("{:.1} MB", bytes as f64 / 1e6),
+        _ => format!("{:.1} GB", bytes as f64 / 1e9),
     }
 }
 
-fn with_state(frame: &mut Frame<'_>, area: Rect, line: Line<'_>, state: Span<'_>) {
-    let cells = u16::try_from(width(&state.content))
+fn with_state(frame: &mut Frame<'_>, area: Rect, line: Line<'_>, state: Vec<Span<'_>>) {
+    let cells = u16::try_from(state.iter().map(Span::width).sum::<usize>())
         .unwrap_or(u16::MAX)
         .min(area.width);
     put(frame, area, line);
