@@ -10,9 +10,11 @@ mod browser;
 mod lab;
 mod perf;
 mod process;
+mod programs;
 mod recording;
 mod servers;
 mod symbols;
+mod terminal;
 mod view;
 mod workload;
 
@@ -26,9 +28,11 @@ pub use browser::Browser;
 pub use lab::{Lab, find_program};
 pub use perf::{Found, Place, Referee, agreement};
 pub use process::{Ended, Running, cpu_time, descriptors, maps, open_file_count, resident_bytes};
+pub use programs::{is_loaded, programs};
 pub use recording::{Record, Recorder, Recording, profiler_binary, read_trace};
 pub use servers::Server;
 pub use symbols::{Symbol, Symbols, bare_name};
+pub use terminal::OnTerminal;
 pub use view::{Truth, View, physical_name};
 
 /// Why a test cannot run on this machine: a program that is not installed, a feature the kernel lacks.

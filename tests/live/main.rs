@@ -15,6 +15,7 @@ mod processes;
 mod servers;
 mod short;
 mod states;
+mod terminal;
 mod trace;
 
 use tests::{Lab, Missing, Recording};

@@ -213,7 +213,11 @@ impl Show {
         let ending = dashboard.run(&screen.events()?, feed, &|| screen.interrupted());
         // Before the terminal, which shows the cursor at its end, and complains where there is none any more.
         drop(screen);
-        ending
+        // To a terminal that takes nothing, nothing can be said either.
+        ending.map(|farewell| Farewell {
+            recorded: farewell.recorded.filter(|_| !terminal::is_stuck()),
+            ..farewell
+        })
     }
 }
 
@@ -263,11 +267,11 @@ impl<B: Backend<Error: Error + Send + Sync + 'static>> Dashboard<'_, B> {
             }
             if begin >= due && self.app.turn(elapsed) {
                 self.draw()?;
-                changed = false;
+                changed = terminal::is_stuck();
                 due = begin + self.refresh.max((begin.elapsed() * self.rest).min(STALE));
             } else if changed {
                 self.draw()?;
-                changed = false;
+                changed = terminal::is_stuck();
             }
             let mut wait = TURN.min(due.saturating_duration_since(Instant::now()));
             if taken.more {
@@ -317,7 +321,11 @@ impl<B: Backend<Error: Error + Send + Sync + 'static>> Dashboard<'_, B> {
     fn heed(&mut self, event: &Event) -> Result<bool> {
         let action = self.app.keys.action(event, self.app.mode());
         if action == Some(Action::Redraw) {
-            self.terminal.clear().context("cannot write to the terminal")?;
+            let size = self.terminal.size().context("cannot learn the terminal's size")?;
+            // Not `clear`, which asks the terminal where its cursor is, and fails where it does not answer.
+            self.terminal
+                .resize(size.into())
+                .context("cannot write to the terminal")?;
         }
         if let Some(action) = action {
             self.app.update(action);
@@ -326,6 +334,13 @@ impl<B: Backend<Error: Error + Send + Sync + 'static>> Dashboard<'_, B> {
     }
 
     fn draw(&mut self) -> Result<()> {
+        if terminal::is_stuck() {
+            let backend = self.terminal.backend_mut();
+            backend.flush().context("cannot write to the terminal")?;
+            if terminal::is_stuck() {
+                return Ok(());
+            }
+        }
         let size = self.terminal.size().context("cannot learn the terminal's size")?;
         self.app.resize(size);
         self.app.prepare();

@@ -2,10 +2,11 @@
 
 use std::{
     ffi::OsString,
-    io::Write as _,
+    io::{self, ErrorKind, Write as _},
     path::Path,
     process::ExitCode,
     sync::mpsc::{Receiver, Sender, channel},
+    time::Duration,
 };
 
 use anyhow::{Context as _, Result, bail};
@@ -20,7 +21,7 @@ use crate::{
         TopOptions, TopSort, TopTheme, TopWindow,
         target::{MAX_OVERHEAD, ProbeName},
     },
-    collect::Batch,
+    collect::{Batch, Session},
     export::{self, FORMATS, Format},
     profile::{
         Profile,
@@ -34,13 +35,19 @@ use crate::{
 /// How often the collector hands on what is new, in milliseconds: the first picture comes after that.
 const WINDOW_MS: u64 = 500;
 
+/// How long the collector may take to end before it is left behind.
+const PATIENCE: Duration = Duration::from_millis(300);
+
 /// Shows the dashboard until the user leaves.
 pub(super) fn run(options: TopOptions, line: &[OsString], verbose: u8) -> Result<ExitCode> {
     if options.print_config {
-        std::io::stdout()
-            .write_all(settings::printed().as_bytes())
-            .context("cannot write to standard output")?;
-        return Ok(ExitCode::SUCCESS);
+        return match io::stdout().write_all(settings::printed().as_bytes()) {
+            // Whoever read it has seen enough.
+            Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(ExitCode::SUCCESS),
+            written => written
+                .map(|()| ExitCode::SUCCESS)
+                .context("cannot write to standard output"),
+        };
     }
     let settings = Settings::of(&options)?;
     let options = settings.apply(options, line);
@@ -50,7 +57,7 @@ pub(super) fn run(options: TopOptions, line: &[OsString], verbose: u8) -> Result
     };
     if let Some(recorded) = recorded {
         // Standard error may be closed; then nobody listens.
-        let _ = std::io::stderr().write_all(format!("{recorded}\n").as_bytes());
+        let _ = io::stderr().write_all(format!("{recorded}\n").as_bytes());
     }
     Ok(match why {
         Ending::Left | Ending::HungUp => ExitCode::SUCCESS,
@@ -178,14 +185,30 @@ fn live(options: &TopOptions, keys: Keymap, verbose: u8) -> Result<Farewell> {
         .spawn(naming)
         .context("cannot start a thread")?;
     let ending = tui::run(&fed, display);
-    // The thread that gives names ends when its deltas find no reader.
     drop(fed);
     session.stopper().stop();
-    session.join()?;
-    naming
-        .join()
-        .map_err(|_| anyhow::anyhow!("the thread that gives names to addresses panicked"))?;
+    join(session)?;
+    // It may be reading the symbols of something large, for seconds. Nobody waits for names any more, and it leaves
+    // nothing behind: it ends with the process.
+    if naming.is_finished() && naming.join().is_err() {
+        bail!("the thread that gives names to addresses panicked");
+    }
     ending
+}
+
+/// Waits for the collector's end, but not for long: it may be reading the unwind tables of something large, and finishes
+/// what nobody will see. All that it has in the kernel goes with the process.
+///
+/// # Errors
+/// What went wrong while collecting.
+fn join(session: Session) -> Result<()> {
+    let (ended, end) = channel();
+    std::thread::Builder::new()
+        .name("end".into())
+        // Nobody may be waiting any more.
+        .spawn(move || drop(ended.send(session.join())))
+        .context("cannot start a thread")?;
+    end.recv_timeout(PATIENCE).unwrap_or(Ok(()))
 }
 
 /// Why something is not measured, if it is not.
@@ -238,7 +261,7 @@ mod tests {
     #[test]
     fn a_trace_is_shown_whole_and_now_is_the_last_ten_seconds_unless_asked_otherwise() {
         let window = |line, otherwise| display(&options(line).unwrap(), otherwise).window;
-        let ten = tui::Window::Last(std::time::Duration::from_secs(10));
+        let ten = tui::Window::Last(Duration::from_secs(10));
         assert_eq!(window("", tui::Window::default()), ten);
         assert_eq!(window("a.trace", tui::Window::Start), tui::Window::Start);
         assert_eq!(window("-w 10s a.trace", tui::Window::Start), ten);

@@ -100,6 +100,9 @@ fn a_full_disk_is_said_and_what_was_written_can_be_read() {
     assert_eq!(recorder.finish(), failure);
     let loaded = read(&held);
     let samples = loaded.profile.samples.len();
-    assert!((3..600).contains(&samples) && samples.is_multiple_of(3), "{samples}");
+    assert!(
+        (3..600).contains(&samples) && samples.is_multiple_of(3),
+        "{samples}"
+    );
     assert!(!loaded.profile.ended);
 }
