@@ -76,14 +76,19 @@ pub(super) struct History {
 impl History {
     /// Nothing yet. `span` is how far back one can look sample by sample.
     pub(super) fn new(span: Duration) -> Self {
+        Self::smaller(span, 1)
+    }
+
+    /// As [`Self::new`], with so many times less room for what stands for all since the start, and for what was measured.
+    pub(super) fn smaller(span: Duration, times: usize) -> Self {
         Self {
             profile: Profile::default(),
             epoch: Epoch::default(),
             span_ns: nanoseconds(span.min(LONGEST)),
             recent: VecDeque::new(),
             quality: VecDeque::new(),
-            since_start: Fair::new(KEPT),
-            measured: Measured::new(),
+            since_start: Fair::new(KEPT / times),
+            measured: Measured::new(times),
             quality_since_start: QualityWindow::default(),
             latest_ns: 0,
             shown_ns: 0..0,
@@ -247,6 +252,35 @@ impl History {
     /// Begin and end of what is shown, in nanoseconds since the recording began.
     pub(super) fn shown_ns(&self) -> Range<u64> {
         self.shown_ns.clone()
+    }
+
+    /// How many rows of whatever kind are remembered, what is shown included.
+    #[cfg(test)]
+    pub(super) fn entries(&self) -> usize {
+        let Profile {
+            mappings,
+            locations,
+            stacks,
+            processes,
+            threads,
+            samples,
+            thread_times,
+            latencies,
+            targets,
+            slow,
+            locks,
+            lock_waits,
+            call_stacks,
+            functions,
+            lines,
+            ..
+        } = &self.profile;
+        let tables = mappings.len() + locations.len() + stacks.len() + processes.len() + threads.len();
+        let named = targets.len() + locks.len() + functions.len() + lines.len();
+        let shown = samples.len() + thread_times.len() + latencies.len() + slow.len();
+        let waits = lock_waits.len() + call_stacks.len();
+        let kept = self.recent.len() + self.since_start.samples.len() + self.quality.len();
+        tables + named + shown + waits + kept + self.measured.entries()
     }
 
     /// How far `window` really goes back: not before the start, nor before the oldest sample kept.

@@ -31,6 +31,7 @@ mod overview;
 mod recording;
 mod replay;
 mod searching;
+mod soak;
 mod weights;
 
 const WEB: &str = "\

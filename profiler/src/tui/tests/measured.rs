@@ -98,6 +98,11 @@ fn slow(operation: Operation, object: ObjectKind, duration_ns: u64, result: i64)
     }
 }
 
+/// A read from a socket that took so long.
+pub(super) fn a_read(duration_ns: u64) -> SlowEvent {
+    slow(READ, ObjectKind::Socket, duration_ns, 1)
+}
+
 /// [`web`], and what its threads did all the time.
 pub(super) fn waiting() -> Profile {
     let mut profile = web();
