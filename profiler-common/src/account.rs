@@ -26,6 +26,8 @@ pub struct Account {
     begun: u64,
     /// When the thread entered its state.
     since: u64,
+    /// Nanoseconds it ran in system calls, up to its last switch or the end of its last call.
+    in_calls: u64,
     /// When it last got a CPU.
     ran_at: u64,
     /// When somebody last woke it.
@@ -83,6 +85,8 @@ pub struct Totals {
     pub begun: u64,
     /// Nanoseconds in each state since then.
     pub ns: [u64; State::COUNT],
+    /// Nanoseconds it ran in system calls.
+    pub in_calls_ns: u64,
     /// How often the thread left the CPU to wait.
     pub waits: u32,
     /// How often it was taken off the CPU though it could have gone on.
@@ -114,6 +118,7 @@ impl Account {
             State::Unknown
         };
         self.add(was as u32, now.wrapping_sub(self.since));
+        self.in_calls = self.in_calls.wrapping_add(self.runs_in_call(now));
         self.outside.user_stack = 0;
         self.since = now;
         self.state = state as u32;
@@ -129,7 +134,8 @@ impl Account {
     #[inline(always)]
     pub fn ends(&mut self, now: u64) -> Totals {
         let totals = self.tell(now);
-        (self.ns, self.since, self.state) = (totals.ns, now, ENDED);
+        (self.ns, self.in_calls) = (totals.ns, totals.in_calls_ns);
+        (self.since, self.state) = (now, ENDED);
         totals
     }
 
@@ -152,6 +158,25 @@ impl Account {
     #[inline(always)]
     pub fn has_ended(&self) -> bool {
         self.state == ENDED
+    }
+
+    /// The thread, which is on a CPU, ends its system call at `now`. To be called before [`InCall::leaves`].
+    #[inline(always)]
+    pub fn leaves_call(&mut self, now: u64) {
+        self.in_calls = self.in_calls.wrapping_add(self.runs_in_call(now));
+    }
+
+    /// How long it has run at `now` in the system call that it is in, since it last got a CPU.
+    #[inline(always)]
+    fn runs_in_call(&self, now: u64) -> u64 {
+        if self.state != State::Running as u32 {
+            return 0;
+        }
+        match self.call.since() {
+            0 => 0,
+            call if call > self.since => now.saturating_sub(call),
+            _ => now.saturating_sub(self.since),
+        }
     }
 
     /// `waker` wakes the thread at `now`.
@@ -240,6 +265,7 @@ impl Account {
         let mut totals = Totals {
             begun: self.begun,
             ns: self.ns,
+            in_calls_ns: self.in_calls.wrapping_add(self.runs_in_call(now)),
             waits: self.waits,
             preemptions: self.preemptions,
             state: self.state,
@@ -392,6 +418,30 @@ mod tests {
         );
         assert!(account.has_ended());
         assert_eq!(account.tell(900).ns, last.ns);
+    }
+
+    #[test]
+    fn running_in_calls_is_told_apart() {
+        let mut account = account(100, State::Running);
+        let in_calls = |account: &mut Account, now| account.tell(now).in_calls_ns;
+        account.call.enters(120, 0, false, 0);
+        assert_eq!(in_calls(&mut account, 150), 30);
+        account.leaves(160, State::Ipc);
+        assert_eq!(in_calls(&mut account, 200), 40);
+        account.wakes(210, BOB);
+        account.arrives(220);
+        assert_eq!(in_calls(&mut account, 225), 45);
+        account.leaves_call(230);
+        account.call.leaves(0);
+        assert_eq!(in_calls(&mut account, 290), 50);
+        // Preempted in user mode.
+        account.leaves(300, State::Runnable);
+        account.arrives(310);
+        assert_eq!(in_calls(&mut account, 320), 50);
+        // `exit` does not return.
+        account.call.enters(330, 60, false, 0);
+        assert_eq!(account.ends(340).in_calls_ns, 60);
+        assert_eq!(in_calls(&mut account, 400), 60);
     }
 
     #[test]

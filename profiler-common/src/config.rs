@@ -17,6 +17,11 @@ pub const SEEN_SLOTS: u32 = 16_384;
 /// Bytes of stack memory copied at most for a sample that user space has to finish.
 pub const STACK_COPY_MAX: usize = 32 * 1024;
 
+/// [`Offsets::uring_result`]: the fourth argument of the tracepoint is the result.
+pub const URING_RESULT_VALUE: u32 = 3;
+/// [`Offsets::uring_result`]: the third argument is the completion's entry (`struct io_uring_cqe`), since Linux 6.16.
+pub const URING_RESULT_ENTRY: u32 = 2;
+
 /// Requests to block devices, or to io_uring, on their way at a time, about. A power of two, so that the kernel side need not divide.
 pub const REQUESTS: u32 = 8_192;
 
@@ -147,6 +152,11 @@ pub struct Offsets {
     pub disk_minor: u32,
     /// `io_kiocb.opcode`.
     pub uring_opcode: u32,
+    /// Which argument of `io_uring_complete` leads to a request's result: [`URING_RESULT_VALUE`] or
+    /// [`URING_RESULT_ENTRY`].
+    pub uring_result: u32,
+    /// `io_uring_cqe.res`.
+    pub uring_entry_result: u32,
     /// `mutex.owner`.
     pub mutex_owner: u32,
     /// `rw_semaphore.owner`.

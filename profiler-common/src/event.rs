@@ -147,6 +147,8 @@ pub struct ThreadRecord {
     pub call_flags: u32,
     /// Since when it has done what it does now (`CLOCK_MONOTONIC`).
     pub state_since: u64,
+    /// Nanoseconds of [`State::Running`] in system calls, as far as their begins and ends are seen.
+    pub in_calls_ns: u64,
 }
 
 /// [`ThreadRecord::flags`]: the thread has ended.

@@ -104,6 +104,12 @@ impl InCall {
         })
     }
 
+    /// When the call began that the thread is in, or when it was found in it; 0: it is in none, or that was not seen.
+    #[inline(always)]
+    pub fn since(&self) -> u64 {
+        self.since
+    }
+
     /// The call that the thread is in; `None` if it is in none, or its begin was not seen.
     #[inline(always)]
     pub fn now(&self) -> Option<Ended> {

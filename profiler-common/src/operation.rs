@@ -20,6 +20,8 @@ pub enum OperationKind {
     BlockQueue = 5,
     /// Waiting for a lock of the kernel; the number is that of [`crate::lock::KernelLock`].
     KernelLock = 6,
+    /// Waiting for memory outside of calls: a page fault; its number is 0.
+    PageFault = 7,
 }
 
 /// What is summed in one place: operations of one kind, of one process, on one CPU. That no other CPU writes there is why

@@ -128,6 +128,7 @@ pub(crate) unsafe fn ends(
     now: u64,
     into: &mut Ended,
 ) -> bool {
+    account.leaves_call(now);
     let Some(ended) = account.call.leaves(result) else {
         return false;
     };

@@ -67,6 +67,8 @@ static CONFIG: Config = Config {
         disk_major: 0,
         disk_minor: 0,
         uring_opcode: 0,
+        uring_result: 0,
+        uring_entry_result: 0,
         mutex_owner: 0,
         semaphore_owner: 0,
         task_mm: 0,

@@ -4,7 +4,7 @@
 use aya_ebpf::maps::Array;
 use profiler_common::{config::REQUESTS, operation::OperationKey, stats::Counter};
 
-use crate::{emit, places::Ended};
+use crate::{emit, places::Ended, task::Current};
 
 /// A request on its way.
 #[repr(C)]
@@ -38,9 +38,25 @@ pub(crate) fn begins(requests: &Array<Request>, address: u64, key: OperationKey,
     };
 }
 
-/// The request at `address` ends. If it does so in parts, the first one counts.
+/// Whose the request at `address` is; it is forgotten.
 #[inline(always)]
-pub(crate) fn ends(requests: &Array<Request>, address: u64, now: u64) {
+pub(crate) fn owner(requests: &Array<Request>, address: u64) -> Option<Current> {
+    let place = requests.get_ptr_mut(index(address))?;
+    // SAFETY: a map value is valid.
+    let place = unsafe { &mut *place };
+    if address == 0 || place.address != address {
+        return None;
+    }
+    place.address = 0;
+    Some(Current {
+        pid: place.key.pid,
+        tid: place.tid,
+    })
+}
+
+/// The request at `address` ends, with `errno` if it failed. If it does so in parts, the first one counts.
+#[inline(always)]
+pub(crate) fn ends(requests: &Array<Request>, address: u64, errno: u16, now: u64) {
     let Some(place) = requests.get_ptr_mut(index(address)) else {
         return;
     };
@@ -52,16 +68,16 @@ pub(crate) fn ends(requests: &Array<Request>, address: u64, now: u64) {
     place.address = 0;
     let mut key = place.key;
     key.cpu = emit::cpu();
-    note(key, place.tid, now, now.saturating_sub(place.since));
+    note(key, place.tid, errno, now, now.saturating_sub(place.since));
 }
 
 /// Takes note of a request that took `ns` nanoseconds, in whatever context.
 #[inline(always)]
-pub(crate) fn note(key: OperationKey, tid: u32, now: u64, ns: u64) {
+pub(crate) fn note(key: OperationKey, tid: u32, errno: u16, now: u64, ns: u64) {
     let ended = Ended {
         key,
         tid,
-        errno: 0,
+        errno,
         flags: 0,
         now,
         ns,

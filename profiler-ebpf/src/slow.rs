@@ -15,9 +15,10 @@ use profiler_common::{
     event::{SlowRecord, SlowTarget, kind, target},
     gate::{Gate, Verdict},
     object::ObjectKind,
-    operation::OperationKind,
+    operation::{OperationKey, OperationKind},
     state::State,
-    stats::Counter,
+    stats::{Counter, Outcome},
+    waker::Waker,
 };
 
 use crate::{
@@ -26,6 +27,7 @@ use crate::{
     emit, kernel,
     places::Ended,
     stack::{self, Stacks},
+    task, waiting,
 };
 
 /// A gate for each state in which a call waits, so that threads waiting for work do not crowd out a disk; one for the
@@ -112,6 +114,88 @@ pub(crate) unsafe fn wait_ended(
         // SAFETY: the caller's promise.
         account.wait.kernel_stack = unsafe { stack::kernel_stack_of(task) };
     }
+}
+
+/// Waits for a CPU are told from this many times the threshold on: one time slice of another thread is a few milliseconds.
+const SLICES: u64 = 10;
+
+/// A wait outside of calls on its way to user space: what is left of 512 bytes of stack has no room for it.
+#[map]
+static OUTSIDE: PerCpuArray<SlowRecord> = PerCpuArray::with_max_entries(1, 0);
+
+/// Tells of the wait of `task` that ends at `now` after `ns` nanoseconds in `state`, if it was long and in no system call: for a
+/// CPU, which `previous` had until now, or for memory.
+///
+/// # Safety
+/// Both are task pointers that the verifier trusts.
+#[inline(always)]
+pub(crate) unsafe fn wait_outside_ended(
+    task: *mut task_struct,
+    account: &Account,
+    state: u32,
+    now: u64,
+    ns: u64,
+    previous: *mut task_struct,
+) {
+    let (kind, threshold) = match state {
+        state if state == State::Runnable as u32 => (OperationKind::RunQueue, config::slow_ns() * SLICES),
+        state if state == State::PageFault as u32 => (OperationKind::PageFault, config::slow_ns()),
+        _ => return,
+    };
+    if ns < threshold {
+        return;
+    }
+    // SAFETY: the caller's promise.
+    if unsafe { task::has_no_user_space(task) || waiting::call_of(task).is_some() } {
+        return;
+    }
+    let Some(gate) = GATES.get_ptr_mut(state) else {
+        return;
+    };
+    // SAFETY: a map value is valid, and only this CPU uses this copy.
+    match unsafe { &mut *gate }.admits(now, ns, threshold, KEPT) {
+        Verdict::Kept => {}
+        Verdict::Missed => return emit::count(Counter::SlowBudget, 1),
+        Verdict::Short => return,
+    }
+    let Some(record) = OUTSIDE.get_ptr_mut(0) else {
+        return;
+    };
+    // SAFETY: a map value is valid, and only this CPU uses this copy.
+    let record = unsafe { &mut *record };
+    record.header = emit::header(kind::SLOW);
+    record.header.time = now;
+    record.key = OperationKey {
+        // SAFETY: the caller's promise.
+        pid: unsafe { task::pid_of(task) },
+        cpu: record.header.cpu,
+        kind: kind as u8,
+        ..OperationKey::NOTHING
+    };
+    // SAFETY: the caller's promise.
+    record.tid = unsafe { task::tid_of(task) };
+    record.ns = ns;
+    record.wait_ns = ns;
+    record.kernel_stack = account.wait.kernel_stack;
+    record.user_stack = account.outside.user_stack;
+    record.outcome = match record.user_stack {
+        0 => Outcome::NotInCall as u8,
+        _ => account.outside.outcome as u8,
+    };
+    record.waker = match kind {
+        // SAFETY: the caller's promise.
+        OperationKind::RunQueue => match unsafe { task::tid_of(previous) } {
+            0 => Waker::NOBODY,
+            tid => Waker {
+                tid,
+                // SAFETY: the caller's promise.
+                pid: unsafe { task::pid_of(previous) },
+            },
+        },
+        _ => account.wait.waker,
+    };
+    record.woken = account.wait.woken;
+    emit::record_quietly(record, Counter::SlowRingFull);
 }
 
 /// Whether the stack of who ends a wait of `ns` nanoseconds in `state` is wanted.

@@ -113,5 +113,6 @@ pub(crate) unsafe fn record(
         call_number: call.map_or(0, |call| u32::from(call.number)),
         call_flags: call.map_or(0, |call| u32::from(call.flags)),
         state_since: totals.since,
+        in_calls_ns: totals.in_calls_ns,
     }
 }

@@ -63,7 +63,11 @@ pub(crate) unsafe fn reason(task: *mut task_struct, kernel_state: u64) -> State 
             // SAFETY: a pointer of the helper's type.
             let number = unsafe { register(registers, first_argument(compat)) };
             // SAFETY: the caller's promise.
-            unsafe { descriptor::kind(task, number as u32) }.state()
+            match unsafe { descriptor::kind(task, number as u32) }.state() {
+                // What it copies from or to has to be read from a disk first.
+                State::Ipc | State::Network if in_iowait => State::Disk,
+                state => state,
+            }
         }
         Waits::Unknown if in_iowait => State::Disk,
         Waits::Unknown => State::Blocked,

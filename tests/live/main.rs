@@ -10,6 +10,7 @@ mod cpu;
 mod filters;
 mod hostile;
 mod locks;
+mod modes;
 mod page;
 mod processes;
 mod servers;
@@ -17,6 +18,7 @@ mod short;
 mod states;
 mod terminal;
 mod trace;
+mod waits;
 
 use tests::{Lab, Missing, Recording};
 

@@ -7,7 +7,7 @@
  *                   second argument is a directory for it); and a file that is synced. Says `partner TID`.
  * calls storm N     for N seconds, two pairs of threads pass a byte to and fro, and two threads call getppid. Says at the end
  *                   `switches N` (those that the kernel counted of all threads) and `getppid N`.
- * calls uring N     N empty requests and N reads through an io_uring, one at a time. Says `requests N` if there is io_uring.
+ * calls uring N     N empty requests, N reads and N / 10 that fail through an io_uring, one at a time. Says `requests N` if there is io_uring.
  * calls flight      waits in nanosleep and in a read from standard input, until it is killed. */
 #define _GNU_SOURCE
 #include "workload.h"
@@ -347,6 +347,8 @@ static void uring(long n)
     for (long i = 0; i < n; i++) {
         ring_do(&ring, IORING_OP_NOP, -1, NULL, 0);
         ring_do(&ring, IORING_OP_READ, file, block, sizeof block);
+        if (i % 10 == 0)
+            ring_do(&ring, IORING_OP_READ, -1, block, sizeof block);
     }
     printf("requests %ld\n", n);
 }

@@ -26,18 +26,42 @@ const OPERATION: u32 = 0xff;
 /// Bits of the minor number in the kernel's `dev_t` (include/linux/kdev_t.h).
 const MINOR_BITS: u32 = 20;
 
-/// `block_rq_issue(struct request *rq)`: mostly in the context of who asked for it, or of a kernel thread that writes
-/// back.
-#[btf_tracepoint(function = "block_rq_issue")]
-pub(crate) fn block_issue(ctx: BtfTracePointContext) -> i32 {
+/// Whose the requests are that wait for their issue.
+#[map]
+static WAITING: Array<Request> = Array::with_max_entries(REQUESTS, 0);
+
+/// `block_rq_insert(struct request *rq)`, in the context of who asked for it, or of a kernel thread that writes back. Who issues
+/// it later may be another: whoever completes one before it, or a worker of the kernel.
+#[btf_tracepoint(function = "block_rq_insert")]
+pub(crate) fn block_insert(ctx: BtfTracePointContext) -> i32 {
     let request: u64 = ctx.arg(0);
     let current = task::current_task();
     // SAFETY: `current` is a valid task.
     if !unsafe { task::is_target(current) } {
         return 0;
     }
-    // In a system call or a page fault of who wants the data, or in a kernel thread: interrupts leave requests to those.
     let task::Current { pid, tid } = task::current();
+    let key = OperationKey {
+        pid,
+        ..OperationKey::NOTHING
+    };
+    in_flight::begins(&WAITING, kernel::address(request), key, tid, emit::now());
+    0
+}
+
+/// `block_rq_issue(struct request *rq)`: mostly in the context of who asked for it, or of a kernel thread that writes
+/// back.
+#[btf_tracepoint(function = "block_rq_issue")]
+pub(crate) fn block_issue(ctx: BtfTracePointContext) -> i32 {
+    let request: u64 = ctx.arg(0);
+    let current = task::current_task();
+    let task::Current { pid, tid } = match in_flight::owner(&WAITING, kernel::address(request)) {
+        Some(owner) => owner,
+        // It went to the device at once: in a system call or a page fault of who wants the data, or in a kernel thread.
+        // SAFETY: `current` is a valid task.
+        None if unsafe { task::is_target(current) } => task::current(),
+        None => return 0,
+    };
     /// A field of a structure that the verifier knows by its type.
     macro_rules! field {
         ($structure:expr, $offset:ident, $type:ty) => {{
@@ -66,7 +90,7 @@ pub(crate) fn block_issue(ctx: BtfTracePointContext) -> i32 {
     };
     let made = field!(request, request_start, u64);
     if made != 0 && made <= now {
-        in_flight::note(key, tid, now, now - made);
+        in_flight::note(key, tid, 0, now, now - made);
     }
     key.kind = OperationKind::Block as u8;
     in_flight::begins(&IN_FLIGHT, address, key, tid, now);
@@ -76,6 +100,6 @@ pub(crate) fn block_issue(ctx: BtfTracePointContext) -> i32 {
 /// `block_rq_complete(struct request *rq, blk_status_t error, unsigned int nr_bytes)`: in an interrupt.
 #[btf_tracepoint(function = "block_rq_complete")]
 pub(crate) fn block_complete(ctx: BtfTracePointContext) -> i32 {
-    in_flight::ends(&IN_FLIGHT, kernel::address(ctx.arg(0)), emit::now());
+    in_flight::ends(&IN_FLIGHT, kernel::address(ctx.arg(0)), 0, emit::now());
     0
 }

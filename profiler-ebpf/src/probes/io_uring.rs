@@ -6,7 +6,7 @@ use aya_ebpf::{
     programs::BtfTracePointContext,
 };
 use profiler_common::{
-    config::REQUESTS,
+    config::{REQUESTS, URING_RESULT_ENTRY, URING_RESULT_VALUE},
     object::ObjectKind,
     operation::{OperationKey, OperationKind},
 };
@@ -46,10 +46,26 @@ pub(crate) fn calls_uring_submit(ctx: BtfTracePointContext) -> i32 {
     0
 }
 
-/// `io_uring_complete(struct io_ring_ctx *ctx, void *req, …)`: the request may be null, for a completion without one.
+/// `io_uring_complete(struct io_ring_ctx *ctx, void *req, …)`: the request may be null, for a completion without one. Where its
+/// result is depends on the kernel.
 #[btf_tracepoint(function = "io_uring_complete")]
 pub(crate) fn calls_uring_complete(ctx: BtfTracePointContext) -> i32 {
     let request: u64 = ctx.arg(1);
-    in_flight::ends(&URING_IN_FLIGHT, kernel::address(request), emit::now());
+    let result: i32 = match config::offset!(uring_result) {
+        URING_RESULT_VALUE => ctx.arg(3),
+        URING_RESULT_ENTRY => {
+            let entry: u64 = ctx.arg(2);
+            // SAFETY: the tracepoint's argument, and the field's offset.
+            unsafe { kernel::field(entry, config::offset!(uring_entry_result)) }
+        }
+        _ => 0,
+    };
+    let errno = if (-4095..0).contains(&result) { -result } else { 0 };
+    in_flight::ends(
+        &URING_IN_FLIGHT,
+        kernel::address(request),
+        errno as u16,
+        emit::now(),
+    );
     0
 }

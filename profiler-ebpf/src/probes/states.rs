@@ -64,6 +64,11 @@ pub(crate) fn states_switch(ctx: BtfTracePointContext) -> i32 {
             let in_call = unsafe { waiting::call_of(previous) }.is_some();
             // SAFETY: as above.
             is_outside = !in_call && !unsafe { task::has_no_user_space(previous) };
+            let wants_stack = match state {
+                State::PageFault => config::has(FLAG_OFF_CPU | FLAG_CALLS),
+                _ => config::has(FLAG_OFF_CPU),
+            };
+            is_outside = is_outside && wants_stack;
         }
     }
     // SAFETY: as above.
@@ -76,7 +81,10 @@ pub(crate) fn states_switch(ctx: BtfTracePointContext) -> i32 {
         }
         if off > 0 && config::has(FLAG_CALLS) {
             // SAFETY: as above.
-            unsafe { slow::wait_ended(next, account, state, now, off) };
+            unsafe {
+                slow::wait_ended(next, account, state, now, off);
+                slow::wait_outside_ended(next, account, state, now, off, previous);
+            }
         }
         if off > 0 && config::has(FLAG_OFF_CPU) {
             // SAFETY: the helper has no preconditions.
@@ -87,7 +95,7 @@ pub(crate) fn states_switch(ctx: BtfTracePointContext) -> i32 {
             }
         }
     }
-    if is_outside && config::has(FLAG_OFF_CPU) {
+    if is_outside {
         off_cpu::leaves_outside_of_calls(now);
     }
     0
@@ -128,6 +136,13 @@ pub(crate) fn states_waking(ctx: BtfTracePointContext) -> i32 {
     if let Some(account) = unsafe { thread::account(woken) } {
         account.wakes(emit::now(), waker::current(account.state()));
     }
+    0
+}
+
+/// `netif_rx(struct sk_buff *skb)`: a packet goes from this host to itself, through the loopback or a container's device.
+#[btf_tracepoint(function = "netif_rx")]
+pub(crate) fn states_loops(_: BtfTracePointContext) -> i32 {
+    waker::sends(emit::now());
     0
 }
 

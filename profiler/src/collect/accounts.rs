@@ -14,6 +14,7 @@ struct Told {
     begun: u64,
     until: u64,
     ns: [u64; State::COUNT],
+    in_calls_ns: u64,
     waits: u32,
     preemptions: u32,
 }
@@ -25,6 +26,8 @@ pub struct Span {
     pub start: u64,
     /// Nanoseconds in each state.
     pub ns: [u64; State::COUNT],
+    /// Nanoseconds it ran in system calls, where those are recorded.
+    pub in_calls_ns: u64,
     /// How often it left the CPU to wait.
     pub waits: u32,
     /// How often it was taken off the CPU though it could have gone on.
@@ -41,6 +44,7 @@ impl Accounts {
                 begun: raw.begun,
                 until: raw.begun,
                 ns: [0; State::COUNT],
+                in_calls_ns: 0,
                 waits: 0,
                 preemptions: 0,
             },
@@ -63,6 +67,7 @@ impl Accounts {
                 call: _,
                 state: _,
                 state_since: _,
+                in_calls_ns,
             } = *raw;
             let until = time;
             self.0.insert(
@@ -71,6 +76,7 @@ impl Accounts {
                     begun,
                     until,
                     ns,
+                    in_calls_ns,
                     waits,
                     preemptions,
                 },
@@ -88,6 +94,7 @@ impl Accounts {
         Some(Span {
             start: told.until,
             ns,
+            in_calls_ns: raw.in_calls_ns.saturating_sub(told.in_calls_ns),
             waits: raw.waits.wrapping_sub(told.waits),
             preemptions: raw.preemptions.wrapping_sub(told.preemptions),
         })
@@ -104,6 +111,7 @@ mod tests {
         RawThread {
             state: 0,
             state_since: 0,
+            in_calls_ns: 0,
             pid: 7,
             tid: 8,
             begun,

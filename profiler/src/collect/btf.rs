@@ -3,7 +3,7 @@
 
 use anyhow::{Context as _, Result, bail};
 use btf_rs::{Backend, Btf, Type};
-use profiler_common::config::Offsets;
+use profiler_common::config::{Offsets, URING_RESULT_ENTRY, URING_RESULT_VALUE};
 
 /// Where the kernel offers its BTF.
 pub const VMLINUX: &str = "/sys/kernel/btf/vmlinux";
@@ -79,6 +79,12 @@ pub fn offsets() -> Result<Offsets> {
         disk_major: maybe("gendisk", "major"),
         disk_minor: maybe("gendisk", "first_minor"),
         uring_opcode: maybe("io_kiocb", "opcode"),
+        uring_result: match arguments(&btf, "io_uring_complete") {
+            Some(3) => URING_RESULT_ENTRY,
+            Some(4..) => URING_RESULT_VALUE,
+            _ => u32::MAX,
+        },
+        uring_entry_result: maybe("io_uring_cqe", "res"),
         mutex_owner: one("mutex", "owner")?,
         semaphore_owner: maybe("rw_semaphore", "owner"),
         task_mm: task.offset("mm")?,
@@ -86,6 +92,24 @@ pub fn offsets() -> Result<Offsets> {
         task_sighand: task.offset("sighand")?,
         sighand_siglock: one("sighand_struct", "siglock")?,
         reserved: 0,
+    })
+}
+
+/// How many arguments a tracepoint hands over; `None` if there is no such tracepoint. Its type is
+/// `typedef void (*btf_trace_NAME)(void *, …)`.
+fn arguments(btf: &Btf, tracepoint: &str) -> Option<usize> {
+    let types = btf
+        .resolve_types_by_name(&format!("btf_trace_{tracepoint}"))
+        .ok()?;
+    types.into_iter().find_map(|named| {
+        let Type::Typedef(named) = named else { return None };
+        let Type::Ptr(pointer) = btf.resolve_chained_type(&named).ok()? else {
+            return None;
+        };
+        let Type::FuncProto(function) = btf.resolve_chained_type(&pointer).ok()? else {
+            return None;
+        };
+        function.parameters.len().checked_sub(1)
     })
 }
 
@@ -162,5 +186,8 @@ mod tests {
         } = offsets().unwrap();
         assert_eq!(task_tgid, task_pid + 4);
         assert_ne!(task_flags, task_pid);
+        let btf = Btf::from_file(VMLINUX).unwrap();
+        assert_eq!(arguments(&btf, "sched_waking"), Some(1));
+        assert_eq!(arguments(&btf, "no_such_tracepoint"), None);
     }
 }

@@ -173,6 +173,7 @@ impl Collector {
             }
         }
         collector.hooks = Hooks::attach(&mut collector.object.ebpf, &btf, options);
+        collector.recorder.calls_are_recorded = collector.hooks.count_calls();
         collector.run_time.start(&collector.object.ebpf);
         Ok(collector)
     }
@@ -274,6 +275,8 @@ impl Collector {
             self.read_thread_times(true);
         }
         self.hooks.shed(probe);
+        self.hooks.stand_in(&mut self.object.ebpf);
+        self.recorder.calls_are_recorded = self.hooks.count_calls();
         for probe in probes {
             log::info!("{} is shed: it would cost more than is allowed", probe.name());
             self.shed.insert(probe, now);

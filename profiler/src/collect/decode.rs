@@ -195,7 +195,7 @@ pub fn thread(bytes: &[u8]) -> Result<(u64, RawThread), DecodeError> {
     let (waits, preemptions) = (fields.u32()?, fields.u32()?);
     let (state, flags) = (fields.u32()?, fields.u32()?);
     let (since, number, call_flags) = (fields.u64()?, fields.u32()?, fields.u32()?);
-    let state_since = fields.u64()?;
+    let (state_since, in_calls_ns) = (fields.u64()?, fields.u64()?);
     let thread = RawThread {
         pid,
         tid,
@@ -205,6 +205,7 @@ pub fn thread(bytes: &[u8]) -> Result<(u64, RawThread), DecodeError> {
         preemptions,
         state,
         state_since,
+        in_calls_ns,
         ended: flags & THREAD_ENDED != 0,
         call: (since != 0).then_some(RawCall {
             since,

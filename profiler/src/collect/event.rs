@@ -171,6 +171,8 @@ pub struct RawThread {
     pub state: u32,
     /// Since when (`CLOCK_MONOTONIC`, nanoseconds).
     pub state_since: u64,
+    /// Nanoseconds it ran in system calls, where those are recorded.
+    pub in_calls_ns: u64,
     /// It has ended.
     pub ended: bool,
     /// The system call that it is in.

@@ -34,6 +34,8 @@ enum Set {
     FutexBegins,
     /// Contention of the kernel's own locks.
     KernelLocks,
+    /// Packets that threads send to this host itself.
+    Loops,
 }
 
 impl Set {
@@ -52,6 +54,7 @@ impl Set {
                 ("calls_uring_complete", "io_uring_complete"),
             ],
             Self::Block => &[
+                ("block_insert", "block_rq_insert"),
                 ("block_issue", "block_rq_issue"),
                 ("block_complete", "block_rq_complete"),
             ],
@@ -61,13 +64,14 @@ impl Set {
                 ("locks_begin", "contention_begin"),
                 ("locks_end", "contention_end"),
             ],
+            Self::Loops => &[("states_loops", "netif_rx")],
         }
     }
 
     /// The probes that need it, with the last of which it is shed; a set that none of them needs is never shed.
     fn serves(self) -> &'static [Sheddable] {
         match self {
-            Self::States => &[Sheddable::States],
+            Self::States | Self::Loops => &[Sheddable::States],
             Self::CallEnds => &[Sheddable::Syscalls, Sheddable::OffCpu, Sheddable::Locks],
             Self::Wakers => &[Sheddable::Syscalls, Sheddable::Locks],
             Self::FutexBegins | Self::KernelLocks => &[Sheddable::Locks],
@@ -87,14 +91,20 @@ impl Set {
             Self::Wakers => "neither waits for locks of programs nor stacks of wakers are recorded",
             Self::FutexBegins => "holders of locks are known by their wake-ups only",
             Self::KernelLocks => "waits for locks of the kernel are not recorded",
+            Self::Loops => "whom a packet from this host itself wakes is woken by an interrupt",
         }
+    }
+
+    /// Loads its programs.
+    fn load(self, ebpf: &mut Ebpf, btf: &Btf) -> Result<()> {
+        self.hooks().iter().try_for_each(|&hook| load(hook, ebpf, btf))
     }
 
     /// Says that the kernel refuses it.
     fn refused(self, error: &anyhow::Error) {
         let level = match self {
             // Many kernels are built without it, for safety.
-            Self::IoUring => log::Level::Info,
+            Self::IoUring | Self::Loops => log::Level::Info,
             _ => log::Level::Warn,
         };
         log::log!(level, "{}: {error:#}", self.refusal());
@@ -145,7 +155,13 @@ impl Hooks {
             self.try_add(Set::KernelLocks, ebpf, btf);
             if !self.count_calls() {
                 self.try_add(Set::FutexBegins, ebpf, btf);
+            } else if let Err(error) = Set::FutexBegins.load(ebpf, btf) {
+                // It stands in when calls are shed.
+                Set::FutexBegins.refused(&error);
             }
+        }
+        if self.try_add(Set::Loops, ebpf, btf) {
+            log::info!("who sends packets to this host itself is known as a waker");
         }
         if self.count_calls() || options.locks && ends {
             self.try_add(Set::Wakers, ebpf, btf);
@@ -164,9 +180,14 @@ impl Hooks {
 
     /// Attaches all of a set or nothing.
     fn add(&mut self, set: Set, ebpf: &mut Ebpf, btf: &Btf) -> Result<()> {
-        let hooks = set.hooks().iter();
-        let links = hooks
-            .map(|&hook| attach(hook, ebpf, btf))
+        set.load(ebpf, btf)?;
+        self.attach_loaded(set, ebpf)
+    }
+
+    fn attach_loaded(&mut self, set: Set, ebpf: &mut Ebpf) -> Result<()> {
+        let programs = set.hooks().iter();
+        let links = programs
+            .map(|(program, _)| object::attach(ebpf, program))
             .collect::<Result<_>>()?;
         self.attached.insert(set, links);
         Ok(())
@@ -204,6 +225,15 @@ impl Hooks {
         self.detach_unneeded();
     }
 
+    /// Attaches what tells of calls that may wait for a lock, if what told of them is shed and they are still asked for.
+    pub fn stand_in(&mut self, ebpf: &mut Ebpf) {
+        let stands_in =
+            self.tell_locks() && !self.count_calls() && !self.attached.contains_key(&Set::FutexBegins);
+        if stands_in && let Err(error) = self.attach_loaded(Set::FutexBegins, ebpf) {
+            Set::FutexBegins.refused(&error);
+        }
+    }
+
     fn detach_unneeded(&mut self) {
         self.attached.retain(|set, _| {
             let probes = set.serves();
@@ -212,9 +242,9 @@ impl Hooks {
     }
 }
 
-fn attach((program, tracepoint): Hook, ebpf: &mut Ebpf, btf: &Btf) -> Result<BtfTracePointLink> {
-    object::attach(ebpf, btf, program, tracepoint).or_else(|error| match RENAMED {
-        (now, before) if now == tracepoint => object::attach(ebpf, btf, program, before),
+fn load((program, tracepoint): Hook, ebpf: &mut Ebpf, btf: &Btf) -> Result<()> {
+    object::load(ebpf, btf, program, tracepoint).or_else(|error| match RENAMED {
+        (now, before) if now == tracepoint => object::load(ebpf, btf, program, before),
         _ => Err(error),
     })
 }

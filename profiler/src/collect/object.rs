@@ -210,8 +210,8 @@ impl Object {
             ("process_fork", "sched_process_fork"),
             ("process_exec", "sched_process_exec"),
         ] {
-            self.process_hooks
-                .push(attach(&mut self.ebpf, btf, name, tracepoint)?);
+            load(&mut self.ebpf, btf, name, tracepoint)?;
+            self.process_hooks.push(attach(&mut self.ebpf, name)?);
         }
         Ok(())
     }
@@ -238,15 +238,12 @@ impl Object {
     }
 }
 
-/// Loads the program `name` and attaches it to a tracepoint of the kernel, for as long as the link is kept.
+/// Loads the program `name`, to be attached to a tracepoint of the kernel.
 ///
 /// # Errors
 /// If there is no such program, or the kernel refuses it.
-pub fn attach(ebpf: &mut Ebpf, btf: &Btf, name: &str, tracepoint: &str) -> Result<BtfTracePointLink> {
-    let program: &mut BtfTracePoint = ebpf
-        .program_mut(name)
-        .with_context(|| format!("the kernel side has no {name}"))?
-        .try_into()?;
+pub fn load(ebpf: &mut Ebpf, btf: &Btf, name: &str, tracepoint: &str) -> Result<()> {
+    let program = program(ebpf, name)?;
     program
         .load(tracepoint, btf)
         .with_context(|| format!("the kernel refuses program {name}"))?;
@@ -255,10 +252,26 @@ pub fn attach(ebpf: &mut Ebpf, btf: &Btf, name: &str, tracepoint: &str) -> Resul
         .ok()
         .and_then(|info| info.verified_instruction_count());
     log::info!("{name} loaded: {} instructions verified", verified.unwrap_or(0));
+    Ok(())
+}
+
+/// Attaches the program `name`, which is loaded, to its tracepoint, for as long as the link is kept.
+///
+/// # Errors
+/// If it is not loaded, or the kernel refuses it.
+pub fn attach(ebpf: &mut Ebpf, name: &str) -> Result<BtfTracePointLink> {
+    let program = program(ebpf, name)?;
     let link = program
         .attach()
-        .with_context(|| format!("cannot attach {name} to {tracepoint}"))?;
+        .with_context(|| format!("cannot attach {name}"))?;
     Ok(program.take_link(link)?)
+}
+
+fn program<'a>(ebpf: &'a mut Ebpf, name: &str) -> Result<&'a mut BtfTracePoint> {
+    let program = ebpf
+        .program_mut(name)
+        .with_context(|| format!("the kernel side has no {name}"))?;
+    Ok(program.try_into()?)
 }
 
 /// `THREAD_SIZE` (arch/x86/include/asm/page_64_types.h). With KASAN it is twice as large, and the upper half is then

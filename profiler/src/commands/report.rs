@@ -175,6 +175,7 @@ mod tests {
             ns,
             waits: 2,
             preemptions: 1,
+            in_calls_ns: None,
         });
         let mut delta = profile.take_delta(&mut Mark::default());
         delta.lines = profile.lines.clone().into_iter().collect();

@@ -429,6 +429,7 @@ mod tests {
             ns: [0; State::COUNT],
             waits: 0,
             preemptions: 0,
+            in_calls_ns: None,
         });
         assert_eq!(check(View::States(Owner::Process), &profile), None);
     }

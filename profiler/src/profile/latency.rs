@@ -21,6 +21,8 @@ pub enum Operation {
     BlockQueue(BlockOperation),
     /// Waiting for a lock of the kernel, of this type. Those that programs wait for are system calls.
     KernelLock(Contention),
+    /// Waiting for memory in no call: a page fault that could not be handled at once.
+    PageFault,
 }
 
 /// What a block device was asked for.

@@ -85,6 +85,9 @@ pub struct ThreadTime {
     pub end_ns: u64,
     /// Nanoseconds in each [`State`], by its discriminant. Their sum is the span's length.
     pub ns: [u64; State::COUNT],
+    /// Nanoseconds of [`State::Running`] in system calls; `None` where these were not recorded, and where it
+    /// did not run.
+    pub in_calls_ns: Option<u64>,
     /// How often it left the CPU to wait.
     pub waits: u32,
     /// How often it was taken off the CPU though it could have gone on.

@@ -1,6 +1,6 @@
 //! How long block I/O took, in the device and before it.
 
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::{Latencies, Owner, Selection, latencies, timing::Timing};
 use crate::profile::{BlockOperation, Operation, Profile};
@@ -18,6 +18,8 @@ pub struct BlockRow {
     pub label: String,
     /// The process id, for processes.
     pub pid: Option<u32>,
+    /// A worker of the kernel writes what programs wrote to memory before; which one it was for is not known.
+    pub write_back: bool,
     /// From the issue to the device to the completion.
     pub io: Timing,
     /// From when the kernel made the request to its issue to the device.
@@ -51,6 +53,11 @@ pub fn block(profile: &Profile, selection: &Selection, by: Owner) -> BlockIo {
     let io = ask(|operation| matches!(operation, Operation::Block(_)));
     let queue = ask(|operation| matches!(operation, Operation::BlockQueue(_)));
     let mut rows: FxHashMap<_, BlockRow> = FxHashMap::default();
+    let processes = profile.processes.iter().map(|(_, process)| process);
+    let writers: FxHashSet<u32> = processes
+        .filter(|process| process.kernel_thread && process.name.starts_with("kworker/"))
+        .map(|process| process.pid)
+        .collect();
     let mut fill = |all: Latencies, timing: fn(&mut BlockRow) -> &mut Timing| {
         for row in all.rows {
             let (Operation::Block(operation) | Operation::BlockQueue(operation)) = row.operation else {
@@ -62,6 +69,8 @@ pub fn block(profile: &Profile, selection: &Selection, by: Owner) -> BlockIo {
                 operation,
                 label: row.label.clone(),
                 pid: row.pid,
+                write_back: operation == BlockOperation::Write
+                    && row.pid.is_some_and(|pid| writers.contains(&pid)),
                 io: Timing::default(),
                 queue: Timing::default(),
             };
@@ -123,5 +132,52 @@ mod tests {
             .collect();
         assert_eq!(rows, [(259, 3, Some(9), 0, 1_000), (8, 0, Some(7), 300, 30)]);
         assert_eq!((all.io.count, all.queue.count, all.recorded), (2, 3, 3));
+    }
+
+    #[test]
+    fn what_workers_of_the_kernel_write_is_write_back() {
+        let mut profile = from_folded("kworker/u8:1/7;main 1\njbd2-vda/8;main 1");
+        let threads: Vec<_> = profile
+            .processes
+            .iter()
+            .map(|(_, process)| process.clone())
+            .collect();
+        profile.processes = Default::default();
+        for process in threads {
+            profile.processes.intern(crate::profile::Process {
+                kernel_thread: true,
+                ..process
+            });
+        }
+        for (process, operation) in [
+            (0, BlockOperation::Write),
+            (0, BlockOperation::Read),
+            (1, BlockOperation::Write),
+        ] {
+            profile.latencies.push(Latency {
+                key: LatencyKey {
+                    process: Id::new(process),
+                    operation: Operation::Block(operation),
+                    object: ObjectKind::BlockDevice,
+                    device: 8 << 20,
+                },
+                ..window(&[100])
+            });
+        }
+        let all = block(&profile, &Selection::default(), Owner::Process);
+        let mut found: Vec<_> = all
+            .rows
+            .iter()
+            .map(|row| (row.pid, row.operation, row.write_back))
+            .collect();
+        found.sort();
+        assert_eq!(
+            found,
+            [
+                (Some(7), BlockOperation::Read, false),
+                (Some(7), BlockOperation::Write, true),
+                (Some(8), BlockOperation::Write, false),
+            ]
+        );
     }
 }

@@ -3,7 +3,7 @@
 use rustc_hash::FxHashMap;
 
 use super::{locks::CallStacks, slow::start_ns};
-use crate::profile::{Id, Profile, SlowEvent, Stack, Waker};
+use crate::profile::{Id, Operation, Profile, SlowEvent, Stack, Waker};
 
 /// The longest way that is followed.
 const HOPS: usize = 5;
@@ -45,6 +45,10 @@ impl<'a> Chains<'a> {
     /// before; of several, it is the one that covers most of it.
     pub fn of(&self, event: &'a SlowEvent) -> Vec<&'a SlowEvent> {
         let mut chain = Vec::new();
+        if event.operation == Operation::RunQueue {
+            // Nobody ended that but the scheduler.
+            return chain;
+        }
         let mut tids = vec![self.profile.threads[event.thread].tid];
         let mut last = event;
         while chain.len() < HOPS {

@@ -128,6 +128,7 @@ pub fn operation(operation: Operation) -> Cow<'static, str> {
             None => format!("io_uring {opcode}").into(),
         },
         Operation::RunQueue => "wait for a CPU".into(),
+        Operation::PageFault => "page fault".into(),
         Operation::Block(block) => format!("block {}", block_operation(block)).into(),
         Operation::BlockQueue(block) => format!("block queue {}", block_operation(block)).into(),
         Operation::KernelLock(contention) => format!("kernel {}", self::contention(contention)).into(),
@@ -207,9 +208,11 @@ fn kernel_errno(number: u16) -> Option<&'static str> {
 pub fn is_call(operation: Operation) -> bool {
     match operation {
         Operation::Call(_) | Operation::CompatCall(_) | Operation::IoUring(_) => true,
-        Operation::RunQueue | Operation::Block(_) | Operation::BlockQueue(_) | Operation::KernelLock(_) => {
-            false
-        }
+        Operation::RunQueue
+        | Operation::PageFault
+        | Operation::Block(_)
+        | Operation::BlockQueue(_)
+        | Operation::KernelLock(_) => false,
     }
 }
 
@@ -240,9 +243,11 @@ pub fn is_idle(operation: Operation, object: ObjectKind) -> bool {
             bare_name(operation),
             Some("poll_add" | "timeout" | "accept" | "link_timeout" | "epoll_wait")
         ),
-        Operation::RunQueue | Operation::Block(_) | Operation::BlockQueue(_) | Operation::KernelLock(_) => {
-            false
-        }
+        Operation::RunQueue
+        | Operation::PageFault
+        | Operation::Block(_)
+        | Operation::BlockQueue(_)
+        | Operation::KernelLock(_) => false,
     }
 }
 
@@ -281,9 +286,11 @@ fn bare_name(operation: Operation) -> Option<&'static str> {
         Operation::Call(number) => x86_64::Sysno::new(number.into()).map(|call| call.name()),
         Operation::CompatCall(number) => x86::Sysno::new(number.into()).map(|call| call.name()),
         Operation::IoUring(opcode) => IO_URING.get(usize::from(opcode)).copied(),
-        Operation::RunQueue | Operation::Block(_) | Operation::BlockQueue(_) | Operation::KernelLock(_) => {
-            None
-        }
+        Operation::RunQueue
+        | Operation::PageFault
+        | Operation::Block(_)
+        | Operation::BlockQueue(_)
+        | Operation::KernelLock(_) => None,
     }
 }
 

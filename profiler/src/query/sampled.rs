@@ -1,7 +1,7 @@
 //! What the selected samples stand for: time on a CPU, time off it, or both.
 
 use super::Selection;
-use crate::profile::Profile;
+use crate::profile::{Profile, Sample};
 
 /// The sample type of threads on a CPU.
 const CPU: &str = "cpu";
@@ -69,6 +69,13 @@ impl Sampled {
             _ => vec![waiting],
         };
         waited.then_some(types)
+    }
+
+    /// All samples that stand for this; none if the profile has none.
+    pub(super) fn samples(self, profile: &Profile) -> impl Iterator<Item = &Sample> {
+        let types = self.sample_types(profile).unwrap_or_default();
+        let samples = profile.samples.iter();
+        samples.filter(move |sample| types.contains(&sample.sample_type))
     }
 
     /// Whether every sample is a wait, which stands for the time that it took and for no period of a clock.

@@ -4,8 +4,14 @@ use std::ops::Range;
 
 use rustc_hash::{FxHashMap, FxHashSet};
 
-use super::{Owner, Selection, latencies, owner::Key, percent, timing::Timing};
-use crate::profile::{Operation, Profile, State, ThreadTime};
+use super::{
+    Owner, Sampled, Selection, latencies,
+    modes::{Evidence, Modes, ModesOfStacks},
+    owner::Key,
+    percent,
+    timing::Timing,
+};
+use crate::profile::{Operation, Profile, Sample, State, ThreadTime};
 
 /// Time in each state, added up. Sums saturate: spans come from a file that anybody may have written.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -16,6 +22,10 @@ pub struct StateTimes {
     pub waits: u64,
     /// How often threads were taken off the CPU though they could have gone on.
     pub preemptions: u64,
+    /// Nanoseconds of [`State::Running`] in system calls; not those of spans in which calls were not recorded.
+    pub in_calls_ns: u64,
+    /// Nanoseconds of [`State::Running`] in spans in which calls were not recorded.
+    pub not_divided_ns: u64,
 }
 
 impl StateTimes {
@@ -55,11 +65,13 @@ impl StateTimes {
             .for_each(|(sum, more)| add(sum, more));
         add(&mut self.waits, other.waits);
         add(&mut self.preemptions, other.preemptions);
+        add(&mut self.in_calls_ns, other.in_calls_ns);
+        add(&mut self.not_divided_ns, other.not_divided_ns);
     }
 }
 
 /// Whose time, and how it was spent.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct StateRow {
     /// The owner's name; raw. In brackets for what has none.
     pub label: String,
@@ -71,24 +83,36 @@ pub struct StateRow {
     pub threads: u64,
     /// How they spent their time.
     pub times: StateTimes,
+    /// How what they ran divides into the program's code and the kernel's.
+    pub modes: Modes,
     /// How long each wait for a CPU was, once it was woken or taken off one; `None` for single threads, which it is not
     /// known of, and where it was not recorded.
     pub run_queue: Option<Timing>,
 }
 
 /// How the selected threads spent their time.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct States {
     /// By the time that was not idle, largest first, then by name and id.
     pub rows: Vec<StateRow>,
     /// All of them together.
     pub total: StateTimes,
+    /// How what all of them ran divides into the programs' code and the kernel's.
+    pub modes: Modes,
     /// How long each wait for a CPU was, of all of them; `None` as for rows.
     pub run_queue: Option<Timing>,
     /// How many threads there were, by their ids.
     pub threads: u64,
     /// How many threads the recording holds the time of.
     pub recorded_threads: u64,
+}
+
+impl States {
+    /// Whether it is known how the time on a CPU divides into the programs' code and the kernel's.
+    pub fn divides(&self) -> bool {
+        let running = self.total.of(State::Running);
+        running > self.total.not_divided_ns || (running > 0 && self.modes.plus_minus_ns.is_some())
+    }
 }
 
 /// How the selected threads spent their time, by whose they are.
@@ -100,8 +124,9 @@ pub struct States {
 /// [`latencies()`].
 pub fn states(profile: &Profile, selection: &Selection, by: Owner) -> States {
     let selected = selection.threads(profile);
-    let mut groups: FxHashMap<Key<'_>, (StateTimes, FxHashSet<u32>)> = FxHashMap::default();
+    let mut groups: FxHashMap<Key<'_>, Group> = FxHashMap::default();
     let mut states = States::default();
+    let mut evidence = Evidence::default();
     let (mut threads, mut recorded) = (FxHashSet::default(), FxHashSet::default());
     for span in &profile.thread_times {
         let tid = profile.threads[span.thread].tid;
@@ -112,22 +137,39 @@ pub fn states(profile: &Profile, selection: &Selection, by: Owner) -> States {
         };
         threads.insert(tid);
         states.total.add(&times);
-        let (sum, tids) = groups.entry(by.of(profile, span.thread)).or_default();
-        sum.add(&times);
-        tids.insert(tid);
+        let group = groups.entry(by.of(profile, span.thread)).or_default();
+        group.times.add(&times);
+        group.tids.insert(tid);
+        let is_kernel = profile.processes[profile.threads[span.thread].process].kernel_thread;
+        group.evidence.ran(&times, is_kernel);
+        evidence.ran(&times, is_kernel);
     }
+    let modes = ModesOfStacks::of(profile);
+    let is_selected = |sample: &&Sample| {
+        let is_within = |time: &Range<u64>| time.contains(&sample.time_ns);
+        selected[sample.thread.index()] && selection.time.as_ref().is_none_or(is_within)
+    };
+    for sample in Sampled::Cpu.samples(profile).filter(is_selected) {
+        let group = groups.get_mut(&by.of(profile, sample.thread));
+        if let Some((group, stack)) = group.zip(sample.stack) {
+            group.evidence.sampled(modes.at(stack));
+            evidence.sampled(modes.at(stack));
+        }
+    }
+    states.modes = evidence.modes();
     states.threads = threads.len() as u64;
     states.recorded_threads = recorded.len() as u64;
     let (mut run_queues, run_queue) = run_queues(profile, selection, by);
     states.run_queue = run_queue;
     states.rows = groups
         .into_iter()
-        .map(|(Key { label, pid, tid }, (times, tids))| StateRow {
+        .map(|(Key { label, pid, tid }, group)| StateRow {
             label: label.to_owned(),
             pid,
             tid,
-            threads: tids.len() as u64,
-            times,
+            threads: group.tids.len() as u64,
+            times: group.times,
+            modes: group.evidence.modes(),
             run_queue: run_queues.remove(&(label.to_owned(), pid)),
         })
         .collect();
@@ -136,6 +178,14 @@ pub fn states(profile: &Profile, selection: &Selection, by: Owner) -> States {
         by_size.then_with(|| (&a.label, a.pid, a.tid).cmp(&(&b.label, b.pid, b.tid)))
     });
     states
+}
+
+/// What is known of the threads of one owner.
+#[derive(Default)]
+struct Group {
+    times: StateTimes,
+    tids: FxHashSet<u32>,
+    evidence: Evidence,
 }
 
 /// How long waits for a CPU were, by the owner's name and process id.
@@ -184,10 +234,18 @@ pub(super) fn clip(span: &ThreadTime, time: Option<&Range<u64>>) -> Option<State
         before = until;
         share
     });
+    let running = ns[State::Running as usize];
+    let (in_calls_ns, not_divided_ns) = match span.in_calls_ns {
+        // Not more than it ran: the file may say anything.
+        Some(in_calls) => (part(in_calls).min(running), 0),
+        None => (0, running),
+    };
     Some(StateTimes {
         ns,
         waits: part(span.waits.into()),
         preemptions: part(span.preemptions.into()),
+        in_calls_ns,
+        not_divided_ns,
     })
 }
 
@@ -209,6 +267,7 @@ mod tests {
             ns,
             waits: 10,
             preemptions: 4,
+            in_calls_ns: None,
         }
     }
 
@@ -264,6 +323,10 @@ mod tests {
             of(&selection(200..300)),
             States {
                 recorded_threads: 2,
+                modes: Modes {
+                    plus_minus_ns: Some(0.0),
+                    ..Modes::default()
+                },
                 ..States::default()
             }
         );

@@ -54,6 +54,7 @@ mod tests {
                 ns,
                 waits: 0,
                 preemptions: 0,
+                in_calls_ns: None,
             }
         };
         profile.thread_times = vec![

@@ -25,6 +25,7 @@ impl Row for ThreadTime {
             start_ns,
             end_ns,
             ns,
+            in_calls_ns,
             waits,
             preemptions,
         } = other;
@@ -33,6 +34,8 @@ impl Row for ThreadTime {
         for (sum, more) in self.ns.iter_mut().zip(ns) {
             *sum = sum.saturating_add(*more);
         }
+        let both = self.in_calls_ns.zip(*in_calls_ns);
+        self.in_calls_ns = both.map(|(sum, more)| sum.saturating_add(more));
         self.waits = self.waits.saturating_add(*waits);
         self.preemptions = self.preemptions.saturating_add(*preemptions);
     }

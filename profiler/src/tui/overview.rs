@@ -162,6 +162,7 @@ mod tests {
             ns: times,
             waits: 1,
             preemptions: 0,
+            in_calls_ns: None,
         }
     }
 

@@ -134,6 +134,11 @@ fn futex_tracers(bench: &Bench) -> Vec<Tracer> {
         &futex_waits(", ustack"),
     ));
     tracers.push(bpftrace("bpftrace histogram", &futex_waits("")));
+    // What no tracer can be cheaper than that looks at these calls.
+    tracers.push(bpftrace(
+        "empty programs (bpftrace)",
+        "tracepoint:syscalls:sys_enter_futex { } tracepoint:syscalls:sys_exit_futex { }",
+    ));
     tracers.push(Tracer {
         name: "futexctn",
         way: Way::Bpf,

@@ -2,7 +2,9 @@
 
 use std::{cell::OnceCell, collections::BTreeMap, fs::File, rc::Rc, sync::Arc};
 
-use profiler_common::{event::FRAME_IS_INSTRUCTION, operation::OperationKey, stats, unwind::Registers};
+use profiler_common::{
+    event::FRAME_IS_INSTRUCTION, operation::OperationKey, state, stats, unwind::Registers,
+};
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::{
@@ -59,6 +61,8 @@ pub struct Recorder<H, C, K> {
     copies: FxHashMap<(u32, u64), Copied>,
     known: FxHashMap<StackKey, Option<Id<Stack>>>,
     accounts: Accounts,
+    /// Whether begins and ends of all system calls are seen.
+    pub calls_are_recorded: bool,
     /// The operations of this window.
     latencies: Latencies,
     /// When the window began.
@@ -98,6 +102,7 @@ impl<H: Host, C: Chunks, K: KernelSide> Recorder<H, C, K> {
             copies: FxHashMap::default(),
             known: FxHashMap::default(),
             accounts: Accounts::default(),
+            calls_are_recorded: false,
             latencies: Latencies::default(),
             window: start,
             wanting_places: Vec::new(),
@@ -372,6 +377,8 @@ impl<H: Host, C: Chunks, K: KernelSide> Recorder<H, C, K> {
             ns: span.ns,
             waits: span.waits,
             preemptions: span.preemptions,
+            in_calls_ns: (self.calls_are_recorded && span.ns[state::State::Running as usize] > 0)
+                .then_some(span.in_calls_ns),
         });
     }
 

@@ -215,6 +215,7 @@ fn operation(key: &OperationKey) -> Option<Operation> {
         kind if kind == OperationKind::CompatCall as u8 => Operation::CompatCall(key.number),
         kind if kind == OperationKind::IoUring as u8 => Operation::IoUring(key.number as u8),
         kind if kind == OperationKind::RunQueue as u8 => Operation::RunQueue,
+        kind if kind == OperationKind::PageFault as u8 => Operation::PageFault,
         kind if kind == OperationKind::Block as u8 => Operation::Block(block()?),
         kind if kind == OperationKind::BlockQueue as u8 => Operation::BlockQueue(block()?),
         kind if kind == OperationKind::KernelLock as u8 => {

@@ -488,10 +488,11 @@ fn what_a_thread_did_until_its_end_is_told_under_its_name() {
     let thread = |ended| RawThread {
         state: 0,
         state_since: 0,
+        in_calls_ns: 0,
         pid: 7,
         tid: 8,
         begun: 1,
-        ns: [0; profiler_common::state::State::COUNT],
+        ns: [0; state::State::COUNT],
         waits: 0,
         preemptions: 0,
         ended,

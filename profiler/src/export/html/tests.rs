@@ -215,6 +215,7 @@ fn states_that_were_not_recorded_are_said_to_be_missing() {
         ns,
         waits: 1,
         preemptions: 0,
+        in_calls_ns: None,
     });
     let (_, data) = page(&profile);
     let bins = &data["sides"][0]["states"]["bins"];
@@ -335,6 +336,7 @@ fn figures_that_a_file_made_up_do_no_harm() {
         ns: [u64::MAX; State::COUNT],
         waits: u32::MAX,
         preemptions: u32::MAX,
+        in_calls_ns: None,
     });
     let (_, data) = page(&profile);
     let bins = data["sides"][0]["states"]["bins"].as_array().unwrap();

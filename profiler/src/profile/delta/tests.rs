@@ -109,6 +109,7 @@ fn spans_are_handed_over_and_those_that_make_no_sense_are_refused() {
         ns: [0; State::COUNT],
         waits: 0,
         preemptions: 0,
+        in_calls_ns: None,
     };
     let mut profile = recorded();
     let process = profile.processes.intern(Process {

@@ -5,7 +5,7 @@ pub(super) const MAGIC: [u8; 8] = *b"\x89PRF\r\n\x1a\n";
 /// A reader refuses a newer major version.
 pub(super) const MAJOR: u16 = 1;
 /// A reader reads a newer minor version, and leaves out what it does not know.
-pub(super) const MINOR: u16 = 2;
+pub(super) const MINOR: u16 = 3;
 /// Length of the file's header.
 pub(super) const FILE_HEADER_LEN: usize = 40;
 /// The longest header a newer minor version may have.

@@ -19,6 +19,9 @@ const BLOCK_OPERATIONS: [BlockOperation; 5] = [
 /// The number in the file of the first operation that waits for a lock of the kernel; each way to wait has one.
 const KERNEL_LOCK: u64 = BLOCK + 2 * BLOCK_OPERATIONS.len() as u64;
 
+/// The number in the file of a page fault: far from the ways to wait for a lock, of which there may be more.
+const PAGE_FAULT: u64 = 64;
+
 /// The number of each kind of object.
 const OBJECTS: [ObjectKind; 9] = [
     ObjectKind::None,
@@ -48,6 +51,7 @@ pub(super) fn operation_numbers(operation: Operation) -> (u64, u64) {
         Operation::Block(block) => (BLOCK + place(block), 0),
         Operation::BlockQueue(block) => (BLOCK + BLOCK_OPERATIONS.len() as u64 + place(block), 0),
         Operation::KernelLock(contention) => (KERNEL_LOCK + contention_number(contention), 0),
+        Operation::PageFault => (PAGE_FAULT, 0),
     }
 }
 
@@ -71,6 +75,7 @@ pub(super) fn operation(
         1 => Some(Operation::CompatCall(u16::try_from(number).map_err(|_| BEYOND)?)),
         2 => Some(Operation::IoUring(u8::try_from(number).map_err(|_| BEYOND)?)),
         3 => Some(Operation::RunQueue),
+        PAGE_FAULT => Some(Operation::PageFault),
         other => block(other),
     };
     if operation.is_none() {

@@ -46,7 +46,7 @@ fn length(row: &ThreadTime) -> u64 {
 }
 
 impl Row for ThreadTime {
-    const LAST_COLUMN: u8 = 7;
+    const LAST_COLUMN: u8 = 8;
 
     fn encode(rows: &[Self], _: u64, columns: &mut ColumnsWriter) {
         columns.deltas(1, rows.iter().map(|row| row.thread.raw().into()));
@@ -60,13 +60,18 @@ impl Row for ThreadTime {
             rows.iter()
                 .map(|row| times(row).fold(length(row), u64::wrapping_sub)),
         );
+        let ran = rows.iter().filter(|row| row.ns[State::Running as usize] > 0);
+        columns.varints(
+            8,
+            ran.map(|row| row.in_calls_ns.map_or(0, |ns| ns.saturating_add(1))),
+        );
     }
 
     fn decode(columns: &Columns<'_>, _: u64, rows: usize) -> Result<Vec<Self>, Malformed> {
         let (mut thread, mut start_ns) = (columns.deltas(1)?, columns.deltas(2)?);
         let (mut mask, mut times) = (columns.varints(3)?, columns.varints(4)?);
         let (mut waits, mut preemptions) = (columns.varints(5)?, columns.varints(6)?);
-        let mut longer = columns.deltas(7)?;
+        let (mut longer, mut in_calls) = (columns.deltas(7)?, columns.varints(8)?);
         let mut row = || {
             let thread = thread.next_as().map(Id::new)?;
             let start_ns = time(start_ns.next()?)?;
@@ -90,6 +95,10 @@ impl Row for ThreadTime {
                 start_ns,
                 end_ns: time(start_ns + length)?,
                 ns,
+                in_calls_ns: match ns[State::Running as usize] {
+                    0 => None,
+                    _ => in_calls.next()?.checked_sub(1).map(time).transpose()?,
+                },
                 waits: waits.next_as()?,
                 preemptions: preemptions.next_as()?,
             })
@@ -114,6 +123,7 @@ mod tests {
             ns,
             waits: 2,
             preemptions: 1,
+            in_calls_ns: None,
         }
     }
 

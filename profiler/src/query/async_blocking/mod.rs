@@ -24,7 +24,7 @@ pub use self::{
     place::{FrameId, Poll},
 };
 use super::{Sampled, Selection};
-use crate::profile::{Id, Profile, Sample, Thread};
+use crate::profile::{Id, Operation, Profile, Sample, Thread};
 
 /// The shortest poll that is suspected unless another is asked for.
 pub const THRESHOLD_NS: u64 = 100_000_000;
@@ -108,7 +108,9 @@ pub fn async_blocking<'a>(
         .copied()
         .filter(|sample| waits(sample));
     let slow = profile.slow.iter().filter(|event| {
-        matcher.matches_at(event.thread, event.stack)
+        // Who is preempted does not block.
+        event.operation != Operation::RunQueue
+            && matcher.matches_at(event.thread, event.stack)
             && selection.touches(super::slow::start_ns(event), event.end_ns)
     });
     found.blocked = blocked::blocked(profile, &places, waited, slow);

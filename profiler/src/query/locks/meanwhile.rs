@@ -221,6 +221,7 @@ mod tests {
             ns,
             waits: 1,
             preemptions: 0,
+            in_calls_ns: None,
         });
         let activity = Activity::new(&profile);
         let mut sum = Meanwhile::default();

@@ -209,6 +209,16 @@ struct Times {
     ns: BTreeMap<&'static str, u64>,
     waits: u64,
     preemptions: u64,
+    modes: Modes,
+}
+
+/// How the time on a CPU divides into the program's code and the kernel's.
+#[derive(Serialize)]
+struct Modes {
+    user_ns: u64,
+    calls_ns: u64,
+    other_kernel_ns: u64,
+    plus_minus_ns: Option<u64>,
 }
 
 impl<'a> Document<'a> {
@@ -440,14 +450,14 @@ fn states(report: &Report<'_>, by: Owner) -> States {
         pid: row.pid,
         tid: row.tid,
         threads: row.threads,
-        times: Times::of(&row.times),
+        times: Times::of(&row.times, &row.modes),
         run_queue: row.run_queue.as_ref().map(RunQueue::of),
     });
     States {
         by: by.name(),
         threads: states.threads,
         recorded_threads: states.recorded_threads,
-        total: Times::of(&states.total),
+        total: Times::of(&states.total, &states.modes),
         run_queue: states.run_queue.as_ref().map(RunQueue::of),
         rows: rows.collect(),
     }
@@ -466,13 +476,19 @@ impl RunQueue {
 }
 
 impl Times {
-    fn of(times: &StateTimes) -> Self {
+    fn of(times: &StateTimes, modes: &query::Modes) -> Self {
         Self {
             total_ns: times.total_ns(),
             active_ns: times.active_ns(),
             ns: State::ALL.map(|state| (state.name(), times.of(state))).into(),
             waits: times.waits,
             preemptions: times.preemptions,
+            modes: Modes {
+                user_ns: modes.user_ns,
+                calls_ns: modes.calls_ns,
+                other_kernel_ns: modes.other_kernel_ns,
+                plus_minus_ns: modes.plus_minus_ns.map(|ns| ns.ceil() as u64),
+            },
         }
     }
 }

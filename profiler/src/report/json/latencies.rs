@@ -91,6 +91,7 @@ struct BlockRow {
     name: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     pid: Option<u32>,
+    write_back: bool,
     device: Times,
     queue: Times,
 }
@@ -129,6 +130,7 @@ pub(super) fn block(report: &Report<'_>, by: Owner) -> Block {
         request: block_operation(row.operation),
         name: row.label.clone(),
         pid: row.pid,
+        write_back: row.write_back,
         device: Times::of(&row.io),
         queue: Times::of(&row.queue),
     });
@@ -162,6 +164,7 @@ impl Named {
             Operation::CompatCall(number) => ("compat_call", Some(number)),
             Operation::IoUring(opcode) => ("io_uring", Some(opcode.into())),
             Operation::RunQueue => ("run_queue", None),
+            Operation::PageFault => ("page_fault", None),
             Operation::Block(_) => ("block", None),
             Operation::BlockQueue(_) => ("block_queue", None),
             Operation::KernelLock(_) => ("kernel_lock", None),

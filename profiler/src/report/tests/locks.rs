@@ -142,6 +142,7 @@ pub(super) fn shop() -> Profile {
             ns,
             waits: 9,
             preemptions: 1,
+            in_calls_ns: None,
         });
     }
     for (contention, durations) in [

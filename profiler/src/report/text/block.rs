@@ -94,7 +94,10 @@ fn cells(row: &BlockRow, whole: u64) -> Vec<String> {
         percentile(&row.queue, 99.0),
         percentile(&row.queue, 100.0),
         format!("{}:{}", row.major, row.minor),
-        block_operation(row.operation).to_owned(),
+        match row.write_back {
+            true => "write-back".to_owned(),
+            false => block_operation(row.operation).to_owned(),
+        },
         row.pid.map_or(String::new(), |pid| pid.to_string()),
         row.label.clone(),
     ]

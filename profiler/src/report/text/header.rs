@@ -155,10 +155,32 @@ fn base_of_states(report: &Report<'_>, states: &States) -> String {
         format!(" (of {}: {filters})", count(states.recorded_threads))
     };
     format!(
-        "100 % = a row's own time, {} over {}{of}; measured at every switch, not sampled",
+        "100 % = a row's own time, {} over {}{of}; measured at every switch, not sampled{}",
         duration(states.total.total_ns()),
-        plural(states.threads, "thread")
+        plural(states.threads, "thread"),
+        how_divided(states)
     )
+}
+
+/// From what it is known whose code ran on the CPUs.
+fn how_divided(states: &States) -> String {
+    if !states.divides() {
+        return String::new();
+    }
+    let running = states.total.of(State::Running);
+    let calls = match states.total.not_divided_ns {
+        0 => "exact in system calls, else by samples",
+        part if part < running => "exact in system calls where these were recorded, else by samples",
+        _ => "by samples",
+    };
+    let error = match states.modes.plus_minus_ns {
+        Some(ns) => format!(
+            "± {} of the running time",
+            percent(100.0 * ns / running.max(1) as f64)
+        ),
+        None => "of which there were none".to_owned(),
+    };
+    format!("\nuser and kernel: {calls}, {error}")
 }
 
 /// Whose state is not known for too long a time: nothing of it is guessed, so it is no part of the other columns.

@@ -11,10 +11,10 @@ use super::{
     write_rest,
 };
 use crate::{
-    profile::{Extent, Id, Profile, SlowEvent, Thread, Waker},
+    profile::{Extent, Id, Operation, Profile, SlowEvent, Thread, Waker},
     query::{
         self, Chains, Slow, Summary, clean,
-        operation::{errno, object, operation, transfers},
+        operation::{errno, is_call, object, operation, transfers},
         slow::start_ns,
     },
 };
@@ -81,10 +81,25 @@ fn base(report: &Report<'_>, slow: &Slow<'_>) -> String {
     }
     format!(
         "{}{}, {} in all, longest first{idle}",
-        plural(slow.events.len() as u64, "slow call"),
+        words(slow),
         header::part_of(report, slow.recorded),
         latency(slow.total_ns)
     )
+}
+
+/// How many there are of what.
+fn words(slow: &Slow<'_>) -> String {
+    let all = slow.events.len() as u64;
+    let waits = slow
+        .events
+        .iter()
+        .filter(|event| !is_call(event.operation))
+        .count() as u64;
+    match (all - waits, waits) {
+        (calls, 0) => plural(calls, "slow call"),
+        (0, waits) => plural(waits, "slow wait"),
+        (calls, waits) => format!("{} and {}", plural(calls, "slow call"), plural(waits, "wait")),
+    }
 }
 
 fn write_event(
@@ -167,9 +182,7 @@ fn outcome(event: &SlowEvent) -> String {
 }
 
 fn result(event: &SlowEvent) -> Option<String> {
-    if !query::operation::is_call(event.operation)
-        || matches!(event.extent, Extent::NotEnded | Extent::Throughout)
-    {
+    if !is_call(event.operation) || matches!(event.extent, Extent::NotEnded | Extent::Throughout) {
         return None;
     }
     Some(match event.result {
@@ -183,6 +196,12 @@ fn result(event: &SlowEvent) -> Option<String> {
 
 /// How its last wait was ended; raw. `None` if there is nothing to say.
 pub(super) fn wait(profile: &Profile, event: &SlowEvent) -> Option<String> {
+    if event.operation == Operation::RunQueue {
+        return Some(match event.waker {
+            Waker::Thread(thread) => format!("before it {} had the CPU", thread_name(profile, thread)),
+            _ => "before it the CPU was idle".to_owned(),
+        });
+    }
     let ended = match event.waker {
         Waker::Thread(thread) => format!("woken by {}", thread_name(profile, thread)),
         Waker::Interrupt => "woken by an interrupt".to_owned(),

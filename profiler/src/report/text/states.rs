@@ -9,14 +9,19 @@ use super::{
 };
 use crate::{
     profile::State,
-    query::{self, Owner, StateRow, StateTimes, States, Timing, clean},
+    query::{self, Modes, Owner, StateRow, StateTimes, States, Timing, clean},
 };
 
 /// A column: its name where there is room and where there is little, the states in it, and whether it is idle time.
 struct Column(&'static str, &'static str, &'static [State], bool);
 
-const COLUMNS: [Column; 10] = [
-    Column("running", "run", &[State::Running], false),
+/// Time on a CPU, where it is not known whose code ran.
+const RUNNING: Column = Column("running", "run", &[State::Running], false);
+/// The same, where it is.
+const USER: Column = Column("user", "user", &[], false);
+const KERNEL: Column = Column("kernel", "krnl", &[], false);
+
+const COLUMNS: [Column; 9] = [
     Column("runnable", "runq", &[State::Runnable], false),
     Column("disk", "disk", &[State::Disk], false),
     Column("network", "net", &[State::Network], false),
@@ -33,6 +38,19 @@ const COLUMNS: [Column; 10] = [
     ),
 ];
 
+impl Column {
+    fn time(&self, times: &StateTimes, modes: &Modes) -> u64 {
+        match self.0 {
+            name if name == USER.0 => modes.user_ns,
+            name if name == KERNEL.0 => modes.kernel_ns(),
+            _ => self
+                .2
+                .iter()
+                .fold(0u64, |sum, &state| sum.saturating_add(times.of(state))),
+        }
+    }
+}
+
 /// A column of how long waits for a CPU were: its name, and the percentile; 100 is the longest.
 struct Latency(&'static str, f64);
 
@@ -43,11 +61,13 @@ const LATENCIES: [Latency; 3] = [
 ];
 
 /// Below this width columns have their short names.
-const ROOM: usize = 110;
+const ROOM: usize = 115;
 /// From this width on all columns of [`LATENCIES`] are shown; where columns have their long names, the 99th percentile.
-const ROOM_FOR_LATENCIES: usize = 136;
+const ROOM_FOR_LATENCIES: usize = 142;
 /// At least this much of a name is shown, however narrow the terminal.
 const NAME_MIN: usize = 8;
+/// A name has this much room, or the program's code and the kernel's share a column.
+const NAME_ROOM: usize = 11;
 
 /// `duration_ns` is how much of the recording was selected: what rates are over.
 pub(super) fn write(
@@ -66,10 +86,10 @@ pub(super) fn write(
     let table = Table::of(by, states, &shown, duration_ns, layout);
     writeln!(out, "{}", layout.paint(Ink::Faint, &table.header()))?;
     for row in &shown {
-        let figures = (&row.times, row.run_queue.as_ref());
+        let figures = (&row.times, &row.modes, row.run_queue.as_ref());
         table.write(figures, &table.ids(row), &clean(&row.label), out)?;
     }
-    let all = (&states.total, states.run_queue.as_ref());
+    let all = (&states.total, &states.modes, states.run_queue.as_ref());
     table.write(all, &table.no_ids(), "[all]", out)?;
     let hidden = states.rows.len() - shown.len();
     if hidden > 0 {
@@ -93,6 +113,7 @@ struct Table<'a> {
     layout: &'a Layout,
     by: Owner,
     short: bool,
+    columns: Vec<&'static Column>,
     latencies: &'static [Latency],
     seconds: f64,
     /// How wide the columns of ids are; none where rows have no ids.
@@ -111,9 +132,16 @@ impl<'a> Table<'a> {
             Owner::Thread => vec![pid(), ("tid", width(|row| row.tid))],
             _ => Vec::new(),
         };
+        // Five for each column where they have their short names, seven for the rate, and the name.
+        let ids_width: usize = ids.iter().map(|(_, width)| width + 1).sum();
+        let divided = 5 * (2 + COLUMNS.len()) + 8 + ids_width + NAME_ROOM;
         Self {
             layout,
             by,
+            columns: match states.divides() && layout.width.is_none_or(|width| width >= divided) {
+                true => [&USER, &KERNEL].into_iter().chain(&COLUMNS).collect(),
+                false => std::iter::once(&RUNNING).chain(&COLUMNS).collect(),
+            },
             short: layout.width.is_some_and(|width| width < ROOM),
             latencies: match layout.width {
                 _ if states.run_queue.is_none() => &[],
@@ -141,7 +169,7 @@ impl<'a> Table<'a> {
 
     fn header(&self) -> String {
         let mut line = String::new();
-        for column in &COLUMNS {
+        for column in &self.columns {
             let width = self.width(column);
             line.push_str(&format!("{:>width$}{}", self.name(column), self.gap()));
         }
@@ -169,18 +197,15 @@ impl<'a> Table<'a> {
 
     fn write(
         &self,
-        (times, run_queue): (&StateTimes, Option<&Timing>),
+        (times, modes, run_queue): (&StateTimes, &Modes, Option<&Timing>),
         ids: &str,
         label: &str,
         out: &mut dyn Write,
     ) -> io::Result<()> {
         let whole = times.total_ns();
         let mut used = 0;
-        for column in &COLUMNS {
-            let ns = column
-                .2
-                .iter()
-                .fold(0u64, |sum, &state| sum.saturating_add(times.of(state)));
+        for column in &self.columns {
+            let ns = column.time(times, modes);
             let width = self.width(column);
             let text = format!("{:>width$}{}", share(ns, whole), self.gap());
             used += text.chars().count();
@@ -234,7 +259,8 @@ mod tests {
 
     #[test]
     fn every_state_is_in_one_column() {
-        let mut states: Vec<State> = COLUMNS.iter().flat_map(|column| column.2).copied().collect();
+        let columns = std::iter::once(&RUNNING).chain(&COLUMNS);
+        let mut states: Vec<State> = columns.flat_map(|column| column.2).copied().collect();
         states.sort();
         assert_eq!(states, State::ALL);
         let idle = COLUMNS

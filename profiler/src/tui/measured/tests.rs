@@ -29,6 +29,7 @@ fn span(thread: u32, from: u64, to: u64) -> ThreadTime {
         ns,
         waits: 1,
         preemptions: 0,
+        in_calls_ns: None,
     }
 }
 

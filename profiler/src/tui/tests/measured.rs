@@ -45,6 +45,7 @@ fn add_time(profile: &mut Profile, thread: Id<Thread>, waits: u32, states: &[(St
         ns,
         waits,
         preemptions: 0,
+        in_calls_ns: None,
     });
 }
 

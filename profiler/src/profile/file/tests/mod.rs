@@ -156,6 +156,7 @@ fn span(end_ns: u64) -> ThreadTime {
         ns,
         waits: 12,
         preemptions: 3,
+        in_calls_ns: None,
     }
 }
 

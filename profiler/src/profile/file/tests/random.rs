@@ -149,6 +149,7 @@ impl Random {
             ns,
             waits: self.number() as u32,
             preemptions: self.number() as u32,
+            in_calls_ns: None,
         }
     }
 
