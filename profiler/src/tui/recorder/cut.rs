@@ -144,11 +144,12 @@ fn sample_from(sample: Sample, from_ns: u64) -> Sample {
 fn span_from(span: ThreadTime, from_ns: u64) -> Option<ThreadTime> {
     let end_ns = span.end_ns.checked_sub(from_ns).filter(|&end_ns| end_ns > 0)?;
     let start_ns = span.start_ns.saturating_sub(from_ns);
-    let mut ns = span.ns;
+    let (mut ns, mut in_calls_ns) = (span.ns, span.in_calls_ns);
     if span.start_ns < from_ns {
         let whole = u128::from(span.end_ns - span.start_ns);
         let part = |time: u64| (u128::from(time) * u128::from(end_ns) / whole) as u64;
         ns = ns.map(part);
+        in_calls_ns = in_calls_ns.map(part);
         // What rounding took; the states add up to the span's length.
         let longest = (0..State::COUNT).max_by_key(|&state| ns[state]).unwrap_or(0);
         ns[longest] += end_ns.saturating_sub(ns.iter().sum());
@@ -157,6 +158,7 @@ fn span_from(span: ThreadTime, from_ns: u64) -> Option<ThreadTime> {
         start_ns,
         end_ns,
         ns,
+        in_calls_ns,
         ..span
     })
 }

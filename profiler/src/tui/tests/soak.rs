@@ -160,6 +160,7 @@ impl Host {
                 ns,
                 waits: 1,
                 preemptions: 0,
+                in_calls_ns: None,
             });
             let row = counted(&[(1_000, 5), (2_000_000, 1)]);
             for call in 0..3 {

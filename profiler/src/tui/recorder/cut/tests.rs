@@ -90,11 +90,15 @@ fn of_what_began_before_the_part_counts_that_was_seen() {
         ns,
         waits: 1,
         preemptions: 0,
+        in_calls_ns: Some(15),
     };
     let part = span_from(span, 133).unwrap();
     assert_eq!((part.start_ns, part.end_ns), (0, 67));
     assert_eq!(part.ns.iter().sum::<u64>(), 67);
-    assert_eq!(part.ns[State::Running as usize], 20);
+    assert_eq!(
+        (part.ns[State::Running as usize], part.in_calls_ns),
+        (20, Some(10))
+    );
     assert_eq!(span_from(span, 200), None);
     let whole = span_from(span, 100).unwrap();
     assert_eq!((whole.end_ns, whole.ns), (100, ns));
