@@ -12,6 +12,7 @@ mod export;
 mod filter;
 mod logging;
 mod output;
+mod reading;
 mod record;
 mod report;
 mod settings;

@@ -30,6 +30,9 @@ impl App {
             }
             return;
         }
+        if self.read_annotation(action) {
+            return;
+        }
         if let Some(help) = &mut self.help {
             match action {
                 Action::Quit => self.quit = true,
@@ -87,6 +90,7 @@ impl App {
             Action::ChooseAll => self.choose_all(),
             Action::GroupBy => self.group_by(),
             Action::Click(column, row) => self.click(column, row),
+            Action::Annotate => self.annotate(),
             Action::Export => self.name_export(),
             Action::Record => self.record(),
             Action::Mark => self.set_mark(),

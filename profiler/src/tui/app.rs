@@ -9,6 +9,7 @@ use ratatui::layout::Size;
 
 use super::{
     Feed,
+    annotation::{Annotation, ReadCode},
     answers::{Answers, Row, Sort},
     branches::{BranchRow, Branches},
     changes::Mark,
@@ -52,6 +53,8 @@ pub struct Options {
     pub colours: Option<Colours>,
     /// How to write what is shown to a file, if that can be done.
     pub export: Option<Export>,
+    /// How to read the code of a function, if that can be done.
+    pub code: Option<ReadCode>,
     /// Which keys mean what.
     pub keys: Keymap,
 }
@@ -80,6 +83,7 @@ impl Default for Options {
             overview: false,
             colours: None,
             export: None,
+            code: None,
             keys: Keymap::default(),
         }
     }
@@ -177,6 +181,9 @@ pub(super) struct App {
     pub(super) filters: [Text; TABS],
     pub(super) typing: bool,
     pub(super) export: Option<Export>,
+    pub(super) code: Option<ReadCode>,
+    /// Where in a function the samples were, over the rest.
+    pub(super) annotation: Option<Annotation>,
     /// The name of a file, while it is typed.
     pub(super) naming: Option<(Naming, String)>,
     pub(super) help: Option<usize>,
@@ -263,6 +270,8 @@ impl App {
             filters: Default::default(),
             typing: false,
             export: options.export,
+            code: options.code,
+            annotation: None,
             naming: None,
             help: None,
             notes: false,

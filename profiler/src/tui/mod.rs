@@ -36,6 +36,7 @@
 //! are asked when data or selection have changed (`prepare`); views borrow the state and draw (`view`).
 
 mod acting;
+mod annotation;
 mod answers;
 mod app;
 mod branches;
@@ -91,6 +92,7 @@ use ratatui::{
 
 use crate::profile::Delta;
 
+pub use annotation::{Code, ReadCode, Spot};
 pub use answers::Sort;
 use app::App;
 pub use app::{Missing, Options};
@@ -259,6 +261,7 @@ impl<B: Backend<Error: Error + Send + Sync + 'static>> Dashboard<'_, B> {
             }
             let taken = self.take_in(feed);
             changed |= taken.ended;
+            changed |= self.app.code_came();
             changed |= self.app.rests(PAUSE);
             let begin = Instant::now();
             let elapsed = begin.duration_since(turned);

@@ -123,7 +123,7 @@ impl App {
     }
 
     /// What the row under the cursor stands for, to be opened or chosen.
-    fn choice(&self) -> Option<Choice> {
+    pub(super) fn choice(&self) -> Option<Choice> {
         let cursor = self.shown_list().cursor();
         match self.tab {
             Tab::Overview | Tab::Heat => None,

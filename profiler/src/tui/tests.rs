@@ -19,6 +19,7 @@ use crate::{
     tui::{app::Tab, forest::Forest},
 };
 
+mod annotation;
 mod changes;
 mod chosen;
 mod clicking;

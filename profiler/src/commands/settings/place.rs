@@ -5,18 +5,17 @@
 
 use std::{
     ffi::OsStr,
-    fs::{Metadata, OpenOptions},
     io::{ErrorKind, Read as _},
-    os::unix::{
-        ffi::OsStrExt as _,
-        fs::{MetadataExt as _, OpenOptionsExt as _},
-    },
+    os::unix::ffi::OsStrExt as _,
     path::{Path, PathBuf},
 };
 
 use anyhow::{Context as _, Result, bail};
 
-use crate::{commands::user::user_for, profile::file::invoking_user};
+use crate::{
+    commands::{reading::open_for, user::user_for},
+    profile::file::invoking_user,
+};
 
 /// The largest settings file, in bytes.
 const LARGEST: u64 = 64 << 10;
@@ -68,25 +67,16 @@ fn place(config: Option<&OsStr>, home: Option<&OsStr>) -> Option<PathBuf> {
 /// Reads `path` on behalf of the user `reader`; `None` if it is not there.
 fn read_for(path: &Path, reader: Option<u32>) -> Result<Option<String>> {
     const INSTEAD: &str = "--no-config does without it";
-    // A pipe would be waited for.
-    let flags = libc::O_NONBLOCK | libc::O_NOCTTY | libc::O_CLOEXEC;
-    let opened = OpenOptions::new().read(true).custom_flags(flags).open(path);
-    let file = match opened {
+    let file = match open_for(path, reader) {
         Ok(file) => file,
         Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
             return Ok(None);
         }
-        Err(error) => {
-            return Err(error)
-                .with_context(|| format!("cannot open the settings file {} ({INSTEAD})", path.display()));
-        }
+        Err(error) => bail!(
+            "cannot open the settings file {}: {error}; {INSTEAD}",
+            path.display()
+        ),
     };
-    let found = file
-        .metadata()
-        .with_context(|| format!("cannot look at the settings file {}", path.display()))?;
-    if let Some(why) = refusal(&found, reader) {
-        bail!("the settings file {} {why}; {INSTEAD}", path.display());
-    }
     let mut bytes = Vec::new();
     file.take(LARGEST + 1)
         .read_to_end(&mut bytes)
@@ -107,24 +97,9 @@ fn read_for(path: &Path, reader: Option<u32>) -> Result<Option<String>> {
     }
 }
 
-/// Why a file is not read for `reader`, if it is not.
-fn refusal(found: &Metadata, reader: Option<u32>) -> Option<&'static str> {
-    let theirs = reader.is_none_or(|reader| found.uid() == reader);
-    if !found.is_file() {
-        Some("is no regular file")
-    } else if !theirs && found.mode() & 0o004 == 0 {
-        Some(
-            "is not of the user who called sudo, who may not be allowed to read it: give it to them (chown), or let \
-              all read it (chmod o+r)",
-        )
-    } else {
-        None
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use std::{fs, os::unix::fs::PermissionsExt as _};
+    use std::fs;
 
     use super::*;
 
@@ -157,20 +132,5 @@ mod tests {
         assert!(refused().contains("no regular file"));
         let error = read_for(Path::new("/dev/null"), None).unwrap_err();
         assert!(error.to_string().contains("no regular file"));
-    }
-
-    #[test]
-    fn a_file_that_the_caller_may_not_read_is_not_read_for_them() {
-        let directory = tempfile::tempdir().unwrap();
-        let path = directory.path().join("config.toml");
-        fs::write(&path, "[top]").unwrap();
-        let owner = fs::metadata(&path).unwrap().uid();
-        let allow = |mode| fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
-        allow(0o600);
-        assert!(read_for(&path, Some(owner)).unwrap().is_some());
-        let error = read_for(&path, Some(owner + 1)).unwrap_err().to_string();
-        assert!(error.contains("chmod o+r"), "{error}");
-        allow(0o604);
-        assert!(read_for(&path, Some(owner + 1)).unwrap().is_some());
     }
 }

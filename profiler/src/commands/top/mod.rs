@@ -1,5 +1,7 @@
 //! `profiler top`.
 
+mod code;
+
 use std::{
     ffi::OsString,
     io::{self, ErrorKind, Write as _},
@@ -121,6 +123,7 @@ fn display(options: &TopOptions, window: tui::Window) -> tui::Options {
             TopTheme::Sixteen => tui::Colours::Sixteen,
         }),
         export: Some(export),
+        code: Some(code::read),
         ..tui::Options::default()
     }
 }

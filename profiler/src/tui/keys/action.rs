@@ -59,6 +59,8 @@ pub(in crate::tui) enum Action {
     Export,
     /// Write what comes in to a trace, or stop that.
     Record,
+    /// Show which lines and instructions of the function under the cursor are hot.
+    Annotate,
     /// What is at this column and row.
     Click(u16, u16),
     /// Turn the tree around.

@@ -297,6 +297,13 @@ pub(super) const BROWSING: &[Binding] = &[
         "turn the tree around: callers or callees first",
     ),
     bind(
+        "annotate",
+        &[char('a')],
+        Action::Annotate,
+        "",
+        "hot lines and instructions of the function under the cursor",
+    ),
+    bind(
         "recursion",
         &[char('c')],
         Action::Recursion,

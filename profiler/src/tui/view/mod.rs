@@ -1,5 +1,6 @@
 //! From the state to the screen. Views borrow and draw; they ask nothing and change nothing.
 
+mod annotation;
 mod calls;
 mod changes;
 mod flame;
@@ -90,6 +91,9 @@ pub(super) fn draw(frame: &mut Frame<'_>, app: &App, theme: &Theme) {
     footer::draw(frame, layout.footer, app, theme);
     if let Some(scroll) = app.help {
         help::draw(frame, scroll, app, theme);
+    }
+    if let Some(annotation) = &app.annotation {
+        annotation::draw(frame, annotation, app, theme);
     }
     if app.notes {
         notes::draw(frame, app, theme);
