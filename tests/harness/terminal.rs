@@ -104,9 +104,11 @@ impl OnTerminal {
             if new.contains(text) {
                 return;
             }
+            let last = new.len().saturating_sub(2_000);
             assert!(
                 Instant::now() < end,
-                "{text:?} was not drawn within {limit:?}:\n{new:?}"
+                "{text:?} was not drawn within {limit:?}; the last of what was:\n{:?}",
+                &new[new.floor_char_boundary(last)..]
             );
             std::thread::sleep(Duration::from_millis(20));
         }
