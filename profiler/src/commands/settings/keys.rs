@@ -23,10 +23,8 @@ pub(super) fn parse(source: &Source<'_>, section: &DeTable<'_>) -> Result<Keymap
         keymap.bind(name, &keys).map_err(|why| complain(&why))?;
     }
     keymap.check().map_err(|(name, why)| {
-        // The default of another action may be in the way: that has no line of its own.
-        let at = section.iter().find(|(key, _)| key.get_ref() == name);
-        let at = at.or_else(|| section.iter().next());
-        source.complaint(at.map_or(0, |(key, _)| key.span().start), Some(name), &why)
+        let at = section.keys().find(|key| key.get_ref() == name);
+        source.complaint(at.map_or(0, |key| key.span().start), Some(name), &why)
     })?;
     Ok(keymap)
 }

@@ -76,6 +76,11 @@ fn every_complaint_names_file_line_key_cause_and_next_step() {
         ("[keys]\npause = 7", "2: pause: ", "a key in quotes"),
         ("[keys]\nsort = 'p'", "2: sort: ", "\"p\" is a key of \"pause\""),
         (
+            "[keys]\nhelp = 'H'\npause = 's'",
+            "3: pause: ",
+            "\"s\" is a key of \"sort\"",
+        ),
+        (
             "[keys]\nquit-at-once = []",
             "2: quit-at-once: ",
             "could not be left",

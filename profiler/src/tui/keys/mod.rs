@@ -111,7 +111,12 @@ impl Keymap {
                     .iter()
                     .find_map(|other| Some((other, bound.keys.iter().find(|key| other.keys.contains(key))?)));
                 if let Some((other, key)) = both {
-                    let (key, other) = (key.spelled(), other.binding.name);
+                    // Who was given other keys than the table has is to blame.
+                    let (name, other) = match bound.keys == bound.binding.keys {
+                        true => (other.binding.name, name),
+                        false => (name, other.binding.name),
+                    };
+                    let key = key.spelled();
                     return Err((
                         name,
                         format!(
