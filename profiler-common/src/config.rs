@@ -17,6 +17,16 @@ pub const SEEN_SLOTS: u32 = 16_384;
 /// Bytes of stack memory copied at most for a sample that user space has to finish.
 pub const STACK_COPY_MAX: usize = 32 * 1024;
 
+/// Of which threads the iterator over threads tells.
+pub mod tell {
+    /// Those that switched since it told last.
+    pub const SWITCHED: u32 = 0;
+    /// All; it is the last time.
+    pub const ALL: u32 = 1;
+    /// Those that have waited for a lock for long, each now and then.
+    pub const STUCK: u32 = 2;
+}
+
 /// [`Offsets::uring_result`]: the fourth argument of the tracepoint is the result.
 pub const URING_RESULT_VALUE: u32 = 3;
 /// [`Offsets::uring_result`]: the third argument is the completion's entry (`struct io_uring_cqe`), since Linux 6.16.

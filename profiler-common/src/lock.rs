@@ -16,11 +16,31 @@ pub struct LockWaiting {
     pub owner: u32,
     /// 0.
     pub reserved: u32,
+    /// When user space was last told that the thread waits and waits; 0: never.
+    pub told_stuck: u64,
     /// The kernel's lock that it waits for.
     pub kernel: KernelWaiting,
 }
 
+/// Waits for a lock from this length on are told of before they end, in nanoseconds.
+pub const STUCK_NS: u64 = 2_000_000_000;
+/// While such a wait goes on it is told of again after this time, in nanoseconds: who listens may keep it no longer.
+pub const STUCK_AGAIN_NS: u64 = 20_000_000_000;
+
 impl LockWaiting {
+    /// Whether it is time to tell, at `now`, that the thread still waits for a lock, as it has for `ns` nanoseconds; if so, it
+    /// is told.
+    #[inline(always)]
+    pub fn is_stuck(&mut self, now: u64, ns: u64) -> bool {
+        let since_told = now.saturating_sub(self.told_stuck);
+        // Told before this wait began, or long ago.
+        if ns < STUCK_NS || (since_told < ns && since_told < STUCK_AGAIN_NS) {
+            return false;
+        }
+        self.told_stuck = now;
+        true
+    }
+
     /// The call ends: what is known of a wait in it is not true of the next one, whose begin may not be seen.
     #[inline(always)]
     pub fn call_ends(&mut self) {

@@ -108,17 +108,19 @@ pub(crate) unsafe fn ended(task: *mut task_struct, account: &mut Account, now: u
     }
 }
 
-/// The recording ends at `now`, and `task` still waits: what its wait weighs so far is told, and the stack if it waits for a
+/// `task` still waits at `now`: what its wait weighs so far is told if the recording ends, and the stack if it waits for a
 /// lock. Its user stack is in memory that only user space can read from here, so the registers are told, too.
 ///
 /// # Safety
 /// `task` is a task pointer that the verifier trusts.
 #[inline(always)]
-pub(crate) unsafe fn still_waits(task: *mut task_struct, account: &mut Account, now: u64) {
+pub(crate) unsafe fn still_waits(task: *mut task_struct, account: &mut Account, now: u64, ends: bool) {
     let off = account.waits_since(now);
-    // SAFETY: the helper has no preconditions.
-    let weight = account.weigh(off, unsafe { bpf_get_prandom_u32() });
-    let weight = if config::has(FLAG_OFF_CPU) { weight } else { 0 };
+    let weight = match ends && config::has(FLAG_OFF_CPU) {
+        // SAFETY: the helper has no preconditions.
+        true => account.weigh(off, unsafe { bpf_get_prandom_u32() }),
+        false => 0,
+    };
     let for_lock = config::has(FLAG_LOCKS) && account.state() == State::Lock as u32;
     // SAFETY: the caller's promise.
     let in_call = unsafe { waiting::call_of(task) }.is_some();

@@ -8,6 +8,7 @@
 mod bpftrace;
 mod browser;
 mod lab;
+mod on_terminal;
 mod perf;
 mod process;
 mod programs;
@@ -26,13 +27,14 @@ use std::{
 pub use bpftrace::Bpftrace;
 pub use browser::Browser;
 pub use lab::{Lab, find_program};
+pub use on_terminal::OnTerminal;
 pub use perf::{Found, Place, Referee, agreement};
 pub use process::{Ended, Running, cpu_time, descriptors, maps, open_file_count, resident_bytes};
 pub use programs::{is_loaded, programs};
 pub use recording::{Record, Recorder, Recording, profiler_binary, read_trace};
 pub use servers::Server;
 pub use symbols::{Symbol, Symbols, bare_name};
-pub use terminal::OnTerminal;
+pub use terminal::Terminal;
 pub use view::{Truth, View, physical_name};
 
 /// Why a test cannot run on this machine: a program that is not installed, a feature the kernel lacks.

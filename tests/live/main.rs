@@ -7,6 +7,7 @@
 mod async_blocking;
 mod calls;
 mod cpu;
+mod dashboard;
 mod filters;
 mod hostile;
 mod locks;

@@ -339,9 +339,11 @@ fn a_recording_follows_to_the_end_of_the_last_child() {
     let script = format!("{} 2 & exit 0", program.display());
     let recording = lab.record().frequency(999).command(["sh", "-c", &script]).run();
     let view = recording.view().command("deep");
+    // What it got of a busy machine is what it can be sampled in.
+    let cpu = recording.cpu_seconds();
     assert!(
-        view.len() > 1600,
-        "{} samples of a child that outlives its parent by 2 s",
+        view.len() as f64 > 0.8 * 999.0 * cpu,
+        "{} samples in {cpu} s of a child that outlives its parent",
         view.len()
     );
 }

@@ -57,6 +57,11 @@ fn a_deadlock_is_suspected() {
 }
 
 #[test]
+fn the_dashboard_shows_the_hot_function_and_the_planted_wait() {
+    crate::dashboard::the_hot_function_and_the_planted_wait_are_on_the_screen(&Lab::new());
+}
+
+#[test]
 fn the_c_library_calls_back() {
     let lab = Lab::new();
     let recording = require!(record_workload(&lab, "qsort", 2));

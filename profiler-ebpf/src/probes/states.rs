@@ -13,18 +13,30 @@ use aya_ebpf::{
     programs::BtfTracePointContext,
 };
 use profiler_common::{
-    config::{FLAG_CALLS, FLAG_LOCKS, FLAG_OFF_CPU},
+    config::{FLAG_CALLS, FLAG_LOCKS, FLAG_OFF_CPU, tell},
     event::{Header, ThreadRecord},
     operation::{OperationKey, OperationKind},
     state::State,
     stats::Counter,
 };
 
-use crate::{config, emit, off_cpu, places::Ended, slow, task, thread, waiting, waker};
+use crate::{
+    budget::{self, Budget},
+    config, emit, off_cpu,
+    places::Ended,
+    slow, task, thread, waiting, waker,
+};
 
-/// 1: the iterator tells of all threads. 0: of those that switched since it told last.
+/// Of which threads the iterator tells: one of [`tell`].
 #[map]
-static TELL_ALL: Array<u32> = Array::with_max_entries(1, 0);
+static TELL: Array<u32> = Array::with_max_entries(1, 0);
+
+/// Threads that have waited for a lock for long and are told of a second and CPU: user space unwinds the stack of each.
+const STUCK: u32 = 50;
+
+/// How many of them are left.
+#[map]
+static STUCK_BUDGET: PerCpuArray<Budget> = PerCpuArray::with_max_entries(1, 0);
 
 /// The last record of a thread: what is left of 512 bytes of stack has no room for it.
 #[map]
@@ -210,17 +222,20 @@ pub(crate) extern "C" fn states_read(ctx: *mut TaskIterator) -> i32 {
     let Some(account) = (unsafe { account_of(task) }) else {
         return 0;
     };
-    let all = TELL_ALL.get(0).is_some_and(|all| {
+    let tells = TELL.get(0).map_or(tell::SWITCHED, |tells| {
         // SAFETY: a reference is valid for reads; user space writes it.
-        unsafe { core::ptr::read_volatile(all) != 0 }
+        unsafe { core::ptr::read_volatile(tells) }
     });
-    if account.has_ended() || (account.is_told() && !all) {
+    if account.has_ended() || (account.is_told() && tells == tell::SWITCHED) {
         return 0;
     }
     let header = header(emit::now());
-    if all && config::has(FLAG_OFF_CPU | FLAG_LOCKS) {
+    if tells == tell::STUCK && !is_stuck(account, header.time) {
+        return 0;
+    }
+    if tells != tell::SWITCHED && config::has(FLAG_OFF_CPU | FLAG_LOCKS) {
         // SAFETY: the iterator's task is valid.
-        unsafe { off_cpu::still_waits(task, account, header.time) };
+        unsafe { off_cpu::still_waits(task, account, header.time, tells == tell::ALL) };
     }
     // SAFETY: as above.
     let record = unsafe { thread::record(task, account, header, false) };
@@ -228,6 +243,15 @@ pub(crate) extern "C" fn states_read(ctx: *mut TaskIterator) -> i32 {
     // SAFETY: the kernel's own file, and a record of that size. If the buffer is full, the kernel calls again.
     unsafe { bpf_seq_write(seq, (&raw const record).cast_mut().cast::<c_void>(), bytes) };
     0
+}
+
+/// Whether a thread is to be told of because it has waited for a lock for long.
+#[inline(always)]
+fn is_stuck(account: &mut profiler_common::account::Account, now: u64) -> bool {
+    let waits = account.waits_since(now);
+    account.state() == State::Lock as u32
+        && account.locks.is_stuck(now, waits)
+        && budget::allows(&STUCK_BUDGET, now, STUCK)
 }
 
 /// The account of a thread that the iterator met; opened if it is wanted and has none.

@@ -13,7 +13,7 @@ use std::{
 
 use anyhow::{Context as _, Result};
 use aya::maps::PerCpuValues;
-use profiler_common::{event::ProbeId, stats::Counter};
+use profiler_common::{config::tell, event::ProbeId, stats::Counter};
 
 use super::{
     apply::Recorder,
@@ -36,6 +36,7 @@ use super::{
     quality::{self, Totals},
     session::Batch,
     side_band::Ring,
+    stuck::Stuck,
     tables::UnwindTables,
     thread_times,
 };
@@ -71,6 +72,7 @@ pub(super) struct Collector {
     shed: BTreeMap<Sheddable, u64>,
     /// When the governor looked last.
     looked: u64,
+    stuck: Stuck,
     /// Where the kernel side sums operations.
     places: Places,
     /// Where the kernel side leaves waits for its locks.
@@ -148,6 +150,7 @@ impl Collector {
             governor: Governor::new(options.max_overhead, online.len()),
             shed: BTreeMap::new(),
             looked: start,
+            stuck: Stuck::new(start),
             places,
             kernel_locks,
             pending: Vec::new(),
@@ -202,8 +205,13 @@ impl Collector {
             }
             let now = clock::monotonic_ns();
             self.drain();
-            self.apply(if stopping { u64::MAX } else { now - SETTLE_NS });
+            let until = if stopping { u64::MAX } else { now - SETTLE_NS };
+            self.apply(until);
+            self.stuck.tell(until, &mut self.recorder);
             if !stopping {
+                if self.options.tell_stuck && self.hooks.tell_locks() {
+                    self.stuck.look(now, &mut self.object.ebpf, &mut self.recorder);
+                }
                 self.publish(now);
                 self.look_at_cost(now);
             }
@@ -378,7 +386,8 @@ impl Collector {
 
     /// What threads did since this was asked last; of all threads, if it is the `last` time.
     fn read_thread_times(&mut self, last: bool) {
-        match thread_times::read(&mut self.object.ebpf, last) {
+        let which = if last { tell::ALL } else { tell::SWITCHED };
+        match thread_times::read(&mut self.object.ebpf, which) {
             Ok(threads) => {
                 for (time, thread) in &threads {
                     self.recorder.thread_time(*time, thread);

@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::Result;
 use aya::{Btf, Ebpf, programs::tp_btf::BtfTracePointLink};
+use profiler_common::config::tell;
 
 use super::{governor::Sheddable, object, options::Options, thread_times};
 
@@ -168,7 +169,7 @@ impl Hooks {
         }
         self.detach_unneeded();
         // What it tells now is nothing yet.
-        thread_times::read(ebpf, false).map(drop)
+        thread_times::read(ebpf, tell::SWITCHED).map(drop)
     }
 
     /// Attaches a set, or tells users that the kernel refuses it. Whether it is attached.

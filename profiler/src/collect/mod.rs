@@ -41,6 +41,7 @@ pub mod processes;
 pub mod quality;
 pub mod session;
 pub mod side_band;
+pub mod stuck;
 pub mod tables;
 pub mod targets;
 pub mod thread_times;

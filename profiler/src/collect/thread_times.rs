@@ -9,6 +9,9 @@ use aya::{
     programs::Iter,
 };
 
+#[cfg(doc)]
+use profiler_common::config::tell;
+
 use super::{decode, event::RawThread};
 
 /// Its program.
@@ -31,17 +34,14 @@ fn program(ebpf: &mut Ebpf) -> Result<&mut Iter> {
     Ok(program.try_into()?)
 }
 
-/// The accounts of threads that switched since they were read last; of all threads, if `all`. Opens an account for every
-/// thread that has none.
+/// The accounts of the threads that `which` says, one of [`tell`]. Opens an account for every thread that has none.
 ///
 /// # Errors
 /// If the iterator cannot run.
-pub fn read(ebpf: &mut Ebpf, all: bool) -> Result<Vec<(u64, RawThread)>> {
-    let map = ebpf
-        .map_mut("TELL_ALL")
-        .context("the kernel side has no map TELL_ALL")?;
-    let mut tell_all: Array<&mut MapData, u32> = Array::try_from(map)?;
-    tell_all.set(0, u32::from(all), 0)?;
+pub fn read(ebpf: &mut Ebpf, which: u32) -> Result<Vec<(u64, RawThread)>> {
+    let map = ebpf.map_mut("TELL").context("the kernel side has no map TELL")?;
+    let mut tells: Array<&mut MapData, u32> = Array::try_from(map)?;
+    tells.set(0, which, 0)?;
     let reader = program(ebpf)?;
     // A pass over the threads needs a link of its own.
     let link = reader

@@ -9,7 +9,10 @@ use std::collections::VecDeque;
 use rustc_hash::FxHashMap;
 
 use super::{coin::Coin, compact::Compaction};
-use crate::profile::{CallStack, Id, LockWait, Profile, Thread, Waker};
+use crate::{
+    profile::{CallStack, Extent, Id, LockWait, Profile, Thread, Waker},
+    query::locks::start_ns,
+};
 
 /// Which waits are thinned out when there are too many.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,6 +27,8 @@ pub(super) enum Thinned {
 #[derive(Debug)]
 pub(super) struct Waits {
     waits: VecDeque<LockWait>,
+    /// Those that had not ended when they were last told of, one of a thread.
+    unfinished: Vec<LockWait>,
     calls: VecDeque<CallStack>,
     most: usize,
     thinned: Thinned,
@@ -35,6 +40,7 @@ impl Waits {
     pub(super) fn new(most: usize, thinned: Thinned) -> Self {
         Self {
             waits: VecDeque::new(),
+            unfinished: Vec::new(),
             calls: VecDeque::new(),
             most,
             thinned,
@@ -42,7 +48,25 @@ impl Waits {
         }
     }
 
+    /// A wait that was told of before it ended is that one, and counts once.
     pub(super) fn push(&mut self, wait: LockWait) {
+        let before = self
+            .unfinished
+            .iter()
+            .position(|other| other.thread == wait.thread);
+        let before = before.map(|place| self.unfinished.swap_remove(place));
+        let had_ended = |before: &LockWait| before.end_ns <= start_ns(&wait);
+        if let Some(ended) = before.filter(had_ended) {
+            self.push_finished(ended);
+        }
+        if has_no_end(&wait) && self.unfinished.len() < self.most {
+            self.unfinished.push(wait);
+        } else {
+            self.push_finished(wait);
+        }
+    }
+
+    fn push_finished(&mut self, wait: LockWait) {
         if self.waits.len() >= self.most {
             self.thin();
         }
@@ -59,7 +83,7 @@ impl Waits {
     /// How many waits and stacks there are.
     #[cfg(test)]
     pub(super) fn entries(&self) -> usize {
-        self.waits.len() + self.calls.len()
+        self.waits.len() + self.unfinished.len() + self.calls.len()
     }
 
     /// Drops what ended by `start_ns`; nearly in the order of their ends, so a few go later.
@@ -67,6 +91,7 @@ impl Waits {
         while self.waits.front().is_some_and(|wait| wait.end_ns <= start_ns) {
             self.waits.pop_front();
         }
+        self.unfinished.retain(|wait| wait.end_ns > start_ns);
         while self.calls.front().is_some_and(|call| call.end_ns <= start_ns) {
             self.calls.pop_front();
         }
@@ -76,6 +101,7 @@ impl Waits {
     pub(super) fn keep(&mut self, compaction: &mut Compaction<'_>) {
         self.waits
             .iter_mut()
+            .chain(&mut self.unfinished)
             .for_each(|wait| compaction.keep_lock_wait(wait));
         self.calls
             .iter_mut()
@@ -85,7 +111,8 @@ impl Waits {
     /// Lets `profile` have what ended after `start_ns`.
     pub(super) fn show(&self, start_ns: u64, profile: &mut Profile) {
         profile.lock_waits.clear();
-        let waits = self.waits.iter().filter(|wait| wait.end_ns > start_ns);
+        let waits = self.waits.iter().chain(&self.unfinished);
+        let waits = waits.filter(|wait| wait.end_ns > start_ns);
         profile.lock_waits.extend(waits);
         profile.call_stacks.clear();
         let calls = self.calls.iter().filter(|call| call.end_ns > start_ns);
@@ -131,6 +158,10 @@ impl Waits {
             self.calls.drain(..self.calls.len() / 2);
         }
     }
+}
+
+fn has_no_end(wait: &LockWait) -> bool {
+    matches!(wait.extent, Extent::NotEnded | Extent::Throughout)
 }
 
 /// The threshold at which half of these waits stay, on average, or a little fewer.
@@ -210,6 +241,49 @@ mod tests {
         assert!((total(&waits) / 1e7 - 1.0).abs() < 0.2);
         waits.forget_until(9_900);
         assert!(waits.waits.iter().all(|wait| wait.end_ns > 9_900));
+    }
+
+    #[test]
+    fn a_wait_that_goes_on_counts_once_however_often_it_is_told_of() {
+        let mut waits = Waits::new(100, Thinned::All);
+        let stuck = |end_ns: u64| LockWait {
+            extent: Extent::NotEnded,
+            ..of(end_ns - 1_000, end_ns)
+        };
+        let shown = |waits: &Waits| {
+            let mut profile = Profile::default();
+            waits.show(0, &mut profile);
+            let rows = profile.lock_waits.iter();
+            rows.map(|wait| (wait.end_ns, wait.extent)).collect::<Vec<_>>()
+        };
+        waits.push(stuck(3_000));
+        waits.push(stuck(5_000));
+        assert_eq!(shown(&waits), [(5_000, Extent::NotEnded)]);
+        // Another thread's is another.
+        waits.push(LockWait {
+            thread: Id::new(1),
+            ..stuck(4_000)
+        });
+        assert_eq!(shown(&waits).len(), 2);
+        // It ends, and the thread waits anew.
+        waits.push(of(5_500, 6_500));
+        waits.push(LockWait {
+            extent: Extent::NotEnded,
+            ..of(1_000, 9_000)
+        });
+        assert_eq!(
+            shown(&waits),
+            [
+                (6_500, Extent::Whole),
+                (4_000, Extent::NotEnded),
+                (9_000, Extent::NotEnded)
+            ]
+        );
+        // Nobody said that it ended, but it did.
+        waits.push(of(500, 9_900));
+        assert!(shown(&waits).contains(&(9_000, Extent::NotEnded)));
+        waits.forget_until(8_000);
+        assert_eq!(shown(&waits).len(), 2);
     }
 
     #[test]

@@ -167,6 +167,7 @@ fn live(options: &TopOptions, keys: Keymap, verbose: u8) -> Result<Farewell> {
     }
     let mut what = target::options(&options.target, &options.sampling, &probes, verbose)?;
     what.window_ms = WINDOW_MS;
+    what.tell_stuck = true;
     what.max_overhead = Some(options.max_overhead.unwrap_or(MAX_OVERHEAD));
     let display = tui::Options {
         keys,

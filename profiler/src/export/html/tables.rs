@@ -208,6 +208,11 @@ fn states(profile: &Profile, selection: &Selection) -> Table {
     ];
     columns.extend(State::ALL.map(|kind| column(state(kind), "ns", "time of all its threads")));
     columns.push(column(
+        "of running: kernel",
+        "ns",
+        "in system calls, measured, and in faults and interrupts, by samples",
+    ));
+    columns.push(column(
         "waits",
         "count",
         "how often a thread left the CPU to wait",
@@ -241,6 +246,7 @@ fn states(profile: &Profile, selection: &Selection) -> Table {
                 Cell::Number(row.threads),
             ];
             cells.extend(row.times.ns.map(Cell::Number));
+            cells.push(Cell::from(all.divides().then(|| row.modes.kernel_ns())));
             cells.push(Cell::Number(row.times.waits));
             cells.push(Cell::Number(row.times.preemptions));
             let queue = |percent| row.run_queue.as_ref().and_then(|waits| waits.percentile(percent));

@@ -1,9 +1,11 @@
 //! What of all that comes in belongs to a trace: what was selected, from a moment on.
 
+use rustc_hash::FxHashMap;
+
 use crate::{
     profile::{
-        CallStack, Delta, Extent, Latency, LockWait, Mark, Profile, QualityWindow, Sample, SlowEvent, State,
-        ThreadTime,
+        CallStack, Delta, Extent, Id, Latency, LockWait, Mark, Profile, QualityWindow, Sample, SlowEvent,
+        State, Thread, ThreadTime,
     },
     query::{Sampled, Selection},
     tui::{
@@ -23,6 +25,9 @@ pub(super) struct Cut {
     cut: Profile,
     mark: Mark,
     moved: Moved,
+    /// Waits that had not ended when they were last told of, one of a thread: they are told of again and again, and the
+    /// trace has each once.
+    unfinished: FxHashMap<Id<Thread>, LockWait>,
 }
 
 impl Cut {
@@ -41,12 +46,23 @@ impl Cut {
             },
             mark: Mark::default(),
             moved: Moved::default(),
+            unfinished: FxHashMap::default(),
         }
     }
 
     /// The ids of what comes in are others now.
     pub(super) fn restart(&mut self) {
         self.moved = Moved::default();
+    }
+
+    /// What belongs behind the last window: waits that had not ended.
+    pub(super) fn last(&mut self) -> Delta {
+        let mut lock_waits: Vec<LockWait> = self.unfinished.drain().map(|(_, wait)| wait).collect();
+        lock_waits.sort_by_key(|wait| (wait.end_ns, wait.thread));
+        Delta {
+            lock_waits,
+            ..Delta::default()
+        }
     }
 
     /// What of `observed`, which refers to `profile`, belongs to the trace.
@@ -103,7 +119,8 @@ impl Cut {
         for mut wait in observed.lock_waits.iter().copied() {
             if matcher.matches_at(wait.thread, wait.stack) {
                 compaction.keep_lock_wait(&mut wait);
-                kept.lock_waits.push(wait_from(wait, from_ns));
+                kept.lock_waits
+                    .extend(finished(&mut self.unfinished, wait_from(wait, from_ns)));
             }
         }
         for mut call in observed.call_stacks.iter().copied() {
@@ -131,6 +148,19 @@ impl Cut {
         delta.lines.sort_by_key(|(location, _)| location.raw());
         delta
     }
+}
+
+/// What is known to have ended now that this wait is known.
+fn finished(unfinished: &mut FxHashMap<Id<Thread>, LockWait>, wait: LockWait) -> Vec<LockWait> {
+    let before = unfinished.remove(&wait.thread);
+    // Else it was this one.
+    let ended = before.filter(|before| before.end_ns <= wait.end_ns.saturating_sub(wait.duration_ns));
+    let mut finished = Vec::from_iter(ended);
+    match wait.extent {
+        Extent::NotEnded | Extent::Throughout => drop(unfinished.insert(wait.thread, wait)),
+        Extent::Whole | Extent::BegunBefore => finished.push(wait),
+    }
+    finished
 }
 
 fn sample_from(sample: Sample, from_ns: u64) -> Sample {

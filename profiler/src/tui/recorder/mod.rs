@@ -132,6 +132,8 @@ impl Recorder {
         let Some((sender, thread)) = self.writing.take() else {
             return Ok(self.written.load(Ordering::Relaxed));
         };
+        // The thread may have ended with an error, which it gives itself.
+        let _ = sender.send(self.cut.last());
         drop(sender);
         match thread.join() {
             Ok(written) => written.map_err(|error| error.to_string()),

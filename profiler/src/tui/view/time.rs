@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{
     profile::State,
-    query::{StateRow, StateTimes, Timing},
+    query::{Modes, StateRow, StateTimes, States, Timing},
     tui::{app::App, theme::Theme},
 };
 
@@ -50,6 +50,8 @@ struct Cells {
     busy: Rect,
     bar: Rect,
     shares: [Rect; COLUMNS.len()],
+    /// How much of the time on a CPU the kernel had.
+    kernel: Rect,
     waits: Rect,
     run_queue: Rect,
     id: Rect,
@@ -74,6 +76,7 @@ impl Cells {
                 let wanted = name(&column, width).len().max(4);
                 next(wanted as u16, column.3, column.4)
             }),
+            kernel: next(8, ROOM, u16::MAX),
             waits: next(7, ROOM, u16::MAX),
             run_queue: next(8, ROOM, u16::MAX),
             id: next(7, 56, u16::MAX),
@@ -95,6 +98,7 @@ pub(super) fn heading(frame: &mut Frame<'_>, area: Rect, app: &App, theme: &Them
         let name = name(column, area.width);
         put_right(frame, cell, name, style);
     }
+    put_right(frame, cells.kernel, "KRNL%RUN", theme.dim);
     put_right(frame, cells.waits, "WAITS/S", theme.dim);
     put_right(frame, cells.run_queue, "RUNQ P99", theme.dim);
     let (id, name) = match app.process() {
@@ -116,7 +120,13 @@ pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, app: &App, theme: &Theme) 
         if cursor {
             mark(frame, area, theme);
         }
-        figures(frame, &cells, (&row.times, row.run_queue.as_ref()), app, theme);
+        figures(
+            frame,
+            &cells,
+            (&row.times, kernel(states, &row.modes), row.run_queue.as_ref()),
+            app,
+            theme,
+        );
         put_bar(frame, cells.bar, &row.times, most.unwrap_or(0), theme);
         put_right(frame, cells.id, &id(row), theme.dim);
         put_text(
@@ -136,7 +146,13 @@ pub(super) fn briefly(frame: &mut Frame<'_>, area: Rect, app: &App, theme: &Them
     let most = states.rows.iter().map(|row| row.times.active_ns()).max();
     for (line, row) in (0..area.height).zip(&states.rows) {
         let cells = Cells::of(super::row(area, line));
-        figures(frame, &cells, (&row.times, row.run_queue.as_ref()), app, theme);
+        figures(
+            frame,
+            &cells,
+            (&row.times, kernel(states, &row.modes), row.run_queue.as_ref()),
+            app,
+            theme,
+        );
         put_bar(frame, cells.bar, &row.times, most.unwrap_or(0), theme);
         put_right(frame, cells.id, &id(row), theme.dim);
         put_text(
@@ -157,7 +173,11 @@ pub(super) fn total(frame: &mut Frame<'_>, area: Rect, app: &App, theme: &Theme)
     figures(
         frame,
         &cells,
-        (&states.total, states.run_queue.as_ref()),
+        (
+            &states.total,
+            kernel(states, &states.modes),
+            states.run_queue.as_ref(),
+        ),
         app,
         theme,
     );
@@ -176,7 +196,7 @@ pub(super) fn total(frame: &mut Frame<'_>, area: Rect, app: &App, theme: &Theme)
 fn figures(
     frame: &mut Frame<'_>,
     cells: &Cells,
-    (times, run_queue): (&StateTimes, Option<&Timing>),
+    (times, kernel, run_queue): (&StateTimes, Option<u64>, Option<&Timing>),
     app: &App,
     theme: &Theme,
 ) {
@@ -196,6 +216,8 @@ fn figures(
         let style = if ns == 0 || idle { theme.dim } else { theme.text };
         put_right(frame, cell, &share(ns, times.total_ns()), style);
     }
+    let kernel = kernel.map_or_else(|| "·".to_owned(), |ns| share(ns, times.of(State::Running)));
+    put_right(frame, cells.kernel, &kernel, theme.text);
     put_right(frame, cells.waits, &rate(times.waits, seconds), theme.text);
     let p99 = run_queue.and_then(|waits| waits.percentile(99.0));
     put_right(
@@ -243,6 +265,11 @@ fn lengths(parts: impl Iterator<Item = u64>, most: u64, cells: u16) -> impl Iter
 fn sum(times: &StateTimes, states: &[State]) -> u64 {
     let times = states.iter().map(|&state| times.of(state));
     times.fold(0, u64::saturating_add)
+}
+
+/// Nanoseconds on a CPU that the kernel had, where that is known.
+fn kernel(states: &States, modes: &Modes) -> Option<u64> {
+    states.divides().then(|| modes.kernel_ns())
 }
 
 /// Those that were put together have none.

@@ -162,3 +162,28 @@ fn who_ended_a_wait_is_known_with_its_stack() {
     assert_eq!(trace.call_stacks.len(), 2);
     assert_eq!((trace.samples.len(), trace.processes.len()), (3, 2));
 }
+
+#[test]
+fn a_wait_that_goes_on_is_in_the_trace_once() {
+    let mut unfinished = FxHashMap::default();
+    let wait = |duration_ns, end_ns, extent| LockWait {
+        end_ns,
+        duration_ns,
+        extent,
+        ..crate::query::locks::tests::wait(0, 0)
+    };
+    let mut ends = |wait| {
+        let finished = finished(&mut unfinished, wait);
+        finished.iter().map(|wait| wait.end_ns).collect::<Vec<_>>()
+    };
+    assert_eq!(ends(wait(50, 100, Extent::NotEnded)), [0; 0]);
+    assert_eq!(ends(wait(150, 200, Extent::NotEnded)), [0; 0]);
+    assert_eq!(ends(wait(200, 250, Extent::Whole)), [250]);
+    // Nobody said that it ended, but the thread waits anew.
+    assert_eq!(ends(wait(10, 300, Extent::NotEnded)), [0; 0]);
+    assert_eq!(ends(wait(20, 400, Extent::NotEnded)), [300]);
+    let mut cut = Cut::new(&Profile::default(), 0, Selection::default(), Vec::new());
+    cut.unfinished = unfinished;
+    let last = cut.last();
+    assert_eq!((last.lock_waits.len(), last.lock_waits[0].end_ns), (1, 400));
+}
