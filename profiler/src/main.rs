@@ -1,12 +1,11 @@
-//! Parse, run, print the error chain; the only exit.
+//! Run, print the error chain; the only exit.
 
 use std::process::ExitCode;
 
-use clap::Parser as _;
-use profiler::{cli::Cli, commands};
+use profiler::commands;
 
 fn main() -> ExitCode {
-    match commands::run(Cli::parse()) {
+    match commands::run(&std::env::args_os().collect::<Vec<_>>()) {
         Ok(code) => code,
         Err(error) => {
             #[expect(clippy::print_stderr, reason = "the one place where errors are shown")]

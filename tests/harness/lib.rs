@@ -8,8 +8,10 @@
 mod bpftrace;
 mod browser;
 mod lab;
+mod on_terminal;
 mod perf;
 mod process;
+mod programs;
 mod recording;
 mod servers;
 mod symbols;
@@ -25,8 +27,10 @@ use std::{
 pub use bpftrace::Bpftrace;
 pub use browser::Browser;
 pub use lab::{Lab, find_program};
+pub use on_terminal::OnTerminal;
 pub use perf::{Found, Place, Referee, agreement};
 pub use process::{Ended, Running, cpu_time, descriptors, maps, open_file_count, resident_bytes};
+pub use programs::{is_loaded, programs};
 pub use recording::{Record, Recorder, Recording, profiler_binary, read_trace};
 pub use servers::Server;
 pub use symbols::{Symbol, Symbols, bare_name};

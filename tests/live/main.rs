@@ -17,6 +17,7 @@ mod processes;
 mod servers;
 mod short;
 mod states;
+mod terminal;
 mod trace;
 mod waits;
 

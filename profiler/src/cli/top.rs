@@ -23,7 +23,7 @@ use super::{
   7 Locks      which locks threads wait for, for how long and where, and who holds them
 Time and I/O do not go with -G and --comm: these can be asked of the running thread only.
 With the name of a trace it opens that, whole; Space plays it, , and . go a window back and forth. No privileges needed.
-Enter opens what is under the cursor, Esc goes back, ? shows all keys.")]
+Enter opens what is under the cursor, Esc goes back, f shows only that everywhere, r records it to a trace, ? shows all keys.")]
 pub struct TopOptions {
     /// Show this trace instead of what happens now
     #[arg(value_name = "FILE", conflicts_with_all = ["all", "pids", "tids", "cgroup", "comm", "no_calls", "no_locks", "no_states",
@@ -73,6 +73,19 @@ pub struct TopOptions {
     /// Sort functions by this; s changes it
     #[arg(long, value_enum, default_value_t = TopSort::Own)]
     pub sort: TopSort,
+
+    /// Read settings and keys from this file [default: $XDG_CONFIG_HOME/profiler/config.toml or
+    /// ~/.config/profiler/config.toml]; flags count more
+    #[arg(long, value_name = "FILE", help_heading = "Settings")]
+    pub config: Option<PathBuf>,
+
+    /// Read no settings file
+    #[arg(long, conflicts_with = "config", help_heading = "Settings")]
+    pub no_config: bool,
+
+    /// Print a settings file with everything that can be set, as it is by default
+    #[arg(long, help_heading = "Settings")]
+    pub print_config: bool,
 }
 
 /// Over which time to look.

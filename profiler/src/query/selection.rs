@@ -93,7 +93,7 @@ impl Selection {
 
     /// For each process whether it is meant, for what is not known by thread: the process's name stands for those of its
     /// threads, and thread ids do not apply.
-    pub(super) fn processes(&self, profile: &Profile) -> Vec<bool> {
+    pub fn processes(&self, profile: &Profile) -> Vec<bool> {
         let matches = |process: &Process| {
             (self.pids.is_empty() || self.pids.contains(&process.pid))
                 && self.comm.as_ref().is_none_or(|comm| comm.matches(&process.name))
@@ -222,12 +222,17 @@ impl<'a> Matcher<'a> {
     }
 
     /// Whether what `thread` did at `stack` is meant, whatever it was and when.
-    pub(super) fn matches_at(&self, thread: Id<Thread>, stack: Option<Id<Stack>>) -> bool {
+    pub fn matches_at(&self, thread: Id<Thread>, stack: Option<Id<Stack>>) -> bool {
         self.threads[thread.index()]
             && self
                 .stacks
                 .as_ref()
                 .is_none_or(|stacks| stack.is_some_and(|stack| stacks[stack.index()]))
+    }
+
+    /// Whether `thread` is meant, whatever it did and when.
+    pub fn matches_thread(&self, thread: Id<Thread>) -> bool {
+        self.threads[thread.index()]
     }
 
     /// The samples that are meant, in the profile's order.

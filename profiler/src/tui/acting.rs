@@ -30,6 +30,9 @@ impl App {
             }
             return;
         }
+        if self.read_annotation(action) {
+            return;
+        }
         if let Some(help) = &mut self.help {
             match action {
                 Action::Quit => self.quit = true,
@@ -87,7 +90,9 @@ impl App {
             Action::ChooseAll => self.choose_all(),
             Action::GroupBy => self.group_by(),
             Action::Click(column, row) => self.click(column, row),
+            Action::Annotate => self.annotate(),
             Action::Export => self.name_export(),
+            Action::Record => self.record(),
             Action::Mark => self.set_mark(),
             Action::Unmark => {
                 self.mark = None;
@@ -130,9 +135,12 @@ impl App {
             Action::ToBegin => self.move_in_time(Replay::rewind),
             Action::ToEnd => self.move_in_time(Replay::wind),
             Action::Speed(steps) => self.move_in_time(|replay| replay.change_speed(steps)),
+            Action::Filter if matches!(self.tab, Tab::Overview | Tab::Heat) => {
+                self.say("there are no names to look for in this view");
+            }
             Action::Filter => self.typing = true,
             Action::Find(steps) => self.find(steps),
-            Action::Accept => self.typing = false,
+            Action::Accept => self.accept(),
             Action::Type(c) => self.edit(|filter| filter.push(c)),
             Action::Erase => self.edit(Text::pop),
             Action::EraseAll => self.edit(|filter| *filter = Text::default()),
@@ -141,6 +149,14 @@ impl App {
 }
 
 impl App {
+    /// The filter stays as it was typed.
+    fn accept(&mut self) {
+        self.typing = false;
+        if self.filter().is_no_pattern() {
+            self.say("this is no valid regular expression: it is looked for as plain text");
+        }
+    }
+
     /// The next way to put processes together.
     fn group_by(&mut self) {
         const WAYS: [GroupBy; 6] = [
@@ -186,7 +202,10 @@ impl App {
         self.ask_anew();
         self.go(Tab::Functions);
         self.list().move_to(0);
-        self.say("marked: functions show how their shares change from here on; M ends that");
+        let key = self.key(Action::Unmark);
+        self.say(&format!(
+            "marked: functions show how their shares change from here on; {key} ends that"
+        ));
     }
 
     /// What functions are compared with: what was marked, if that was of what is selected now.

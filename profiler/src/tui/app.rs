@@ -9,6 +9,7 @@ use ratatui::layout::Size;
 
 use super::{
     Feed,
+    annotation::{Annotation, ReadCode},
     answers::{Answers, Row, Sort},
     branches::{BranchRow, Branches},
     changes::Mark,
@@ -17,19 +18,20 @@ use super::{
     flame::Flame,
     heat::Pointer,
     history::{History, Window},
-    keys::Mode,
+    keys::{Action, Keymap, Mode},
     layout::Layout,
     list::List,
     matching::Text,
+    naming::Naming,
     opening::Opened,
     replay::{self, Recording, Replay},
     source::Source,
     theme::Colours,
 };
-use crate::query::{GroupBy, Sampled};
+use crate::query::{GroupBy, Sampled, clean};
 
 /// How the dashboard begins.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Options {
     /// Over which time it looks at first.
     pub window: Window,
@@ -51,6 +53,10 @@ pub struct Options {
     pub colours: Option<Colours>,
     /// How to write what is shown to a file, if that can be done.
     pub export: Option<Export>,
+    /// How to read the code of a function, if that can be done.
+    pub code: Option<ReadCode>,
+    /// Which keys mean what.
+    pub keys: Keymap,
 }
 
 /// Why something is not measured.
@@ -77,6 +83,8 @@ impl Default for Options {
             overview: false,
             colours: None,
             export: None,
+            code: None,
+            keys: Keymap::default(),
         }
     }
 }
@@ -145,6 +153,7 @@ pub(super) enum Shape {
 #[derive(Debug)]
 pub(super) struct App {
     pub(super) source: Source,
+    pub(super) keys: Keymap,
     /// What `w` goes through.
     pub(super) windows: Vec<Window>,
     pub(super) window: usize,
@@ -172,8 +181,11 @@ pub(super) struct App {
     pub(super) filters: [Text; TABS],
     pub(super) typing: bool,
     pub(super) export: Option<Export>,
-    /// The name of the file to export to, while it is typed.
-    pub(super) naming: Option<String>,
+    pub(super) code: Option<ReadCode>,
+    /// Where in a function the samples were, over the rest.
+    pub(super) annotation: Option<Annotation>,
+    /// The name of a file, while it is typed.
+    pub(super) naming: Option<(Naming, String)>,
     pub(super) help: Option<usize>,
     /// Whether what is wrong with the recording lies over the rest.
     pub(super) notes: bool,
@@ -230,6 +242,7 @@ impl App {
             Window::Start => Duration::ZERO,
         });
         Self {
+            keys: options.keys,
             source: Source::Live(Box::new(History::new(
                 longest.max().unwrap_or_default().max(MAPPED),
             ))),
@@ -257,6 +270,8 @@ impl App {
             filters: Default::default(),
             typing: false,
             export: options.export,
+            code: options.code,
+            annotation: None,
             naming: None,
             help: None,
             notes: false,
@@ -316,14 +331,27 @@ impl App {
         }
         match feed {
             Feed::Delta(delta) => match self.source.absorb(*delta) {
-                Ok(()) => self.news = true,
-                Err(error) => self.ended = Some(format!("what was collected {error}; please report this")),
+                Ok(failure) => {
+                    self.news = true;
+                    if let Some(failure) = failure {
+                        self.say(&clean(&failure));
+                    }
+                }
+                Err(error) => self.end(format!("what was collected {error}; please report this")),
             },
             Feed::Restart => {
                 self.source.restart();
                 // Locations and names have other numbers now; answers hold none of them.
             }
-            Feed::Ended(why) => self.ended = Some(why),
+            Feed::Ended(why) => self.end(why),
+        }
+    }
+
+    /// Nothing will come in any more.
+    fn end(&mut self, why: String) {
+        self.ended = Some(why);
+        if let Some(said) = self.finish_recording() {
+            self.say(&said);
         }
     }
 
@@ -437,6 +465,11 @@ impl App {
             self.source.replay().is_some(),
             self.lock_open,
         )
+    }
+
+    /// The key for an action now, as it is shown.
+    pub(super) fn key(&self, action: Action) -> String {
+        self.keys.shown(action, self.mode())
     }
 
     /// What keys mean now.

@@ -59,6 +59,19 @@ impl Choice {
         }
     }
 
+    /// In the words of the command line.
+    pub(super) fn filter(&self) -> String {
+        match self {
+            Self::Process(pid, _) => format!("pid {pid}"),
+            Self::Thread(tid, _) => format!("tid {tid}"),
+            Self::Cgroup(path) => format!("cgroup {path}"),
+            Self::Unit(unit) => format!("unit {unit}"),
+            Self::Container(id) => format!("container {id}"),
+            Self::Module(module) => format!("module {module}"),
+            Self::Function(name) => format!("function {}", name.label),
+        }
+    }
+
     /// Whether it says which stacks are meant, and not whose.
     pub(super) fn is_code(&self) -> bool {
         matches!(self, Self::Module(_) | Self::Function(_))

@@ -5,31 +5,49 @@ use crate::profile::{
     SlowEvent, Stack, Thread, ThreadTime, Waker,
 };
 
-/// Moves rows from an old profile to a new one, each when the first of what was observed refers to it.
-pub(super) struct Compaction {
-    old: Profile,
-    new: Profile,
+/// Where rows of an old profile are in a new one, as far as they were moved there.
+#[derive(Debug, Default)]
+pub(super) struct Moved {
+    locations: Vec<Option<Id<Location>>>,
     stacks: Vec<Option<Id<Stack>>>,
     threads: Vec<Option<Id<Thread>>>,
     locks: Vec<Option<Id<Lock>>>,
 }
 
-impl Compaction {
-    /// Begins with the rows of `old`; what was observed, and the quality, are no concern of this.
-    pub(super) fn of(old: Profile) -> Self {
-        let new = Profile {
-            metadata: old.metadata.clone(),
-            sample_types: old.sample_types.clone(),
-            ended: old.ended,
-            ..Profile::default()
-        };
+impl Moved {
+    /// Whether something that was moved refers to this thread.
+    pub(super) fn has_thread(&self, id: Id<Thread>) -> bool {
+        self.threads.get(id.index()).is_some_and(Option::is_some)
+    }
+}
+
+/// Moves rows from an old profile to a new one, each when the first of what was observed refers to it.
+pub(super) struct Compaction<'a> {
+    old: &'a Profile,
+    new: &'a mut Profile,
+    moved: &'a mut Moved,
+    /// When the new profile begins, by the old one's clock, in nanoseconds.
+    since_ns: u64,
+}
+
+impl<'a> Compaction<'a> {
+    /// Goes on with what was `moved` from `old` to `new`.
+    pub(super) fn new(old: &'a Profile, new: &'a mut Profile, moved: &'a mut Moved, since_ns: u64) -> Self {
+        moved.locations.resize(old.locations.len(), None);
+        moved.stacks.resize(old.stacks.len(), None);
+        moved.threads.resize(old.threads.len(), None);
+        moved.locks.resize(old.locks.len(), None);
         Self {
-            stacks: vec![None; old.stacks.len()],
-            threads: vec![None; old.threads.len()],
-            locks: vec![None; old.locks.len()],
             old,
             new,
+            moved,
+            since_ns,
         }
+    }
+
+    /// Whether something that was moved refers to this thread.
+    pub(super) fn has_thread(&self, id: Id<Thread>) -> bool {
+        self.moved.has_thread(id)
     }
 
     /// Takes along what `sample` refers to, and lets it refer to that.
@@ -74,9 +92,11 @@ impl Compaction {
         call.stack = call.stack.map(|stack| self.stack(stack));
     }
 
-    /// The profile with what was kept.
-    pub(super) fn finish(self) -> Profile {
-        self.new
+    /// What is called otherwise by now, if it was moved.
+    pub(super) fn rename(&mut self, id: Id<Location>) {
+        if let Some(Some(kept)) = self.moved.locations.get(id.index()) {
+            self.name(id, *kept);
+        }
     }
 
     fn waker(&mut self, waker: &mut Waker) {
@@ -86,18 +106,18 @@ impl Compaction {
     }
 
     fn thread(&mut self, id: Id<Thread>) -> Id<Thread> {
-        if let Some(kept) = self.threads[id.index()] {
+        if let Some(kept) = self.moved.threads[id.index()] {
             return kept;
         }
         let thread = self.old.threads[id].clone();
         let process = self.process(thread.process);
         let kept = self.new.threads.intern(Thread { process, ..thread });
-        self.threads[id.index()] = Some(kept);
+        self.moved.threads[id.index()] = Some(kept);
         kept
     }
 
     fn lock(&mut self, id: Id<Lock>) -> Id<Lock> {
-        if let Some(kept) = self.locks[id.index()] {
+        if let Some(kept) = self.moved.locks[id.index()] {
             return kept;
         }
         let lock = self.old.locks[id].clone();
@@ -109,12 +129,14 @@ impl Compaction {
             ..lock
         };
         let kept = self.new.locks.intern(kept);
-        self.locks[id.index()] = Some(kept);
+        self.moved.locks[id.index()] = Some(kept);
         kept
     }
 
     fn process(&mut self, id: Id<Process>) -> Id<Process> {
-        self.new.processes.intern(self.old.processes[id].clone())
+        let mut process = self.old.processes[id].clone();
+        process.start_ns = process.start_ns.saturating_sub(self.since_ns);
+        self.new.processes.intern(process)
     }
 
     fn stack(&mut self, id: Id<Stack>) -> Id<Stack> {
@@ -122,7 +144,7 @@ impl Compaction {
         let mut caller = None;
         let mut next = Some(id);
         while let Some(id) = next {
-            if let Some(kept) = self.stacks[id.index()] {
+            if let Some(kept) = self.moved.stacks[id.index()] {
                 caller = Some(kept);
                 break;
             }
@@ -137,31 +159,36 @@ impl Compaction {
                 .expect("samples refer to stacks of their profile");
             let location = self.location(stack.location);
             let kept = self.new.stacks.intern_node(Stack { caller, location });
-            self.stacks[id.index()] = Some(kept);
+            self.moved.stacks[id.index()] = Some(kept);
             caller = Some(kept);
         }
         caller.expect("a stack has at least one node")
     }
 
     fn location(&mut self, id: Id<Location>) -> Id<Location> {
+        if let Some(kept) = self.moved.locations[id.index()] {
+            return kept;
+        }
         let location = self.old.locations[id];
         let mapping = self.mapping(location.mapping);
         let kept = self.new.locations.intern(Location { mapping, ..location });
-        // Taken, not copied: a location is moved once.
-        if let Some(lines) = self.old.lines.remove(&id) {
-            let lines = lines
-                .into_iter()
-                .map(|line| Line {
-                    function: self
-                        .new
-                        .functions
-                        .intern(self.old.functions[line.function].clone()),
-                    ..line
-                })
-                .collect();
+        self.moved.locations[id.index()] = Some(kept);
+        self.name(id, kept);
+        kept
+    }
+
+    fn name(&mut self, id: Id<Location>, kept: Id<Location>) {
+        if let Some(lines) = self.old.lines.get(&id) {
+            let named = |line: &Line| Line {
+                function: self
+                    .new
+                    .functions
+                    .intern(self.old.functions[line.function].clone()),
+                ..*line
+            };
+            let lines = lines.iter().map(named).collect();
             self.new.lines.insert(kept, lines);
         }
-        kept
     }
 
     fn mapping(&mut self, id: Id<Mapping>) -> Id<Mapping> {

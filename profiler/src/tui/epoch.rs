@@ -15,6 +15,8 @@ pub(super) struct Observed {
     pub(super) slow: Vec<SlowEvent>,
     pub(super) lock_waits: Vec<LockWait>,
     pub(super) call_stacks: Vec<CallStack>,
+    /// Locations that have names, or other ones than before.
+    pub(super) named: Vec<Id<Location>>,
 }
 
 /// Where each row of the feed's tables is in the dashboard's own. It begins anew whenever the feed begins its tables
@@ -73,6 +75,7 @@ impl Epoch {
         for function in delta.functions.drain(..) {
             self.functions.push(profile.functions.intern(function));
         }
+        let mut named = Vec::with_capacity(delta.lines.len());
         for (location, lines) in delta.lines.drain(..) {
             let location = find("locations", &self.locations, location)?;
             let lines: Result<Vec<Line>, _> = lines
@@ -83,6 +86,7 @@ impl Epoch {
                 })
                 .collect();
             profile.lines.insert(location, lines?);
+            named.push(location);
         }
         for target in delta.targets.drain(..) {
             self.targets.push(profile.targets.intern(target));
@@ -91,7 +95,8 @@ impl Epoch {
             let lock = self.lock(lock)?;
             self.locks.push(profile.locks.intern(lock));
         }
-        self.observed(delta)
+        let observed = self.observed(delta)?;
+        Ok(Observed { named, ..observed })
     }
 
     fn observed(&self, delta: &mut Delta) -> Result<Observed, ExtendError> {
@@ -108,6 +113,7 @@ impl Epoch {
             slow: slow.collect::<Result<_, _>>()?,
             lock_waits: waits.collect::<Result<_, _>>()?,
             call_stacks: calls.collect::<Result<_, _>>()?,
+            named: Vec::new(),
         })
     }
 

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use anyhow::Result;
 
-use super::{app::App, keys::Action};
+use super::{app::App, naming::Naming};
 use crate::{
     profile::Profile,
     query::{Selection, clean},
@@ -21,38 +21,20 @@ impl App {
     /// Begins to type the name of a file.
     pub(super) fn name_export(&mut self) {
         match self.export {
-            Some(_) => self.naming = Some(OFFERED.to_owned()),
+            Some(_) => self.naming = Some((Naming::Export, OFFERED.to_owned())),
             None => self.say("nothing can be exported from here"),
         }
     }
 
-    /// Does what a key means while a name is typed. Whether one is.
-    pub(super) fn type_name(&mut self, action: Action) -> bool {
-        let Some(name) = &mut self.naming else {
-            return false;
-        };
-        match action {
-            Action::Quit => self.quit = true,
-            Action::Back | Action::Close => self.naming = None,
-            Action::Type(c) => name.push(c),
-            Action::Erase => drop(name.pop()),
-            Action::EraseAll => name.clear(),
-            Action::Accept => self.write_export(),
-            _ => {}
-        }
-        true
-    }
-
-    fn write_export(&mut self) {
-        let (Some(name), Some(export)) = (self.naming.take(), self.export) else {
-            return;
-        };
+    /// Writes what is shown to a file of this name.
+    pub(super) fn write_export(&mut self, name: &str) {
+        let Some(export) = self.export else { return };
         let mut selection = self.selection();
         // Its callers and callees are shown.
         if let Some(function) = self.function() {
             selection.function = Some(function.clone());
         }
-        let written = export(self.source.shown(), &selection, self.inverted, Path::new(&name));
+        let written = export(self.source.shown(), &selection, self.inverted, Path::new(name));
         let message = written.unwrap_or_else(|error| format!("{error:#}"));
         // Errors may have more lines than there is room for.
         let line = message.lines().next().unwrap_or_default();

@@ -1,12 +1,16 @@
 //! From one place where the filter matches to the next.
 
-use super::app::{App, Tab};
+use super::{
+    app::{App, Tab},
+    keys::Action,
+};
 
 impl App {
     /// So many matches on or back. In tables all rows match: there it is the next row.
     pub(super) fn find(&mut self, steps: isize) {
         if self.filter().is_empty() {
-            return self.say("nothing is looked for: / does");
+            let key = self.key(Action::Filter);
+            return self.say(&format!("nothing is looked for: {key} does"));
         }
         if self.is_flame() {
             if let Some(forest) = &self.answers.forest {

@@ -12,7 +12,13 @@
 
 use std::{collections::VecDeque, fmt, ops::Range, time::Duration};
 
-use super::{coin::Coin, compact::Compaction, epoch::Epoch, measured::Measured};
+use super::{
+    coin::Coin,
+    compact::{Compaction, Moved},
+    epoch::Epoch,
+    measured::Measured,
+    recorder::Recorder,
+};
 use crate::profile::{Delta, ExtendError, Profile, QualityWindow, Sample, ThreadTime};
 
 /// The most samples of the latest stretch of time: 32 MB. 64 busy CPUs at 99 Hz fill it in 158 s.
@@ -63,22 +69,30 @@ pub(super) struct History {
     /// The latest moment of which there is news, in nanoseconds since the recording began.
     latest_ns: u64,
     shown_ns: Range<u64>,
+    /// Writes what comes in to a trace, too.
+    recorder: Option<Recorder>,
 }
 
 impl History {
     /// Nothing yet. `span` is how far back one can look sample by sample.
     pub(super) fn new(span: Duration) -> Self {
+        Self::smaller(span, 1)
+    }
+
+    /// As [`Self::new`], with so many times less room for what stands for all since the start, and for what was measured.
+    pub(super) fn smaller(span: Duration, times: usize) -> Self {
         Self {
             profile: Profile::default(),
             epoch: Epoch::default(),
             span_ns: nanoseconds(span.min(LONGEST)),
             recent: VecDeque::new(),
             quality: VecDeque::new(),
-            since_start: Fair::new(KEPT),
-            measured: Measured::new(),
+            since_start: Fair::new(KEPT / times),
+            measured: Measured::new(times),
             quality_since_start: QualityWindow::default(),
             latest_ns: 0,
             shown_ns: 0..0,
+            recorder: None,
         }
     }
 
@@ -90,13 +104,17 @@ impl History {
         if let Some(metadata) = delta.metadata.take() {
             self.profile.metadata = metadata;
         }
-        for window in delta.quality.drain(..) {
+        let windows = std::mem::take(&mut delta.quality);
+        for window in &windows {
             self.latest_ns = self.latest_ns.max(window.end_ns);
-            self.quality_since_start.add(&window);
-            self.quality.push_back(window);
+            self.quality_since_start.add(window);
         }
         self.profile.ended |= delta.ended;
         let mut observed = self.epoch.take(&mut self.profile, &mut delta)?;
+        if let Some(recorder) = &mut self.recorder {
+            recorder.take(&self.profile, &observed, &windows);
+        }
+        self.quality.extend(windows);
         for sample in observed.samples.drain(..) {
             self.latest_ns = self.latest_ns.max(sample.time_ns);
             self.since_start.push(sample);
@@ -117,7 +135,15 @@ impl History {
         let mut lock_waits = std::mem::take(&mut self.profile.lock_waits);
         let mut call_stacks = std::mem::take(&mut self.profile.call_stacks);
         let quality = std::mem::take(&mut self.profile.quality);
-        let mut compaction = Compaction::of(std::mem::take(&mut self.profile));
+        let old = std::mem::take(&mut self.profile);
+        let mut new = Profile {
+            metadata: old.metadata.clone(),
+            sample_types: old.sample_types.clone(),
+            ended: old.ended,
+            ..Profile::default()
+        };
+        let mut moved = Moved::default();
+        let mut compaction = Compaction::new(&old, &mut new, &mut moved, 0);
         let kept = self.recent.iter_mut().chain(&mut self.since_start.samples);
         kept.chain(&mut samples)
             .for_each(|sample| compaction.keep(sample));
@@ -141,8 +167,11 @@ impl History {
             lock_waits,
             call_stacks,
             quality,
-            ..compaction.finish()
+            ..new
         };
+        if let Some(recorder) = &mut self.recorder {
+            recorder.restart();
+        }
     }
 
     /// Lets [`Self::shown`] be what was observed, and the quality, of `window`, as far as they are known now. Spans of
@@ -171,6 +200,21 @@ impl History {
                 profile.quality.push(self.quality_since_start.clone());
             }
         }
+    }
+
+    /// What writes what comes in to a trace, if something does.
+    pub(super) fn recorder(&self) -> Option<&Recorder> {
+        self.recorder.as_ref()
+    }
+
+    /// From now on what comes in goes to a trace, too, or not any more. What did that before comes back.
+    pub(super) fn set_recorder(&mut self, recorder: Option<Recorder>) -> Option<Recorder> {
+        std::mem::replace(&mut self.recorder, recorder)
+    }
+
+    /// The tables, and the latest moment of which there is news, in nanoseconds since collecting began.
+    pub(super) fn now(&self) -> (&Profile, u64) {
+        (&self.profile, self.latest_ns)
     }
 
     /// As [`Self::show`], of everything from `start_ns` on that is kept one by one.
@@ -208,6 +252,35 @@ impl History {
     /// Begin and end of what is shown, in nanoseconds since the recording began.
     pub(super) fn shown_ns(&self) -> Range<u64> {
         self.shown_ns.clone()
+    }
+
+    /// How many rows of whatever kind are remembered, what is shown included.
+    #[cfg(test)]
+    pub(super) fn entries(&self) -> usize {
+        let Profile {
+            mappings,
+            locations,
+            stacks,
+            processes,
+            threads,
+            samples,
+            thread_times,
+            latencies,
+            targets,
+            slow,
+            locks,
+            lock_waits,
+            call_stacks,
+            functions,
+            lines,
+            ..
+        } = &self.profile;
+        let tables = mappings.len() + locations.len() + stacks.len() + processes.len() + threads.len();
+        let named = targets.len() + locks.len() + functions.len() + lines.len();
+        let shown = samples.len() + thread_times.len() + latencies.len() + slow.len();
+        let waits = lock_waits.len() + call_stacks.len();
+        let kept = self.recent.len() + self.since_start.samples.len() + self.quality.len();
+        tables + named + shown + waits + kept + self.measured.entries()
     }
 
     /// How far `window` really goes back: not before the start, nor before the oldest sample kept.

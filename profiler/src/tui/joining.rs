@@ -51,7 +51,7 @@ impl Row for ThreadTime {
         });
     }
 
-    fn keep(&mut self, compaction: &mut Compaction) {
+    fn keep(&mut self, compaction: &mut Compaction<'_>) {
         compaction.keep_time(self);
     }
 }
@@ -98,7 +98,7 @@ impl Row for Latency {
         self.key.process = crowd.of(profile, self.key.process);
     }
 
-    fn keep(&mut self, compaction: &mut Compaction) {
+    fn keep(&mut self, compaction: &mut Compaction<'_>) {
         compaction.keep_latency(self);
     }
 }

@@ -21,7 +21,7 @@ pub(super) trait Row: Clone {
     /// Puts the row among those of many processes.
     fn fold(&mut self, profile: &mut Profile, crowd: Crowd);
     /// Takes along what the row refers to.
-    fn keep(&mut self, compaction: &mut Compaction);
+    fn keep(&mut self, compaction: &mut Compaction<'_>);
 }
 
 /// Many processes under one name.
@@ -86,7 +86,7 @@ impl<T: Row> Kept<T> {
     }
 
     /// Takes along what the rows refer to.
-    pub(super) fn keep(&mut self, compaction: &mut Compaction) {
+    pub(super) fn keep(&mut self, compaction: &mut Compaction<'_>) {
         self.rows.iter_mut().for_each(|row| row.keep(compaction));
     }
 

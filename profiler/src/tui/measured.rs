@@ -44,11 +44,11 @@ struct Rows {
 }
 
 impl Measured {
-    /// Nothing yet.
-    pub(super) fn new() -> Self {
+    /// Nothing yet; so many times less room than there could be.
+    pub(super) fn new(smaller: usize) -> Self {
         Self {
-            recent: Rows::new(RECENT, Thinned::Older),
-            since_start: Rows::new(&[Stretch::Any], Thinned::All),
+            recent: Rows::new(RECENT, Thinned::Older, smaller),
+            since_start: Rows::new(&[Stretch::Any], Thinned::All, smaller),
         }
     }
 
@@ -85,13 +85,23 @@ impl Measured {
     }
 
     /// Takes along what is referred to.
-    pub(super) fn keep(&mut self, compaction: &mut Compaction) {
+    pub(super) fn keep(&mut self, compaction: &mut Compaction<'_>) {
         for rows in [&mut self.recent, &mut self.since_start] {
             rows.times.keep(compaction);
             rows.latencies.keep(compaction);
             rows.slow.keep(compaction);
             rows.waits.keep(compaction);
         }
+    }
+
+    /// How many rows of whatever kind there are.
+    #[cfg(test)]
+    pub(super) fn entries(&self) -> usize {
+        let of = |rows: &Rows| {
+            let measured = rows.times.iter().count() + rows.latencies.iter().count();
+            measured + rows.slow.iter().count() + rows.waits.entries()
+        };
+        of(&self.recent) + of(&self.since_start)
     }
 
     /// How threads spent the latest stretch of time.
@@ -121,12 +131,12 @@ impl Measured {
 }
 
 impl Rows {
-    fn new(stretches: &'static [Stretch], thinned: Thinned) -> Self {
+    fn new(stretches: &'static [Stretch], thinned: Thinned, smaller: usize) -> Self {
         Self {
-            times: Kept::new(TIMES, stretches),
-            latencies: Kept::new(LATENCIES, stretches),
-            slow: Slowest::new(SLOW),
-            waits: Waits::new(WAITS, thinned),
+            times: Kept::new(TIMES / smaller, stretches),
+            latencies: Kept::new(LATENCIES / smaller, stretches),
+            slow: Slowest::new(SLOW / smaller),
+            waits: Waits::new(WAITS / smaller, thinned),
         }
     }
 }

@@ -29,12 +29,14 @@
 //!
 //! Memory stays bounded: at most 1,000,000 samples of the latest stretch of time (5 minutes, for the map) and 250,000 that stand for all since
 //! the start (40 MB together); 100,000 spans of threads, 100,000 windows of calls, 10,000 slow calls
-//! and 100,000 waits for locks of each (120 MB together); twice what is shown of them while it is shown, and tables for what they refer to. The work stays bounded, too: a picture that took long to make stays 50 times as long, at most 10 s.
+//! and 100,000 waits for locks of each (120 MB together); twice what is shown of them while it is shown, and tables for what they refer to; while a trace is written, the trace's
+//! tables, too, and 60 windows that wait for the disk. The work stays bounded, too: a picture that took long to make stays 50 times as long, at most 10 s.
 //!
 //! Inside, input and data change the state (`app`), which knows no widgets; `keys` turns events into actions; queries
 //! are asked when data or selection have changed (`prepare`); views borrow the state and draw (`view`).
 
 mod acting;
+mod annotation;
 mod answers;
 mod app;
 mod branches;
@@ -59,9 +61,11 @@ mod list;
 mod locks;
 mod matching;
 mod measured;
+mod naming;
 mod opening;
 mod overview;
 mod prepare;
+mod recorder;
 mod recursion;
 mod replay;
 mod slow;
@@ -88,12 +92,14 @@ use ratatui::{
 
 use crate::profile::Delta;
 
+pub use annotation::{Code, ReadCode, Spot};
 pub use answers::Sort;
 use app::App;
 pub use app::{Missing, Options};
 pub use exporting::Export;
 pub use history::Window;
 use keys::Action;
+pub use keys::{Keymap, Named};
 pub use replay::Recording;
 use terminal::{Output, Screen};
 pub use theme::Colours;
@@ -123,6 +129,15 @@ pub enum Ending {
     Panicked,
 }
 
+/// How the dashboard ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Farewell {
+    /// Why.
+    pub why: Ending,
+    /// What became of the trace that was being written, in words for the person.
+    pub recorded: Option<String>,
+}
+
 /// How long to wait for a key before looking for data again.
 const TURN: Duration = Duration::from_millis(100);
 /// The longest time to take in data without looking for keys.
@@ -150,41 +165,62 @@ pub fn check_terminal() -> Result<()> {
 ///
 /// # Errors
 /// If there is no terminal, or it cannot be written to any more. The terminal is as it was before in any case.
-pub fn run(feed: &Receiver<Feed>, options: Options) -> Result<Ending> {
-    let app = App::new(options);
-    show(feed, app, options, REST)
+pub fn run(feed: &Receiver<Feed>, options: Options) -> Result<Farewell> {
+    let show = Show::of(&options, REST);
+    show.until_the_end(feed, App::new(options))
 }
 
 /// Shows a recording in the same dashboard until the user leaves.
 ///
 /// # Errors
 /// As [`run`].
-pub fn replay(recording: Recording, options: Options) -> Result<Ending> {
+pub fn replay(recording: Recording, options: Options) -> Result<Farewell> {
     // It is all there: nobody feeds it.
     let (_feed, nothing) = mpsc::channel();
     let options = Options {
         refresh: options.refresh.min(FRAME),
         ..options
     };
-    let app = App::replay(recording, options);
-    show(&nothing, app, options, REST_OF_REPLAY)
+    let show = Show::of(&options, REST_OF_REPLAY);
+    show.until_the_end(&nothing, App::replay(recording, options))
 }
 
-fn show(feed: &Receiver<Feed>, app: App, options: Options, rest: u32) -> Result<Ending> {
-    let screen = Screen::enter()?;
-    let mut terminal =
-        Terminal::new(CrosstermBackend::new(Output::default())).context("cannot set up the terminal")?;
-    let dashboard = Dashboard {
-        terminal: &mut terminal,
-        theme: Theme::of(options.colours, |name| std::env::var(name).ok()),
-        app,
-        refresh: options.refresh,
-        rest,
-    };
-    let ending = dashboard.run(&screen.events()?, feed, &|| screen.interrupted());
-    // Before the terminal, which shows the cursor at its end, and complains where there is none any more.
-    drop(screen);
-    ending
+/// How the dashboard is shown, whatever it shows.
+struct Show {
+    colours: Option<Colours>,
+    refresh: Duration,
+    rest: u32,
+}
+
+impl Show {
+    fn of(options: &Options, rest: u32) -> Self {
+        Self {
+            colours: options.colours,
+            refresh: options.refresh,
+            rest,
+        }
+    }
+
+    fn until_the_end(self, feed: &Receiver<Feed>, app: App) -> Result<Farewell> {
+        let screen = Screen::enter()?;
+        let mut terminal =
+            Terminal::new(CrosstermBackend::new(Output::default())).context("cannot set up the terminal")?;
+        let dashboard = Dashboard {
+            terminal: &mut terminal,
+            theme: Theme::of(self.colours, |name| std::env::var(name).ok()),
+            app,
+            refresh: self.refresh,
+            rest: self.rest,
+        };
+        let ending = dashboard.run(&screen.events()?, feed, &|| screen.interrupted());
+        // Before the terminal, which shows the cursor at its end, and complains where there is none any more.
+        drop(screen);
+        // To a terminal that takes nothing, nothing can be said either.
+        ending.map(|farewell| Farewell {
+            recorded: farewell.recorded.filter(|_| !terminal::is_stuck()),
+            ..farewell
+        })
+    }
 }
 
 /// The loop, with everything it touches as a value.
@@ -197,9 +233,21 @@ struct Dashboard<'a, B: Backend> {
 }
 
 impl<B: Backend<Error: Error + Send + Sync + 'static>> Dashboard<'_, B> {
-    /// Input and data change the state, the state is drawn.
+    /// Until something ends it. A trace that is written is completed.
     fn run(
         mut self,
+        events: &Receiver<Event>,
+        feed: &Receiver<Feed>,
+        interrupted: &dyn Fn() -> Option<Ending>,
+    ) -> Result<Farewell> {
+        let why = self.turn(events, feed, interrupted);
+        let recorded = self.app.finish_recording();
+        Ok(Farewell { why: why?, recorded })
+    }
+
+    /// Input and data change the state, the state is drawn.
+    fn turn(
+        &mut self,
         events: &Receiver<Event>,
         feed: &Receiver<Feed>,
         interrupted: &dyn Fn() -> Option<Ending>,
@@ -213,6 +261,7 @@ impl<B: Backend<Error: Error + Send + Sync + 'static>> Dashboard<'_, B> {
             }
             let taken = self.take_in(feed);
             changed |= taken.ended;
+            changed |= self.app.code_came();
             changed |= self.app.rests(PAUSE);
             let begin = Instant::now();
             let elapsed = begin.duration_since(turned);
@@ -221,11 +270,11 @@ impl<B: Backend<Error: Error + Send + Sync + 'static>> Dashboard<'_, B> {
             }
             if begin >= due && self.app.turn(elapsed) {
                 self.draw()?;
-                changed = false;
+                changed = terminal::is_stuck();
                 due = begin + self.refresh.max((begin.elapsed() * self.rest).min(STALE));
             } else if changed {
                 self.draw()?;
-                changed = false;
+                changed = terminal::is_stuck();
             }
             let mut wait = TURN.min(due.saturating_duration_since(Instant::now()));
             if taken.more {
@@ -273,9 +322,13 @@ impl<B: Backend<Error: Error + Send + Sync + 'static>> Dashboard<'_, B> {
 
     /// Does what an event asks for. Whether the picture has to change.
     fn heed(&mut self, event: &Event) -> Result<bool> {
-        let action = keys::action(event, self.app.mode());
+        let action = self.app.keys.action(event, self.app.mode());
         if action == Some(Action::Redraw) {
-            self.terminal.clear().context("cannot write to the terminal")?;
+            let size = self.terminal.size().context("cannot learn the terminal's size")?;
+            // Not `clear`, which asks the terminal where its cursor is, and fails where it does not answer.
+            self.terminal
+                .resize(size.into())
+                .context("cannot write to the terminal")?;
         }
         if let Some(action) = action {
             self.app.update(action);
@@ -284,6 +337,13 @@ impl<B: Backend<Error: Error + Send + Sync + 'static>> Dashboard<'_, B> {
     }
 
     fn draw(&mut self) -> Result<()> {
+        if terminal::is_stuck() {
+            let backend = self.terminal.backend_mut();
+            backend.flush().context("cannot write to the terminal")?;
+            if terminal::is_stuck() {
+                return Ok(());
+            }
+        }
         let size = self.terminal.size().context("cannot learn the terminal's size")?;
         self.app.resize(size);
         self.app.prepare();

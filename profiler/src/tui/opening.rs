@@ -5,6 +5,7 @@ use super::{
     app::{App, Tab},
     branches::Branch,
     chosen::Choice,
+    keys::Action,
     matching::Text,
     prepare::time_key,
 };
@@ -122,7 +123,7 @@ impl App {
     }
 
     /// What the row under the cursor stands for, to be opened or chosen.
-    fn choice(&self) -> Option<Choice> {
+    pub(super) fn choice(&self) -> Option<Choice> {
         let cursor = self.shown_list().cursor();
         match self.tab {
             Tab::Overview | Tab::Heat => None,
@@ -186,7 +187,12 @@ impl App {
     pub(super) fn choose_all(&mut self) {
         match self.chosen.clear() {
             true => self.ask_anew(),
-            false => self.say("nothing is chosen: f chooses what is under the cursor"),
+            false => {
+                let key = self.key(Action::Choose);
+                self.say(&format!(
+                    "nothing is chosen: {key} chooses what is under the cursor"
+                ));
+            }
         }
     }
 

@@ -42,7 +42,7 @@ fn child() {
         thread::sleep(Duration::from_secs(10));
         drop(sender);
     });
-    let ending = run(&feed, Options::default());
+    let ending = run(&feed, Options::default()).map(|ended| ended.why);
     println!("ending: {ending:?}");
 }
 

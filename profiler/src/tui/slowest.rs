@@ -48,7 +48,7 @@ impl Slowest {
     }
 
     /// Takes along what the events refer to.
-    pub(super) fn keep(&mut self, compaction: &mut Compaction) {
+    pub(super) fn keep(&mut self, compaction: &mut Compaction<'_>) {
         self.events
             .iter_mut()
             .for_each(|event| compaction.keep_slow(event));

@@ -4,6 +4,7 @@ use std::ops::Range;
 
 use super::{
     history::{History, Window},
+    recorder::Recorder,
     replay::Replay,
 };
 use crate::profile::{Delta, ExtendError, Profile, QualityWindow, Sample, ThreadTime};
@@ -81,21 +82,32 @@ impl Source {
         }
     }
 
-    /// What is new. A recording has nothing new.
+    /// What is new; a recording has nothing new. What comes back is why a trace cannot be written any more, once.
     ///
     /// # Errors
     /// If the delta refers to a row that the feed never sent.
-    pub(super) fn absorb(&mut self, delta: Delta) -> Result<(), ExtendError> {
-        match self {
-            Self::Live(history) => history.absorb(delta),
-            Self::Recording(_) => Ok(()),
-        }
+    pub(super) fn absorb(&mut self, delta: Delta) -> Result<Option<String>, ExtendError> {
+        let Self::Live(history) = self else {
+            return Ok(None);
+        };
+        let failed = |history: &History| history.recorder().and_then(|it| it.failure().map(str::to_owned));
+        let before = failed(history);
+        history.absorb(delta)?;
+        Ok(failed(history).filter(|_| before.is_none()))
     }
 
     /// The feed begins its tables anew.
     pub(super) fn restart(&mut self) {
         if let Self::Live(history) = self {
             history.restart();
+        }
+    }
+
+    /// What writes what happens now to a trace, if something does.
+    pub(super) fn recorder(&self) -> Option<&Recorder> {
+        match self {
+            Self::Live(history) => history.recorder(),
+            Self::Recording(_) => None,
         }
     }
 

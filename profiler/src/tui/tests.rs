@@ -19,6 +19,7 @@ use crate::{
     tui::{app::Tab, forest::Forest},
 };
 
+mod annotation;
 mod changes;
 mod chosen;
 mod clicking;
@@ -28,7 +29,10 @@ mod heat;
 mod locks;
 mod measured;
 mod overview;
+mod recording;
 mod replay;
+mod searching;
+mod soak;
 mod weights;
 
 const WEB: &str = "\
@@ -91,7 +95,7 @@ fn press(app: &mut App, keys: &str) {
         // As in the loop, every key finds the rows that the one before it left.
         app.prepare();
         let event = Event::Key(KeyEvent::new(code, KeyModifiers::NONE));
-        if let Some(action) = keys::action(&event, app.mode()) {
+        if let Some(action) = app.keys.action(&event, app.mode()) {
             app.update(action);
         }
     }
@@ -230,8 +234,9 @@ fn the_help_names_every_key() {
     press(&mut app, "?");
     assert_screens("help", &mut app);
     let drawn = screen(&mut app, 200, 60);
-    for binding in app.mode().bindings() {
-        assert!(drawn.contains(binding.long), "{}", binding.long);
+    for bound in app.keys.bindings(app.mode()) {
+        let long = bound.binding.long;
+        assert!(drawn.contains(long), "{long}");
     }
     press(&mut app, "q");
     assert!(!app.quit && app.help.is_none());
@@ -363,7 +368,7 @@ fn run_loop(keys: &[KeyCode], news: Vec<Feed>, interrupted: Option<Ending>) -> (
         refresh: Duration::from_millis(10),
         rest: REST,
     };
-    let ending = dashboard.run(&events, &feed, &|| interrupted).unwrap();
+    let ending = dashboard.run(&events, &feed, &|| interrupted).unwrap().why;
     drop(events);
     typist.join().unwrap();
     let text = terminal.backend().to_string();

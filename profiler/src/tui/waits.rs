@@ -80,6 +80,12 @@ impl Waits {
         self.calls.push_back(call);
     }
 
+    /// How many waits and stacks there are.
+    #[cfg(test)]
+    pub(super) fn entries(&self) -> usize {
+        self.waits.len() + self.unfinished.len() + self.calls.len()
+    }
+
     /// Drops what ended by `start_ns`; nearly in the order of their ends, so a few go later.
     pub(super) fn forget_until(&mut self, start_ns: u64) {
         while self.waits.front().is_some_and(|wait| wait.end_ns <= start_ns) {
@@ -92,7 +98,7 @@ impl Waits {
     }
 
     /// Takes along what is referred to.
-    pub(super) fn keep(&mut self, compaction: &mut Compaction) {
+    pub(super) fn keep(&mut self, compaction: &mut Compaction<'_>) {
         self.waits
             .iter_mut()
             .chain(&mut self.unfinished)

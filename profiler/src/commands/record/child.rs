@@ -11,7 +11,7 @@ use std::{
 use anyhow::{Context as _, Result, bail};
 use tokio::sync::mpsc;
 
-use super::user::{User, user_for};
+use super::super::user::{User, user_for};
 
 /// A command at the gate.
 #[derive(Debug)]

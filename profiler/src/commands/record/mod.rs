@@ -2,7 +2,6 @@
 
 mod child;
 mod closing;
-mod user;
 mod write;
 
 use std::{

@@ -12,7 +12,7 @@ fn mouse(app: &mut App, kind: MouseEventKind, column: u16, row: u16) {
         row,
         modifiers: KeyModifiers::NONE,
     });
-    if let Some(action) = keys::action(&event, app.mode()) {
+    if let Some(action) = app.keys.action(&event, app.mode()) {
         app.update(action);
     }
 }

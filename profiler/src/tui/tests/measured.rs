@@ -99,6 +99,11 @@ fn slow(operation: Operation, object: ObjectKind, duration_ns: u64, result: i64)
     }
 }
 
+/// A read from a socket that took so long.
+pub(super) fn a_read(duration_ns: u64) -> SlowEvent {
+    slow(READ, ObjectKind::Socket, duration_ns, 1)
+}
+
 /// [`web`], and what its threads did all the time.
 pub(super) fn waiting() -> Profile {
     let mut profile = web();
@@ -363,4 +368,20 @@ fn how_long_the_calls_under_the_cursor_took() {
     assert_screens("histogram", &mut app);
     press(&mut app, "d");
     assert!(screen(&mut app, 80, 24).contains("slowest calls"));
+}
+
+#[test]
+fn a_view_whose_probe_was_too_dear_says_so() {
+    let mut profile = from_folded("app/7;main 5");
+    let mut app = app_of(profile.clone());
+    press(&mut app, "7");
+    assert!(screen(&mut app, 80, 24).contains("no thread waited for another"));
+    profile.quality[0].shed_ns.insert("lock".into(), 1);
+    let mut app = app_of(profile);
+    press(&mut app, "7");
+    let drawn = screen(&mut app, 110, 24);
+    assert!(
+        drawn.contains("lock was turned off") && !drawn.contains("no thread waited"),
+        "{drawn}"
+    );
 }

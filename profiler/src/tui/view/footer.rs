@@ -10,23 +10,34 @@ use super::{
     put,
     text::{clean, width},
 };
-use crate::tui::{app::App, theme::Theme};
+use crate::tui::{
+    app::App,
+    keys::{Action, Binding},
+    theme::Theme,
+};
 
 /// The keys of the table that have a short name, as many as there is room for.
 pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, app: &App, theme: &Theme) {
     let mut spans = vec![Span::raw(" ")];
     if app.typing {
-        spans.push(Span::styled("filter: ", theme.strong));
-        spans.push(Span::styled(
-            clean(app.filter().as_str()).into_owned(),
-            theme.found,
-        ));
+        let filter = app.filter();
+        let (kind, why) = match (filter.is_pattern(), filter.is_no_pattern()) {
+            (true, _) => ("regex", ""),
+            (_, true) => ("text", " (no valid regex)"),
+            _ => ("filter", ""),
+        };
+        spans.push(Span::styled(kind, theme.strong));
+        spans.push(Span::styled(why, theme.warn));
+        spans.push(Span::styled(": ", theme.strong));
+        spans.push(Span::styled(clean(filter.as_str()).into_owned(), theme.found));
         spans.push(Span::styled("▏ ", theme.found));
     }
-    if let Some(name) = &app.naming {
-        spans.push(Span::styled("export to: ", theme.strong));
+    if let Some((naming, name)) = &app.naming {
+        let (write, leave) = (app.key(Action::Accept), app.key(Action::Back));
+        let hint = format!("▏ {write} {}, {leave} does not", naming.does());
+        spans.push(Span::styled(naming.lead(), theme.strong));
         spans.push(Span::styled(clean(name).into_owned(), theme.found));
-        spans.push(Span::styled("▏ Enter writes it, Esc does not", theme.dim));
+        spans.push(Span::styled(hint, theme.dim));
         return put(frame, area, Line::from(spans));
     }
     if let Some(message) = &app.message {
@@ -34,9 +45,15 @@ pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, app: &App, theme: &Theme) 
         return put(frame, area, Line::from(spans));
     }
     let mut room = usize::from(area.width).saturating_sub(spans.iter().map(Span::width).sum());
-    for binding in app.mode().bindings().filter(|binding| !binding.short.is_empty()) {
-        let key = binding.keys[0].to_string();
-        let what = format!(" {}  ", binding.short);
+    for bound in app.keys.bindings(app.mode()) {
+        let (Some(key), Binding { short, .. }) = (bound.keys.first(), bound.binding) else {
+            continue;
+        };
+        if short.is_empty() {
+            continue;
+        }
+        let key = key.to_string();
+        let what = format!(" {short}  ");
         // The blanks at the end may fall off the screen.
         let Some(left) = (room + 2).checked_sub(width(&key) + width(&what)) else {
             break;

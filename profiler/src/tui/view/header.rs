@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{
     query::{Sampled, Summary, share},
-    tui::{app::App, history::Window, replay::Replay, theme::Theme},
+    tui::{app::App, history::Window, keys::Action, replay::Replay, theme::Theme},
 };
 
 const METER: u16 = 12;
@@ -37,20 +37,49 @@ pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, app: &App, theme: &Theme) 
 fn remarks(app: &App, theme: &Theme) -> Option<Span<'static>> {
     let notes = app.source.replay()?.notes().len();
     let remarks = if notes == 1 { "remark" } else { "remarks" };
-    (notes > 0).then(|| Span::styled(format!("{notes} {remarks}: ! shows"), theme.warn))
+    (notes > 0).then(|| {
+        Span::styled(
+            format!("{notes} {remarks}: {} shows", app.key(Action::Notes)),
+            theme.warn,
+        )
+    })
 }
 
-/// What must be seen on every screen: that the picture stands still, and why.
-fn state(app: &App, theme: &Theme) -> Span<'static> {
+/// What must be seen on every screen: that a trace is written, that the picture stands still, and why.
+fn state(app: &App, theme: &Theme) -> Vec<Span<'static>> {
+    let mut state = Vec::new();
+    if let Some(recorder) = app.source.recorder() {
+        let (recorded, bytes) = recorder.progress();
+        state.push(match recorder.failure() {
+            Some(_) => Span::styled(
+                format!(" RECORDING FAILED: {} says why ", app.key(Action::Record)),
+                theme.bad,
+            ),
+            None => Span::styled(
+                format!(" ● {} s {} ", recorded.as_secs(), size(bytes)),
+                theme.warn,
+            ),
+        });
+    }
     match &app.ended {
-        Some(why) => Span::styled(format!(" ENDED: {} ", clean(why)), theme.bad),
-        None if app.paused => Span::styled(" PAUSED ", theme.warn),
-        None => Span::raw(""),
+        Some(why) => state.push(Span::styled(format!(" ENDED: {} ", clean(why)), theme.bad)),
+        None if app.paused => state.push(Span::styled(" PAUSED ", theme.warn)),
+        None => {}
+    }
+    state
+}
+
+/// A size of a file, as it is read at a glance.
+fn size(bytes: u64) -> String {
+    match bytes {
+        ..1_000_000 => format!("{:.0} kB", bytes as f64 / 1e3),
+        1_000_000..1_000_000_000 => format!("{:.1} MB", bytes as f64 / 1e6),
+        _ => format!("{:.1} GB", bytes as f64 / 1e9),
     }
 }
 
-fn with_state(frame: &mut Frame<'_>, area: Rect, line: Line<'_>, state: Span<'_>) {
-    let cells = u16::try_from(width(&state.content))
+fn with_state(frame: &mut Frame<'_>, area: Rect, line: Line<'_>, state: Vec<Span<'_>>) {
+    let cells = u16::try_from(state.iter().map(Span::width).sum::<usize>())
         .unwrap_or(u16::MAX)
         .min(area.width);
     put(frame, area, line);

@@ -14,6 +14,7 @@ use super::{
 use crate::tui::{
     app::App,
     heat::{Cell, Heat},
+    keys::Action,
     theme::Theme,
 };
 
@@ -35,10 +36,11 @@ pub(super) fn heading(frame: &mut Frame<'_>, area: Rect, app: &App, theme: &Them
     let Some(heat) = &app.answers.heat else { return };
     let cell = app.pointer.cell(heat);
     let time = heat.time(cell);
+    let open = app.key(Action::Open);
     let next = match (&app.pointer.begun, &app.range) {
-        (Some(_), _) => "move to the end of the range, Enter",
-        (None, Some(_)) => "Esc shows all again",
-        (None, None) => "Enter begins a range",
+        (Some(_), _) => format!("move to the end of the range, {open}"),
+        (None, Some(_)) => format!("{} shows all again", app.key(Action::Back)),
+        (None, None) => format!("{open} begins a range"),
     };
     let spans = vec![
         Span::styled(

@@ -8,7 +8,7 @@ use ratatui::{
 };
 
 use super::{put, row, text::width};
-use crate::tui::{keys::Mode, theme::Theme};
+use crate::tui::{app::App, theme::Theme};
 
 const FIGURES: &[(&str, &str)] = &[
     (
@@ -56,12 +56,13 @@ const FIGURES: &[(&str, &str)] = &[
 ];
 
 /// Over everything else, in the middle; `scroll` lines are above its first.
-pub(super) fn draw(frame: &mut Frame<'_>, scroll: usize, mode: Mode, theme: &Theme) {
-    let mut lines: Vec<(String, &str)> = mode
-        .bindings()
-        .map(|binding| {
-            let keys: Vec<_> = binding.keys.iter().map(ToString::to_string).collect();
-            (keys.join(" "), binding.long)
+pub(super) fn draw(frame: &mut Frame<'_>, scroll: usize, app: &App, theme: &Theme) {
+    let mut lines: Vec<(String, &str)> = app
+        .keys
+        .bindings(app.mode())
+        .map(|bound| {
+            let keys: Vec<_> = bound.keys.iter().map(ToString::to_string).collect();
+            (keys.join(" "), bound.binding.long)
         })
         .collect();
     lines.push((String::new(), ""));

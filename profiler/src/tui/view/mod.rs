@@ -1,5 +1,6 @@
 //! From the state to the screen. Views borrow and draw; they ask nothing and change nothing.
 
+mod annotation;
 mod calls;
 mod changes;
 mod flame;
@@ -32,6 +33,7 @@ use super::{
     app::{App, Missing, Tab},
     chosen::Choice,
     heat::{Cell, Heat},
+    keys::Action,
     theme::Theme,
 };
 use crate::query::Sampled;
@@ -88,7 +90,10 @@ pub(super) fn draw(frame: &mut Frame<'_>, app: &App, theme: &Theme) {
     }
     footer::draw(frame, layout.footer, app, theme);
     if let Some(scroll) = app.help {
-        help::draw(frame, scroll, app.mode(), theme);
+        help::draw(frame, scroll, app, theme);
+    }
+    if let Some(annotation) = &app.annotation {
+        annotation::draw(frame, annotation, app, theme);
     }
     if app.notes {
         notes::draw(frame, app, theme);
@@ -141,9 +146,15 @@ fn nothing(app: &App) -> String {
         Tab::Locks => (shown.lock_waits.len(), "waits for locks"),
     };
     if !app.filter().is_empty() && rows > 0 {
+        let verb = if app.filter().is_pattern() {
+            "matches"
+        } else {
+            "contains"
+        };
         return format!(
-            " nothing here contains “{}”: Esc drops the filter",
-            text::clean(app.filter().as_str())
+            " nothing here {verb} “{}”: {} drops the filter",
+            text::clean(app.filter().as_str()),
+            app.key(Action::Back)
         );
     }
     if shown.quality.is_empty() && rows == 0 {
@@ -151,6 +162,11 @@ fn nothing(app: &App) -> String {
             Some(_) => format!(" there are no {what}"),
             None => format!(" waiting for the first {what} …"),
         };
+    }
+    if let Some(probe) = shed(app) {
+        return format!(
+            " no {what}: {probe} was turned off, for it would have cost more than --max-overhead allows"
+        );
     }
     let window = match &app.range {
         Some(_) => "chosen range".to_owned(),
@@ -160,16 +176,34 @@ fn nothing(app: &App) -> String {
     match (only.is_empty(), app.tab) {
         (false, _) => format!(" no {what} of {} ({window})", text::clean(&only.join(", "))),
         (true, Tab::Calls) if !app.idle && rows > 0 => {
-            format!(" no {what} that were not idle ({window}): I shows the others")
+            format!(
+                " no {what} that were not idle ({window}): {} shows the others",
+                app.key(Action::Idle)
+            )
         }
         (true, Tab::Locks) if app.hides_locks() => {
-            format!(" no contention ({window}): no thread waited for what another had; I shows idle waits")
+            format!(
+                " no contention ({window}): no thread waited for what another had; {} shows idle waits",
+                app.key(Action::Idle)
+            )
         }
         (true, Tab::Locks) => format!(" no {what} ({window}): no thread waited for another"),
         (true, Tab::Calls) => format!(" no {what} ({window})"),
         (true, Tab::Time) => format!(" no {what} ({window}): none did anything, or this kernel cannot tell"),
         (true, _) => format!(" no {what} ({window}): nothing of this ran"),
     }
+}
+
+/// The probe that this tab lives on, if it was off in what is shown since it was too dear.
+fn shed(app: &App) -> Option<&'static str> {
+    let probe = match app.tab {
+        Tab::Time => "states",
+        Tab::Calls => "syscalls",
+        Tab::Locks => "lock",
+        Tab::Overview | Tab::Functions | Tab::Processes | Tab::Stacks | Tab::Heat => return None,
+    };
+    let shed = &app.answers.summary.as_ref()?.quality.shed_ns;
+    shed.contains_key(probe).then_some(probe)
 }
 
 /// The row under the cursor stands out over the whole width.

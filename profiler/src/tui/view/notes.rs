@@ -11,7 +11,7 @@ use super::{
     put, row,
     text::{clean, width},
 };
-use crate::tui::{app::App, theme::Theme};
+use crate::tui::{app::App, keys::Action, theme::Theme};
 
 /// Wider lines are hard to read.
 const WIDEST: usize = 100;
@@ -38,7 +38,8 @@ pub(super) fn draw(frame: &mut Frame<'_>, app: &App, theme: &Theme) {
         let spans = vec![Span::raw("  "), Span::styled(line, theme.text)];
         put(frame, row(area, place), Line::from(spans));
     }
-    let more = " Enter shows the rest of it; ! shows this again";
+    let (open, again) = (app.key(Action::Open), app.key(Action::Notes));
+    let more = format!(" {open} shows the rest of it; {again} shows this again");
     put(frame, row(area, last), Line::from(Span::styled(more, theme.dim)));
 }
 

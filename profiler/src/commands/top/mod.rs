@@ -1,20 +1,29 @@
 //! `profiler top`.
 
+mod code;
+
 use std::{
+    ffi::OsString,
+    io::{self, ErrorKind, Write as _},
     path::Path,
     process::ExitCode,
     sync::mpsc::{Receiver, Sender, channel},
+    time::Duration,
 };
 
 use anyhow::{Context as _, Result, bail};
 
-use super::{output, start, target};
+use super::{
+    output,
+    settings::{self, Settings},
+    start, target,
+};
 use crate::{
     cli::{
         TopOptions, TopSort, TopTheme, TopWindow,
         target::{MAX_OVERHEAD, ProbeName},
     },
-    collect::Batch,
+    collect::{Batch, Session},
     export::{self, FORMATS, Format},
     profile::{
         Profile,
@@ -22,19 +31,37 @@ use crate::{
     },
     query::Selection,
     symbolize::{self, Symbolizer},
-    tui::{self, Ending, Feed},
+    tui::{self, Ending, Farewell, Feed, Keymap},
 };
 
 /// How often the collector hands on what is new, in milliseconds: the first picture comes after that.
 const WINDOW_MS: u64 = 500;
 
+/// How long the collector may take to end before it is left behind.
+const PATIENCE: Duration = Duration::from_millis(300);
+
 /// Shows the dashboard until the user leaves.
-pub(super) fn run(options: TopOptions, verbose: u8) -> Result<ExitCode> {
-    let ending = match &options.trace {
-        Some(trace) => replay(trace, &options)?,
-        None => live(&options, verbose)?,
+pub(super) fn run(options: TopOptions, line: &[OsString], verbose: u8) -> Result<ExitCode> {
+    if options.print_config {
+        return match io::stdout().write_all(settings::printed().as_bytes()) {
+            // Whoever read it has seen enough.
+            Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(ExitCode::SUCCESS),
+            written => written
+                .map(|()| ExitCode::SUCCESS)
+                .context("cannot write to standard output"),
+        };
+    }
+    let settings = Settings::of(&options)?;
+    let options = settings.apply(options, line);
+    let Farewell { why, recorded } = match &options.trace {
+        Some(trace) => replay(trace, &options, settings.keys)?,
+        None => live(&options, settings.keys, verbose)?,
     };
-    Ok(match ending {
+    if let Some(recorded) = recorded {
+        // Standard error may be closed; then nobody listens.
+        let _ = io::stderr().write_all(format!("{recorded}\n").as_bytes());
+    }
+    Ok(match why {
         Ending::Left | Ending::HungUp => ExitCode::SUCCESS,
         Ending::Signal(number) => ExitCode::from(128 + number as u8),
         Ending::Panicked => ExitCode::FAILURE,
@@ -42,7 +69,7 @@ pub(super) fn run(options: TopOptions, verbose: u8) -> Result<ExitCode> {
 }
 
 /// Shows a trace. Damage is no error as long as there is something to show.
-fn replay(trace: &Path, options: &TopOptions) -> Result<Ending> {
+fn replay(trace: &Path, options: &TopOptions, keys: Keymap) -> Result<Farewell> {
     let loaded = file::read(trace)?;
     if let Some(why) = nothing_in(&loaded) {
         bail!("{} holds nothing to show: {why}", trace.display());
@@ -54,7 +81,13 @@ fn replay(trace: &Path, options: &TopOptions) -> Result<Ending> {
         profile,
         notes,
     };
-    tui::replay(recording, display(options, tui::Window::Start))
+    tui::replay(
+        recording,
+        tui::Options {
+            keys,
+            ..display(options, tui::Window::Start)
+        },
+    )
 }
 
 /// Why there is nothing to show, if there is nothing.
@@ -90,6 +123,7 @@ fn display(options: &TopOptions, window: tui::Window) -> tui::Options {
             TopTheme::Sixteen => tui::Colours::Sixteen,
         }),
         export: Some(export),
+        code: Some(code::read),
         ..tui::Options::default()
     }
 }
@@ -120,7 +154,7 @@ fn export(profile: &Profile, selection: &Selection, inverted: bool, path: &Path)
 }
 
 /// Shows what happens now.
-fn live(options: &TopOptions, verbose: u8) -> Result<Ending> {
+fn live(options: &TopOptions, keys: Keymap, verbose: u8) -> Result<Farewell> {
     // What the dashboard does not show is not measured.
     let mut probes = vec![ProbeName::Cpu];
     for (probe, wanted) in [
@@ -136,6 +170,7 @@ fn live(options: &TopOptions, verbose: u8) -> Result<Ending> {
     what.tell_stuck = true;
     what.max_overhead = Some(options.max_overhead.unwrap_or(MAX_OVERHEAD));
     let display = tui::Options {
+        keys,
         off_cpu: options.off_cpu,
         no_states: missing(what.states, options.no_states),
         no_calls: missing(what.calls, options.no_states || options.no_calls),
@@ -154,14 +189,30 @@ fn live(options: &TopOptions, verbose: u8) -> Result<Ending> {
         .spawn(naming)
         .context("cannot start a thread")?;
     let ending = tui::run(&fed, display);
-    // The thread that gives names ends when its deltas find no reader.
     drop(fed);
     session.stopper().stop();
-    session.join()?;
-    naming
-        .join()
-        .map_err(|_| anyhow::anyhow!("the thread that gives names to addresses panicked"))?;
+    join(session)?;
+    // It may be reading the symbols of something large, for seconds. Nobody waits for names any more, and it leaves
+    // nothing behind: it ends with the process.
+    if naming.is_finished() && naming.join().is_err() {
+        bail!("the thread that gives names to addresses panicked");
+    }
     ending
+}
+
+/// Waits for the collector's end, but not for long: it may be reading the unwind tables of something large, and finishes
+/// what nobody will see. All that it has in the kernel goes with the process.
+///
+/// # Errors
+/// What went wrong while collecting.
+fn join(session: Session) -> Result<()> {
+    let (ended, end) = channel();
+    std::thread::Builder::new()
+        .name("end".into())
+        // Nobody may be waiting any more.
+        .spawn(move || drop(ended.send(session.join())))
+        .context("cannot start a thread")?;
+    end.recv_timeout(PATIENCE).unwrap_or(Ok(()))
 }
 
 /// Why something is not measured, if it is not.
@@ -214,7 +265,7 @@ mod tests {
     #[test]
     fn a_trace_is_shown_whole_and_now_is_the_last_ten_seconds_unless_asked_otherwise() {
         let window = |line, otherwise| display(&options(line).unwrap(), otherwise).window;
-        let ten = tui::Window::Last(std::time::Duration::from_secs(10));
+        let ten = tui::Window::Last(Duration::from_secs(10));
         assert_eq!(window("", tui::Window::default()), ten);
         assert_eq!(window("a.trace", tui::Window::Start), tui::Window::Start);
         assert_eq!(window("-w 10s a.trace", tui::Window::Start), ten);

@@ -3,14 +3,15 @@
 //! Whatever ends the dashboard (a key, an error, a signal, a panic in any thread), [`Screen`]'s end or the panic hook
 //! leaves the alternate screen and raw mode, once. What is written after that goes nowhere.
 
+mod input;
+mod output;
+
 use std::{
-    fs::File,
-    io::{self, IsTerminal as _, Write},
-    os::fd::{AsRawFd as _, RawFd},
+    io::{self, IsTerminal as _},
     sync::{
         Arc, OnceLock,
         atomic::{AtomicBool, AtomicUsize, Ordering},
-        mpsc::{self, Receiver, Sender},
+        mpsc::{self, Receiver},
     },
     thread,
     time::Duration,
@@ -19,18 +20,20 @@ use std::{
 use anyhow::{Context as _, Result, bail};
 use crossterm::{
     cursor::{Hide, Show},
-    event::{self, DisableMouseCapture, EnableMouseCapture, Event},
-    execute,
+    event::{DisableMouseCapture, EnableMouseCapture, Event},
+    execute, queue,
     terminal::{EnterAlternateScreen, LeaveAlternateScreen, disable_raw_mode, enable_raw_mode},
 };
 use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM};
 
+use self::input::Input;
+pub(super) use self::output::{Output, is_stuck};
 use super::Ending;
 
 /// Signals that end the program, and must not leave the terminal as it is.
 const ENDINGS: [i32; 4] = [SIGHUP, SIGINT, SIGQUIT, SIGTERM];
-/// How often the input thread looks whether it is still wanted.
-const TURN: Duration = Duration::from_millis(100);
+/// How long a terminal that takes nothing is waited for when it is left.
+const PATIENCE: Duration = Duration::from_millis(300);
 
 static ENTERED: AtomicBool = AtomicBool::new(false);
 
@@ -57,6 +60,7 @@ impl Screen {
         leave_on_panic();
         enable_raw_mode().context("cannot set the terminal to raw mode")?;
         ENTERED.store(true, Ordering::SeqCst);
+        output::open();
         let screen = Self {
             signals,
             wanted: Arc::new(AtomicBool::new(true)),
@@ -100,27 +104,6 @@ impl Drop for Screen {
     }
 }
 
-/// Standard output, a frame at a time: nothing is written before a flush, nor after the screen was left.
-#[derive(Debug, Default)]
-pub(super) struct Output(Vec<u8>);
-
-impl Write for Output {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.extend_from_slice(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        if ENTERED.load(Ordering::SeqCst) && !self.0.is_empty() {
-            let mut out = io::stdout().lock();
-            out.write_all(&self.0)?;
-            out.flush()?;
-        }
-        self.0.clear();
-        Ok(())
-    }
-}
-
 fn check(is_terminal: bool, kind: Option<&str>) -> Result<()> {
     const INSTEAD: &str =
         "record with `profiler record` and read the trace with `profiler report`, which need no terminal";
@@ -136,7 +119,9 @@ fn check(is_terminal: bool, kind: Option<&str>) -> Result<()> {
 /// Leaves, if it was not left yet. Errors are of no use to anybody: the terminal may be gone.
 fn leave() {
     if ENTERED.swap(false, Ordering::SeqCst) {
-        let _ = execute!(io::stdout(), DisableMouseCapture, LeaveAlternateScreen, Show);
+        let mut farewell = Vec::new();
+        let _ = queue!(farewell, DisableMouseCapture, LeaveAlternateScreen, Show);
+        let _ = output::write_for(&farewell, PATIENCE);
         let _ = disable_raw_mode();
     }
 }
@@ -185,69 +170,6 @@ impl Signals {
         signals.fatal.store(false, Ordering::SeqCst);
         Ok(signals)
     }
-}
-
-/// The terminal that keys come from: the same that crossterm reads.
-#[derive(Debug)]
-enum Input {
-    Standard,
-    Tty(File),
-}
-
-impl Input {
-    fn open() -> io::Result<Self> {
-        if io::stdin().is_terminal() {
-            Ok(Self::Standard)
-        } else {
-            File::open("/dev/tty").map(Self::Tty)
-        }
-    }
-
-    fn descriptor(&self) -> RawFd {
-        match self {
-            Self::Standard => io::stdin().as_raw_fd(),
-            Self::Tty(tty) => tty.as_raw_fd(),
-        }
-    }
-
-    /// Hands on events until nobody wants them. Then the sender goes, as it does when the terminal hangs up.
-    fn read(self, sender: &Sender<Event>, wanted: &AtomicBool) {
-        while wanted.load(Ordering::SeqCst) {
-            // crossterm is not asked to wait: on a terminal that hung up (a lost ssh connection) it reads the end
-            // of the input again and again and never comes back.
-            if self.wait() == Waited::HungUp {
-                return;
-            }
-            while let Ok(true) = event::poll(Duration::ZERO) {
-                let Ok(event) = event::read() else { return };
-                if sender.send(event).is_err() {
-                    return;
-                }
-            }
-        }
-    }
-
-    fn wait(&self) -> Waited {
-        let mut poll = libc::pollfd {
-            fd: self.descriptor(),
-            events: libc::POLLIN,
-            revents: 0,
-        };
-        let timeout = i32::try_from(TURN.as_millis()).unwrap_or(i32::MAX);
-        // SAFETY: `poll` is one valid entry that outlives the call; the descriptor is open as long as `self` is.
-        unsafe { libc::poll(&raw mut poll, 1, timeout) };
-        if poll.revents & (libc::POLLHUP | libc::POLLERR | libc::POLLNVAL) != 0 {
-            Waited::HungUp
-        } else {
-            Waited::GoOn
-        }
-    }
-}
-
-#[derive(PartialEq, Eq)]
-enum Waited {
-    GoOn,
-    HungUp,
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! The user to run a command as.
+//! The user who called: as whom a command runs, and whose settings count.
 //!
 //! Users may be in a directory service, which the C library reaches through plug-ins that it loads. A static binary must
 //! not load those of another C library (it crashes in them), so the host's own tools are asked; where they are not
