@@ -146,7 +146,11 @@ pub(crate) unsafe fn wait_outside_ended(
         return;
     }
     // SAFETY: the caller's promise.
-    if unsafe { task::has_no_user_space(task) || waiting::call_of(task).is_some() } {
+    if unsafe { task::has_no_user_space(task) } {
+        return;
+    }
+    // SAFETY: the caller's promise.
+    if unsafe { waiting::call_of(task) }.is_some() {
         return;
     }
     let Some(gate) = GATES.get_ptr_mut(state) else {

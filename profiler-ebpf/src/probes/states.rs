@@ -93,10 +93,9 @@ pub(crate) fn states_switch(ctx: BtfTracePointContext) -> i32 {
         }
         if off > 0 && config::has(FLAG_CALLS) {
             // SAFETY: as above.
-            unsafe {
-                slow::wait_ended(next, account, state, now, off);
-                slow::wait_outside_ended(next, account, state, now, off, previous);
-            }
+            unsafe { slow::wait_ended(next, account, state, now, off) };
+            // SAFETY: as above.
+            unsafe { slow::wait_outside_ended(next, account, state, now, off, previous) };
         }
         if off > 0 && config::has(FLAG_OFF_CPU) {
             // SAFETY: the helper has no preconditions.

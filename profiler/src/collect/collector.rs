@@ -73,6 +73,8 @@ pub(super) struct Collector {
     /// When the governor looked last.
     looked: u64,
     stuck: Stuck,
+    /// The next batch is the first of new tables.
+    begins_anew: bool,
     /// Where the kernel side sums operations.
     places: Places,
     /// Where the kernel side leaves waits for its locks.
@@ -151,6 +153,7 @@ impl Collector {
             shed: BTreeMap::new(),
             looked: start,
             stuck: Stuck::new(start),
+            begins_anew: false,
             places,
             kernel_locks,
             pending: Vec::new(),
@@ -209,7 +212,7 @@ impl Collector {
             self.apply(until);
             self.stuck.tell(until, &mut self.recorder);
             if !stopping {
-                if self.options.tell_stuck && self.hooks.tell_locks() {
+                if self.options.looks_on && self.hooks.tell_locks() {
                     self.stuck.look(now, &mut self.object.ebpf, &mut self.recorder);
                 }
                 self.publish(now);
@@ -219,8 +222,17 @@ impl Collector {
                 self.close_window(now, stopping);
                 let delta = self.recorder.profile.take_delta(&mut self.mark);
                 let files = std::mem::take(&mut self.recorder.files);
-                if batches.send(Batch { delta, files }).is_err() || stopping {
+                let batch = Batch {
+                    begins_anew: std::mem::take(&mut self.begins_anew),
+                    delta,
+                    files,
+                };
+                if batches.send(batch).is_err() || stopping {
                     return Ok(());
+                }
+                if self.options.looks_on && self.recorder.has_large_tables() {
+                    self.recorder.renew();
+                    (self.mark, self.begins_anew) = (Mark::default(), true);
                 }
                 self.follow_cpus();
             }

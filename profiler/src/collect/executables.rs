@@ -81,6 +81,13 @@ pub struct Executables {
 }
 
 impl Executables {
+    /// The profile's tables begin anew: nothing has a row.
+    pub fn forget_rows(&mut self) {
+        self.all
+            .iter_mut()
+            .for_each(|executable| executable.mapping = None);
+    }
+
     /// The executable behind a mapping. `open` tries to open its file and is called only if it was not met before.
     pub fn resolve(&mut self, raw: &RawMapping, open: impl FnMut() -> Vec<File>) -> Resolved {
         let executable = self.find_or_add(raw, open);

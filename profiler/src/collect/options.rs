@@ -34,8 +34,9 @@ pub struct Options {
     pub slow_ns: u64,
     /// What all may cost, in percent of the time of all CPUs; above it probes are shed. `None`: whatever it takes.
     pub max_overhead: Option<f64>,
-    /// Tell of waits for locks that last long before they end: for who looks on while it happens.
-    pub tell_stuck: bool,
+    /// Somebody looks on, and may do so for weeks: waits for locks that last long are told of before they end, and tables
+    /// that have grown large begin anew.
+    pub looks_on: bool,
     /// Kernel stacks.
     pub kernel_stacks: bool,
     /// User stacks.
@@ -93,7 +94,7 @@ impl Default for Options {
             locks: false,
             slow_ns: 1_000_000,
             max_overhead: None,
-            tell_stuck: false,
+            looks_on: false,
             kernel_stacks: true,
             user_stacks: true,
             max_stack: profiler_common::config::MAX_USER_FRAMES as u32,

@@ -123,6 +123,14 @@ const REREAD_NS: u64 = 500_000_000;
 const LINGER_NS: u64 = 2_000_000_000;
 
 impl Processes {
+    /// The profile's tables begin anew: nothing has a row.
+    pub fn forget_rows(&mut self) {
+        for live in self.live.values_mut() {
+            live.row = None;
+            live.threads.values_mut().for_each(|thread| thread.row = None);
+        }
+    }
+
     /// Notes the processes that run already: a name and a parent each, nothing dear.
     pub fn scan(&mut self, pids: impl IntoIterator<Item = u32>, host: &impl Host) {
         for pid in pids {

@@ -21,6 +21,8 @@ use crate::profile::{Delta, Id, Mapping};
 /// What is new, and the files that turned up.
 #[derive(Debug)]
 pub struct Batch {
+    /// The profile's tables have begun anew: rows count from 0 again.
+    pub begins_anew: bool,
     /// What is new in the profile.
     pub delta: Delta,
     /// The files behind new mappings, held open.

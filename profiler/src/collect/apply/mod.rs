@@ -27,6 +27,7 @@ use crate::profile::{
 
 mod locks;
 mod operations;
+mod renew;
 
 /// Stack memory of a sample, its pages put together.
 #[derive(Clone, Debug)]

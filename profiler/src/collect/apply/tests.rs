@@ -186,6 +186,41 @@ fn callers_are_looked_up_inside_the_call() {
     );
 }
 
+/// What follows it sees the same, from row 0 of every table on.
+#[test]
+fn tables_that_begin_anew_hold_what_is_observed_from_then_on() {
+    let mut recorder = recorder(Fake {
+        stats: [(7, named("app")), (9, named("gone"))].into(),
+        maps: [(7, vec![code("/bin/app")]), (9, vec![code("/bin/gone")])].into(),
+    });
+    for hash in [5, 6] {
+        recorder.stack(RawStack {
+            hash,
+            kernel: false,
+            frames: vec![0x2000 | FRAME_IS_INSTRUCTION, 0x1000 * hash],
+        });
+    }
+    recorder.apply(at(10, sample(9, 6)));
+    recorder.apply(at(11, sample(7, 5)));
+    let before = told(&recorder);
+    let mut mark = crate::profile::Mark::default();
+    recorder.profile.take_delta(&mut mark);
+    assert!(!recorder.has_large_tables());
+    recorder.renew();
+    assert_eq!(
+        recorder.profile.stacks.len() + recorder.profile.processes.len(),
+        0
+    );
+    recorder.apply(at(12, sample(7, 5)));
+    assert_eq!(told(&recorder), before[1..]);
+    let delta = recorder.profile.take_delta(&mut crate::profile::Mark::default());
+    assert_eq!(
+        (delta.processes.len(), delta.mappings.len(), delta.samples.len()),
+        (1, 1, 1)
+    );
+    assert_eq!(delta.processes[0].name, "app");
+}
+
 #[test]
 fn a_signal_trampoline_is_looked_up_where_it_begins() {
     let mut recorder = recorder(Fake {

@@ -33,7 +33,7 @@ pub(super) fn follow(
     let mut symbolizer = Symbolizer::new(symbols);
     let mut closing = Closing::default();
     loop {
-        let Batch { mut delta, files } = batches.recv().context("the collector's thread ended early")?;
+        let Batch { mut delta, files, .. } = batches.recv().context("the collector's thread ended early")?;
         for (mapping, file) in files {
             symbolizer.offer_file(mapping, file);
         }

@@ -167,7 +167,7 @@ fn live(options: &TopOptions, keys: Keymap, verbose: u8) -> Result<Farewell> {
     }
     let mut what = target::options(&options.target, &options.sampling, &probes, verbose)?;
     what.window_ms = WINDOW_MS;
-    what.tell_stuck = true;
+    what.looks_on = true;
     what.max_overhead = Some(options.max_overhead.unwrap_or(MAX_OVERHEAD));
     let display = tui::Options {
         keys,
@@ -227,7 +227,19 @@ fn missing(measured: bool, unwanted: bool) -> Option<tui::Missing> {
 /// Gives names to what the collector hands on, and passes it to the dashboard.
 fn name(batches: &Receiver<Batch>, feed: &Sender<Feed>) {
     let mut symbolizer = Symbolizer::new(symbolize::Options::default());
-    while let Ok(Batch { mut delta, files }) = batches.recv() {
+    while let Ok(Batch {
+        begins_anew,
+        mut delta,
+        files,
+    }) = batches.recv()
+    {
+        if begins_anew {
+            // Names are looked up anew, too: what it knows is by the old rows.
+            symbolizer = Symbolizer::new(symbolize::Options::default());
+            if feed.send(Feed::Restart).is_err() {
+                return;
+            }
+        }
         for (mapping, file) in files {
             symbolizer.offer_file(mapping, file);
         }
