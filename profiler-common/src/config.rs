@@ -116,6 +116,8 @@ pub struct Offsets {
     pub file_dentry: u32,
     /// `dentry.d_name.name`.
     pub dentry_name: u32,
+    /// `dentry.d_parent`.
+    pub dentry_parent: u32,
     /// `inode.i_ino`.
     pub inode_number: u32,
     /// `inode.i_rdev`.
@@ -179,8 +181,6 @@ pub struct Offsets {
     pub task_sighand: u32,
     /// `sighand_struct.siglock`.
     pub sighand_siglock: u32,
-    /// 0.
-    pub reserved: u32,
 }
 
 /// Record user stacks.

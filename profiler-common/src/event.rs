@@ -201,11 +201,13 @@ pub struct SlowTarget {
     pub descriptor: u32,
     /// Of a file: its device's number as the kernel has it (`major << 20 | minor`). Of a socket: the family.
     pub device: u32,
-    /// Of a socket: the remote port in its low, the local one in its high half, both in host order.
+    /// Of a socket: the remote port in its low, the local one in its high half, both in host order. Of a file: how many
+    /// parts of its path the text has, and [`target::WHOLE`].
     pub ports: u32,
     /// Of files: the inode's number. Of local sockets: that of the socket's inode.
     pub inode: u64,
-    /// A path or name, up to the first zero byte; of a network socket 16 bytes of the remote address and 16 of the
+    /// A path or name, up to the first zero byte; of a file the parts of its path, the last one first, a zero byte behind
+    /// each; of a network socket 16 bytes of the remote address and 16 of the
     /// local one.
     pub text: [u8; 128],
 }
@@ -216,8 +218,10 @@ pub mod target {
     pub const NONE: u32 = 0;
     /// A path, as the program gave it.
     pub const PATH: u32 = 1;
-    /// A file behind a descriptor; the text is the last part of its path.
+    /// A file behind a descriptor.
     pub const FILE: u32 = 2;
+    /// The parts of a file's path reach the root of its file system.
+    pub const WHOLE: u32 = 1 << 31;
     /// A network socket.
     pub const SOCKET: u32 = 3;
     /// A socket of the same host; the text is the path it or its peer is bound to.

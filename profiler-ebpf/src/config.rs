@@ -44,6 +44,7 @@ static CONFIG: Config = Config {
         task_stack: 0,
         file_dentry: 0,
         dentry_name: 0,
+        dentry_parent: 0,
         inode_number: 0,
         inode_rdev: 0,
         super_dev: 0,
@@ -75,7 +76,6 @@ static CONFIG: Config = Config {
         mm_mmap_lock: 0,
         task_sighand: 0,
         sighand_siglock: 0,
-        reserved: 0,
     },
 };
 

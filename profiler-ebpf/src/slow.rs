@@ -307,15 +307,53 @@ fn describe(file: u64, object: u8, into: &mut SlowTarget) -> Option<()> {
     let super_block: u64 = kernel::read(inode + u64::from(config::offset!(inode_super)))?;
     into.device = kernel::read(super_block + u64::from(config::offset!(super_dev)))?;
     let dentry: u64 = kernel::read(file + u64::from(config::offset!(file_dentry)))?;
-    let name: u64 = kernel::read(dentry + u64::from(config::offset!(dentry_name)))?;
-    let bytes = into.text.len() as u32;
-    let text = (&raw mut into.text).cast::<c_void>();
-    // SAFETY: the field is valid for writes of its size; the helper checks the address.
-    if unsafe { bpf_probe_read_kernel_str(text, bytes, name as *const c_void) } < 0 {
-        into.text[0] = 0;
-    }
     into.kind = target::FILE;
-    Some(())
+    into.text[0] = 0;
+    into.ports = 0;
+    describe_path(dentry, into)
+}
+
+/// Directories above a file whose names are told, at most.
+const DIRECTORIES: usize = 6;
+/// The longest name of a file that is told, and of a directory, each with the zero byte behind it.
+const FILE_NAME: u32 = 64;
+const DIRECTORY_NAME: u32 = 32;
+
+/// The file's name, and those of the directories that it is in, as far as there is room.
+#[inline(always)]
+fn describe_path(mut dentry: u64, into: &mut SlowTarget) -> Option<()> {
+    let parent_of = |dentry: u64| kernel::read::<u64>(dentry + u64::from(config::offset!(dentry_parent)));
+    let text = (&raw mut into.text).cast::<u8>();
+    let name: u64 = kernel::read(dentry + u64::from(config::offset!(dentry_name)))?;
+    // SAFETY: the field is longer than that; the helper checks the address.
+    let got = unsafe { bpf_probe_read_kernel_str(text.cast(), FILE_NAME, name as *const c_void) };
+    if got <= 0 || got >= i64::from(FILE_NAME) {
+        return None;
+    }
+    into.ports = 1;
+    let mut used = got as usize;
+    for _ in 0..DIRECTORIES {
+        let parent = parent_of(dentry)?;
+        if parent == dentry {
+            into.ports |= target::WHOLE;
+            return None;
+        }
+        if used > into.text.len() - DIRECTORY_NAME as usize {
+            return None;
+        }
+        let name: u64 = kernel::read(parent + u64::from(config::offset!(dentry_name)))?;
+        // SAFETY: `used` was just checked to leave as much room.
+        let place = unsafe { text.add(used) };
+        // SAFETY: as above; the helper checks the address.
+        let got = unsafe { bpf_probe_read_kernel_str(place.cast(), DIRECTORY_NAME, name as *const c_void) };
+        if got <= 0 || got >= i64::from(DIRECTORY_NAME) {
+            return None;
+        }
+        into.ports += 1;
+        used += got as usize;
+        dentry = parent;
+    }
+    None
 }
 
 #[inline(always)]

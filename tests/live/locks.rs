@@ -82,14 +82,17 @@ fn rows<'a>(locks: &'a Value, purpose: &str) -> Vec<&'a Value> {
     rows.iter().filter(|row| row["purpose"] == purpose).collect()
 }
 
-/// Without the lock that Rust's standard library has for threads that begin and end: it is contended for indeed.
+/// Without the lock that Rust's standard library has for threads that begin and end, and others that a program's threads meet
+/// at once or twice: these are contended for indeed.
 fn wanted(mut rows: Vec<&Value>) -> Vec<&Value> {
     let is_of_std = |row: &Value| {
         row["lock"]
             .as_str()
             .is_some_and(|name| name.contains("stack_overflow"))
     };
-    rows.retain(|row| !is_of_std(row));
+    let total = |row: &Value| seconds(&row["waits"]).0;
+    let most = rows.iter().map(|row| total(row)).fold(0.0, f64::max);
+    rows.retain(|row| !is_of_std(row) && total(row) > 0.01 * most);
     rows
 }
 

@@ -51,6 +51,7 @@ pub fn offsets() -> Result<Offsets> {
         file_private: file.offset("private_data")?,
         file_dentry: file.offset("f_path")? + one("path", "dentry")?,
         dentry_name: one("dentry", "d_name")? + one("qstr", "name")?,
+        dentry_parent: one("dentry", "d_parent")?,
         inode_mode: inode.offset("i_mode")?,
         inode_super: inode.offset("i_sb")?,
         inode_number: inode.offset("i_ino")?,
@@ -91,7 +92,6 @@ pub fn offsets() -> Result<Offsets> {
         mm_mmap_lock: maybe("mm_struct", "mmap_lock"),
         task_sighand: task.offset("sighand")?,
         sighand_siglock: one("sighand_struct", "siglock")?,
-        reserved: 0,
     })
 }
 

@@ -34,6 +34,8 @@ pub trait Host {
     fn thread_inside(&self, pid: u32, tid: u32, shared: bool) -> Option<(u32, u32)>;
     /// Where relative paths begin.
     fn working_directory(&self, pid: u32) -> Option<PathBuf>;
+    /// Where the root of the file system on a device is (`major << 20 | minor`).
+    fn mount_point(&self, device: u32) -> Option<PathBuf>;
 }
 
 /// The real host.
@@ -89,5 +91,9 @@ impl Host for ProcFs {
 
     fn working_directory(&self, pid: u32) -> Option<PathBuf> {
         std::fs::read_link(format!("/proc/{pid}/cwd")).ok()
+    }
+
+    fn mount_point(&self, device: u32) -> Option<PathBuf> {
+        proc_fs::mount_point(&std::fs::read_to_string("/proc/self/mountinfo").ok()?, device)
     }
 }

@@ -340,9 +340,40 @@ fn container_id(part: &str) -> Option<&str> {
     (id.len() == 64 && id.bytes().all(|byte| byte.is_ascii_hexdigit())).then_some(id)
 }
 
+/// Where the root of the file system on `device` (`major << 20 | minor`) is, by `/proc/PID/mountinfo`.
+pub fn mount_point(mountinfo: &str, device: u32) -> Option<PathBuf> {
+    let device = format!("{}:{}", device >> 20, device & 0xf_ffff);
+    mountinfo.lines().find_map(|line| {
+        // ID, parent, device, what of it, where.
+        let mut fields = line.split(' ').skip(2);
+        let (on, root, place) = (fields.next()?, fields.next()?, fields.next()?);
+        (on == device && root == "/").then(|| unescape(place).into())
+    })
+}
+
+/// Spaces, tabs, line breaks and backslashes are octal there (`mangle_path`, fs/seq_file.c).
+fn unescape(text: &str) -> String {
+    let escapes = [("\\040", " "), ("\\011", "\t"), ("\\012", "\n"), ("\\134", "\\")];
+    escapes.iter().fold(text.to_owned(), |text, (escaped, plain)| {
+        text.replace(escaped, plain)
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_device_is_mounted_where_its_root_is() {
+        let mountinfo = "\
+            22 1 254:0 /srv /bind rw,relatime shared:1 - ext4 /dev/vda rw\n\
+            23 1 254:0 / / rw,relatime shared:1 - ext4 /dev/vda rw\n\
+            24 23 8:17 / /mnt/a\\040disk rw - xfs /dev/sdb1 rw\n";
+        let of = |major: u32, minor| mount_point(mountinfo, major << 20 | minor);
+        assert_eq!(of(254, 0), Some("/".into()));
+        assert_eq!(of(8, 17), Some("/mnt/a disk".into()));
+        assert_eq!(of(8, 1), None);
+    }
 
     #[test]
     fn a_name_may_contain_parentheses() {

@@ -47,12 +47,28 @@ pub fn words(pid: u32, object: u8, raw: &SlowTarget, host: &impl Host) -> Option
                 Some(format!("pipe:[{}]", raw.inode))
             }
             None if name.is_empty() || name == "/" => Some(format!("inode {}", raw.inode)),
-            None => Some(format!("…/{name}")),
+            None => Some(closed(raw, |device| host.mount_point(device))),
         },
         target::SOCKET => peer(raw),
         target::LOCAL_SOCKET if name.is_empty() => Some(format!("socket:[{}]", raw.inode)),
         target::LOCAL_SOCKET => Some(name),
         _ => None,
+    }
+}
+
+/// The path of a file that is not open any more, as far as it is known; from the root if its file system is mounted where
+/// this program sees it.
+fn closed(raw: &SlowTarget, mount_point: impl Fn(u32) -> Option<PathBuf>) -> String {
+    let count = (raw.ports & !target::WHOLE).max(1) as usize;
+    let parts = raw.text.split(|&byte| byte == 0).take(count);
+    // The root of a file system is called so.
+    let mut parts: Vec<String> = parts.map(text).filter(|part| part != "/").collect();
+    parts.reverse();
+    let path = parts.join("/");
+    let mount = (raw.ports & target::WHOLE != 0).then(|| mount_point(raw.device));
+    match mount.flatten() {
+        Some(mount) => mount.join(path).to_string_lossy().into_owned(),
+        None => format!("…/{path}"),
     }
 }
 
@@ -104,6 +120,27 @@ mod tests {
             inode: 1,
             text,
         })
+    }
+
+    #[test]
+    fn files_that_are_closed_have_the_path_that_their_directories_tell() {
+        let of = |parts: &str, ports| {
+            let mut text = [b'?'; 128];
+            text[..parts.len()].copy_from_slice(parts.as_bytes());
+            let raw = SlowTarget {
+                kind: target::FILE,
+                descriptor: 3,
+                device: 254 << 20,
+                ports,
+                inode: 1,
+                text,
+            };
+            closed(&raw, |device| (device == 254 << 20).then(|| "/mnt".into()))
+        };
+        assert_eq!(of("x\0tmp\0/\0", 3 | target::WHOLE), "/mnt/tmp/x");
+        // It lies deeper than was told.
+        assert_eq!(of("x\0tmp\0", 2), "…/tmp/x");
+        assert_eq!(of("x\0", 1), "…/x");
     }
 
     #[test]

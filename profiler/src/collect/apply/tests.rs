@@ -57,6 +57,9 @@ impl Host for Fake {
     fn working_directory(&self, _: u32) -> Option<PathBuf> {
         None
     }
+    fn mount_point(&self, _: u32) -> Option<PathBuf> {
+        None
+    }
 }
 
 /// The maps of a kernel side that is not there.
