@@ -28,17 +28,13 @@ pub const STUCK_NS: u64 = 2_000_000_000;
 pub const STUCK_AGAIN_NS: u64 = 20_000_000_000;
 
 impl LockWaiting {
-    /// Whether it is time to tell, at `now`, that the thread still waits for a lock, as it has for `ns` nanoseconds; if so, it
-    /// is told.
+    /// Whether it is time to tell, at `now`, that the thread still waits for a lock, as it has for `ns` nanoseconds. Who tells
+    /// it sets [`Self::told_stuck`].
     #[inline(always)]
-    pub fn is_stuck(&mut self, now: u64, ns: u64) -> bool {
+    pub fn is_stuck(&self, now: u64, ns: u64) -> bool {
         let since_told = now.saturating_sub(self.told_stuck);
         // Told before this wait began, or long ago.
-        if ns < STUCK_NS || (since_told < ns && since_told < STUCK_AGAIN_NS) {
-            return false;
-        }
-        self.told_stuck = now;
-        true
+        ns >= STUCK_NS && (since_told >= ns || since_told >= STUCK_AGAIN_NS)
     }
 
     /// The call ends: what is known of a wait in it is not true of the next one, whose begin may not be seen.
@@ -262,6 +258,21 @@ unsafe impl aya::Pod for KernelWaits {}
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_wait_that_goes_on_is_told_when_it_is_long_and_then_now_and_then() {
+        let mut waiting = LockWaiting::default();
+        // Told in a wait before, and that does not count for this one, which began at 100 s.
+        waiting.told_stuck = 99_000_000_000;
+        let is_stuck = |waiting: &LockWaiting, now: u64| waiting.is_stuck(now, now - 100_000_000_000);
+        assert!(!is_stuck(&waiting, 101_000_000_000));
+        assert!(is_stuck(&waiting, 102_000_000_000));
+        // Whoever had no time to tell it is asked again.
+        assert!(is_stuck(&waiting, 104_000_000_000));
+        waiting.told_stuck = 104_000_000_000;
+        assert!(!is_stuck(&waiting, 110_000_000_000));
+        assert!(is_stuck(&waiting, 124_000_000_000));
+    }
 
     #[test]
     fn no_owner_outlives_the_call_that_waited() {

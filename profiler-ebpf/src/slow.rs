@@ -315,8 +315,7 @@ fn describe(file: u64, object: u8, into: &mut SlowTarget) -> Option<()> {
 
 /// Directories above a file whose names are told, at most.
 const DIRECTORIES: usize = 6;
-/// The longest name of a file that is told, and of a directory, each with the zero byte behind it.
-const FILE_NAME: u32 = 64;
+/// The longest name of a directory that is told, with the zero byte behind it; of the file it is all that there is room for.
 const DIRECTORY_NAME: u32 = 32;
 
 /// The file's name, and those of the directories that it is in, as far as there is room.
@@ -325,9 +324,10 @@ fn describe_path(mut dentry: u64, into: &mut SlowTarget) -> Option<()> {
     let parent_of = |dentry: u64| kernel::read::<u64>(dentry + u64::from(config::offset!(dentry_parent)));
     let text = (&raw mut into.text).cast::<u8>();
     let name: u64 = kernel::read(dentry + u64::from(config::offset!(dentry_name)))?;
-    // SAFETY: the field is longer than that; the helper checks the address.
-    let got = unsafe { bpf_probe_read_kernel_str(text.cast(), FILE_NAME, name as *const c_void) };
-    if got <= 0 || got >= i64::from(FILE_NAME) {
+    let bytes = into.text.len() as u32;
+    // SAFETY: the field is valid for writes of its size; the helper checks the address.
+    let got = unsafe { bpf_probe_read_kernel_str(text.cast(), bytes, name as *const c_void) };
+    if got <= 0 {
         return None;
     }
     into.ports = 1;
@@ -336,7 +336,7 @@ fn describe_path(mut dentry: u64, into: &mut SlowTarget) -> Option<()> {
         let parent = parent_of(dentry)?;
         if parent == dentry {
             into.ports |= target::WHOLE;
-            return None;
+            return Some(());
         }
         if used > into.text.len() - DIRECTORY_NAME as usize {
             return None;
@@ -353,7 +353,7 @@ fn describe_path(mut dentry: u64, into: &mut SlowTarget) -> Option<()> {
         used += got as usize;
         dentry = parent;
     }
-    None
+    Some(())
 }
 
 #[inline(always)]

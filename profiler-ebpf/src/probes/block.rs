@@ -26,6 +26,12 @@ const OPERATION: u32 = 0xff;
 /// Bits of the minor number in the kernel's `dev_t` (include/linux/kdev_t.h).
 const MINOR_BITS: u32 = 20;
 
+/// Stands for threads that are not recorded.
+const NOT_RECORDED: task::Current = task::Current {
+    pid: u32::MAX,
+    tid: u32::MAX,
+};
+
 /// Whose the requests are that wait for their issue.
 #[map]
 static WAITING: Array<Request> = Array::with_max_entries(REQUESTS, 0);
@@ -37,10 +43,11 @@ pub(crate) fn block_insert(ctx: BtfTracePointContext) -> i32 {
     let request: u64 = ctx.arg(0);
     let current = task::current_task();
     // SAFETY: `current` is a valid task.
-    if !unsafe { task::is_target(current) } {
-        return 0;
-    }
-    let task::Current { pid, tid } = task::current();
+    let task::Current { pid, tid } = match unsafe { task::is_target(current) } {
+        true => task::current(),
+        // A target may issue it, and it is not the target's.
+        false => NOT_RECORDED,
+    };
     let key = OperationKey {
         pid,
         ..OperationKey::NOTHING
@@ -56,6 +63,7 @@ pub(crate) fn block_issue(ctx: BtfTracePointContext) -> i32 {
     let request: u64 = ctx.arg(0);
     let current = task::current_task();
     let task::Current { pid, tid } = match in_flight::owner(&WAITING, kernel::address(request)) {
+        Some(owner) if owner.tid == NOT_RECORDED.tid => return 0,
         Some(owner) => owner,
         // It went to the device at once: in a system call or a page fault of who wants the data, or in a kernel thread.
         // SAFETY: `current` is a valid task.

@@ -13,6 +13,7 @@ use aya_ebpf::{
     programs::BtfTracePointContext,
 };
 use profiler_common::{
+    account::Account,
     config::{FLAG_CALLS, FLAG_LOCKS, FLAG_OFF_CPU, tell},
     event::{Header, ThreadRecord},
     operation::{OperationKey, OperationKind},
@@ -246,11 +247,16 @@ pub(crate) extern "C" fn states_read(ctx: *mut TaskIterator) -> i32 {
 
 /// Whether a thread is to be told of because it has waited for a lock for long.
 #[inline(always)]
-fn is_stuck(account: &mut profiler_common::account::Account, now: u64) -> bool {
+fn is_stuck(account: &mut Account, now: u64) -> bool {
     let waits = account.waits_since(now);
-    account.state() == State::Lock as u32
+    let is_told = account.state() == State::Lock as u32
         && account.locks.is_stuck(now, waits)
-        && budget::allows(&STUCK_BUDGET, now, STUCK)
+        && budget::allows(&STUCK_BUDGET, now, STUCK);
+    // Whom the budget leaves out is asked for next time, before those that were told.
+    if is_told {
+        account.locks.told_stuck = now;
+    }
+    is_told
 }
 
 /// The account of a thread that the iterator met; opened if it is wanted and has none.
@@ -258,7 +264,7 @@ fn is_stuck(account: &mut profiler_common::account::Account, now: u64) -> bool {
 /// # Safety
 /// `task` is a task pointer that the verifier trusts.
 #[inline(always)]
-unsafe fn account_of(task: *mut task_struct) -> Option<&'static mut profiler_common::account::Account> {
+unsafe fn account_of(task: *mut task_struct) -> Option<&'static mut Account> {
     // SAFETY: the caller's promise.
     if let Some(account) = unsafe { thread::account(task) } {
         return Some(account);
