@@ -98,6 +98,17 @@ pub enum Mode {
     Write,
 }
 
+impl Mode {
+    /// What a person says behind `waited`.
+    pub fn words(self) -> &'static str {
+        match self {
+            Self::Any => "",
+            Self::Read => " to read",
+            Self::Write => " to write",
+        }
+    }
+}
+
 /// Whose code waits.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Library {

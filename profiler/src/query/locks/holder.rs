@@ -23,6 +23,14 @@ impl Evidence {
             Self::Waker => "waker",
         }
     }
+
+    /// What a person says before the thread's name.
+    pub fn words(self) -> &'static str {
+        match self {
+            Self::Owner => "held by",
+            Self::Waker => "ended by",
+        }
+    }
 }
 
 /// What the stack of a holder shows.
@@ -39,6 +47,16 @@ pub enum Held {
 }
 
 impl Held {
+    /// What a person says between the thread's name and its stack.
+    pub fn words(self) -> &'static str {
+        match self {
+            Self::Released => ", which let go at",
+            Self::Sampled => ", which was sampled at",
+            Self::OtherTimes => ", which lets go at (other times)",
+            Self::Unknown => ", which has no stack",
+        }
+    }
+
     /// As it is written in JSON.
     pub fn name(self) -> &'static str {
         match self {

@@ -7,7 +7,7 @@ use rustc_hash::FxHashMap;
 use super::call_stacks::ids;
 use crate::{
     profile::{Id, LockWait, Profile, Sample, Stack, State, Thread, ThreadTime, Waker},
-    query::{Sampled, frames},
+    query::{Sampled, figures::count, frames},
 };
 
 /// Samples and spans of a thread that are looked at for one wait. A sampler takes a hundred samples a second, so more than
@@ -45,6 +45,37 @@ impl Meanwhile {
             .collect();
         parts.sort_by(|a, b| b.1.total_cmp(&a.1));
         parts
+    }
+
+    /// What it did in a sentence, the `most` largest parts of it; `None` if nothing is known. `share` writes a part of 1, and
+    /// `function` a function's name.
+    pub fn sentence(
+        &self,
+        most: usize,
+        share: impl Fn(f64) -> String,
+        function: impl Fn(&str) -> String,
+    ) -> Option<String> {
+        let doing = self.doing().into_iter().take(most).map(|(doing, part)| {
+            let what = match doing {
+                Doing::Cpu(name) => format!("on a CPU in {}", function(name)),
+                Doing::Runnable => "waiting for a CPU".to_owned(),
+                Doing::Blocked(name) => format!("blocked in {}", function(name)),
+            };
+            format!("{} {what}", share(part))
+        });
+        let doing: Vec<String> = doing.collect();
+        if !doing.is_empty() {
+            let samples = match self.samples {
+                1 => "1 sample".to_owned(),
+                many => format!("{} samples", count(many)),
+            };
+            return Some(format!("meanwhile {} ({samples})", doing.join(", ")));
+        }
+        let states = self.states().into_iter().take(most);
+        let states: Vec<String> = states
+            .map(|(state, part)| format!("{} {}", share(part), state.name().replace('_', " ")))
+            .collect();
+        (!states.is_empty()).then(|| format!("about that time {} (no sample)", states.join(", ")))
     }
 
     /// The states that it was in, measured over spans of time (of a second, mostly) that the waits lie in, and which part of

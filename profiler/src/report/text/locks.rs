@@ -14,7 +14,7 @@ use super::{
 };
 use crate::query::{
     self, Summary, frames,
-    locks::{Asked, Deadlock, Estimate, Evidence, Group, Joined, Link, LockRow, Locks, start_ns},
+    locks::{Asked, Deadlock, Estimate, Group, Joined, Link, LockRow, Locks, start_ns},
 };
 
 /// Frames of a stack that are shown, unless names are shown in full: there are several to a lock.
@@ -206,11 +206,4 @@ fn chain(report: &Report<'_>, links: &[Link<'_>]) -> Option<String> {
 fn when(link: &Link<'_>) -> String {
     let start = start_ns(link.wait);
     format!("{}.{:03} s", start / 1_000_000_000, start / 1_000_000 % 1_000)
-}
-
-fn evidence(evidence: Evidence) -> &'static str {
-    match evidence {
-        Evidence::Owner => "held by",
-        Evidence::Waker => "ended by",
-    }
 }

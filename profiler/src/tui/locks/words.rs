@@ -4,7 +4,7 @@ use crate::{
     profile::{Id, Profile, Thread},
     query::{
         latency,
-        locks::{Deadlock, Doing, Estimate, Evidence, Held, Holder, Link, LockRow, Meanwhile, Mode, Waiter},
+        locks::{Deadlock, Estimate, Holder, Link, LockRow, Meanwhile, Waiter},
         operation::contention,
         percent,
     },
@@ -51,11 +51,7 @@ pub(super) fn waited(profile: &Profile, waiter: &Waiter) -> String {
         2 => " and another thread".to_owned(),
         all => format!(" and {} others", all - 1),
     };
-    let mode = match waiter.mode {
-        Mode::Any => "",
-        Mode::Read => " to read",
-        Mode::Write => " to write",
-    };
+    let mode = waiter.mode.words();
     format!(
         "{} in {}: {}{others} waited{mode} at",
         time(&waiter.waits),
@@ -66,50 +62,20 @@ pub(super) fn waited(profile: &Profile, waiter: &Waiter) -> String {
 
 pub(super) fn held(profile: &Profile, row: &LockRow<'_>, holder: &Holder) -> String {
     let part = percent(holder.total_ns as u64, row.waits.total_ns as u64);
-    let place = match holder.held {
-        Held::Released => ", which let go at",
-        Held::Sampled => ", which was sampled at",
-        Held::OtherTimes => ", which lets go at (other times)",
-        Held::Unknown => ", which has no stack",
-    };
+    let place = holder.held.words();
     format!(
         "{} in {}: {} {}{place}",
         share(part),
         plural(holder.count, "wait"),
-        evidence(holder.evidence),
+        holder.evidence.words(),
         name(profile, holder.thread)
     )
 }
 
 /// What the holder did; empty if nothing is known.
 pub(super) fn meanwhile(meanwhile: &Meanwhile) -> String {
-    let doing: Vec<String> = meanwhile
-        .doing()
-        .into_iter()
-        .take(PARTS)
-        .map(|(doing, part)| {
-            let what = match doing {
-                Doing::Cpu(function) => format!("on a CPU in {function}"),
-                Doing::Runnable => "waiting for a CPU".to_owned(),
-                Doing::Blocked(function) => format!("blocked in {function}"),
-            };
-            format!("{} {what}", share(part * 100.0))
-        })
-        .collect();
-    if !doing.is_empty() {
-        let samples = plural(meanwhile.samples as f64, "sample");
-        return format!("meanwhile {} ({samples})", doing.join(", "));
-    }
-    let states: Vec<String> = meanwhile
-        .states()
-        .into_iter()
-        .take(PARTS)
-        .map(|(state, part)| format!("{} {}", share(part * 100.0), state.name().replace('_', " ")))
-        .collect();
-    match states.is_empty() {
-        true => String::new(),
-        false => format!("about that time {} (no sample)", states.join(", ")),
-    }
+    let sentence = meanwhile.sentence(PARTS, |part| share(part * 100.0), str::to_owned);
+    sentence.unwrap_or_default()
 }
 
 /// For how much no holder is known, and whom the holder of the longest wait waited for itself.
@@ -156,13 +122,6 @@ pub(super) fn link(profile: &Profile, link: &Link<'_>) -> String {
         link.label,
         latency(link.wait.duration_ns),
     )
-}
-
-fn evidence(evidence: Evidence) -> &'static str {
-    match evidence {
-        Evidence::Owner => "held by",
-        Evidence::Waker => "ended by",
-    }
 }
 
 fn name(profile: &Profile, thread: Id<Thread>) -> String {

@@ -39,25 +39,18 @@ struct Cells {
 impl Cells {
     fn of(area: Rect) -> Self {
         let width = area.width;
-        let mut columns = Columns(area);
-        let mut next = |wanted: u16, from: u16| {
-            if width >= from {
-                columns.next(wanted)
-            } else {
-                Rect::default()
-            }
-        };
+        let mut columns = Columns::of(area);
         Self {
-            share: next(6, 14),
-            bar: next(width / 12, 120),
-            rate: next(7, 40),
-            errors: next(6, 62),
-            total: next(8, 92),
-            p50: next(8, 100),
-            p99: next(8, 52),
-            max: next(8, 70),
-            pid: next(7, 78),
-            process: next((width / 6).clamp(5, 15), 26),
+            share: columns.next_from(6, 14),
+            bar: columns.next_from(width / 12, 120),
+            rate: columns.next_from(7, 40),
+            errors: columns.next_from(6, 62),
+            total: columns.next_from(8, 92),
+            p50: columns.next_from(8, 100),
+            p99: columns.next_from(8, 52),
+            max: columns.next_from(8, 70),
+            pid: columns.next_from(7, 78),
+            process: columns.next_from((width / 6).clamp(5, 15), 26),
             call: columns.rest(if width >= 150 { width / 5 } else { 0 }),
             remark: columns.rest(0),
         }
@@ -172,7 +165,7 @@ struct Words {
 impl Words {
     fn of(area: Rect) -> Self {
         let width = area.width;
-        let mut columns = Columns(area);
+        let mut columns = Columns::of(area);
         Self {
             ago: columns.next(if width >= 50 { 6 } else { 0 }),
             duration: columns.next(8),

@@ -24,19 +24,12 @@ struct Cells {
 impl Cells {
     fn of(area: Rect) -> Self {
         let width = area.width;
-        let mut columns = Columns(area);
-        let mut next = |wanted: u16, from: u16| {
-            if width >= from {
-                columns.next(wanted)
-            } else {
-                Rect::default()
-            }
-        };
+        let mut columns = Columns::of(area);
         Self {
-            change: next(7, 14),
-            error: next(6, 26),
-            now: next(6, 34),
-            was: next(6, 42),
+            change: columns.next_from(7, 14),
+            error: columns.next_from(6, 26),
+            now: columns.next_from(6, 34),
+            was: columns.next_from(6, 42),
             function: columns.rest(if width >= 60 { width / 5 } else { 0 }),
             module: columns.rest(0),
         }

@@ -31,19 +31,12 @@ impl Cells {
     fn of(area: Rect) -> Self {
         let width = area.width;
         let bar = (width / 10).clamp(6, 20);
-        let mut columns = Columns(area);
-        let mut next = |wanted: u16, from: u16| {
-            if width >= from {
-                columns.next(wanted)
-            } else {
-                Rect::default()
-            }
-        };
-        let own = next(6, 14);
-        let own_bar = next(bar, 44);
-        let own_error = next(6, 100);
-        let total = next(6, 24);
-        let total_bar = next(bar, 110);
+        let mut columns = Columns::of(area);
+        let own = columns.next_from(6, 14);
+        let own_bar = columns.next_from(bar, 44);
+        let own_error = columns.next_from(6, 100);
+        let total = columns.next_from(6, 24);
+        let total_bar = columns.next_from(bar, 110);
         let function = columns.rest(if width >= 60 { width / 5 } else { 0 });
         Self {
             own,

@@ -31,7 +31,7 @@ pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, app: &App, theme: &Theme) 
     let bars = bars(&call.timing.buckets().collect::<Vec<_>>(), area.height.into());
     let most = bars.iter().map(|(_, count)| *count).max().unwrap_or(0);
     for (line, (from_ns, number)) in (0..area.height).zip(bars) {
-        let mut columns = Columns(row(area, line));
+        let mut columns = Columns::of(row(area, line));
         put_right(
             frame,
             columns.next(10),

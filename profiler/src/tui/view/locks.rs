@@ -32,22 +32,15 @@ struct Cells {
 impl Cells {
     fn of(area: Rect) -> Self {
         let width = area.width;
-        let mut columns = Columns(area);
-        let mut next = |wanted: u16, from: u16| {
-            if width >= from {
-                columns.next(wanted)
-            } else {
-                Rect::default()
-            }
-        };
+        let mut columns = Columns::of(area);
         Self {
-            share: next(6, 14),
-            bar: next(width / 12, 120),
-            time: next(8, 24),
-            margin: next(5, 70),
-            waits: next(9, 46),
-            average: next(8, 100),
-            longest: next(8, 60),
+            share: columns.next_from(6, 14),
+            bar: columns.next_from(width / 12, 120),
+            time: columns.next_from(8, 24),
+            margin: columns.next_from(5, 70),
+            waits: columns.next_from(9, 46),
+            average: columns.next_from(8, 100),
+            longest: columns.next_from(8, 60),
             lock: match width {
                 0..50 => columns.rest(0),
                 50..150 => columns.rest((width / 5).min(30)),

@@ -254,21 +254,41 @@ fn visible(area: Rect, app: &App) -> impl Iterator<Item = (Rect, usize, bool)> +
 }
 
 /// Cuts an area into columns from left to right, one cell apart.
-struct Columns(Rect);
+struct Columns {
+    /// What is left.
+    left: Rect,
+    /// How wide all of it was.
+    whole: u16,
+}
 
 impl Columns {
+    fn of(area: Rect) -> Self {
+        Self {
+            left: area,
+            whole: area.width,
+        }
+    }
+
     fn next(&mut self, width: u16) -> Rect {
-        let width = width.min(self.0.width);
-        let column = Rect { width, ..self.0 };
-        let step = (width + 1).min(self.0.width);
-        self.0.x += step;
-        self.0.width -= step;
+        let width = width.min(self.left.width);
+        let column = Rect { width, ..self.left };
+        let step = (width + 1).min(self.left.width);
+        self.left.x += step;
+        self.left.width -= step;
         column
+    }
+
+    /// A column that is there where the whole area is at least `from` cells wide; else it has no width.
+    fn next_from(&mut self, width: u16, from: u16) -> Rect {
+        if self.whole < from {
+            return Rect::default();
+        }
+        self.next(width)
     }
 
     /// Everything but `keep` cells at the end.
     fn rest(&mut self, keep: u16) -> Rect {
         let keep = if keep == 0 { 0 } else { keep + 1 };
-        self.next(self.0.width.saturating_sub(keep))
+        self.next(self.left.width.saturating_sub(keep))
     }
 }

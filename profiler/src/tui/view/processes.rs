@@ -27,21 +27,14 @@ struct Cells {
 impl Cells {
     fn of(area: Rect) -> Self {
         let width = area.width;
-        let mut columns = Columns(area);
-        let mut next = |wanted: u16, from: u16| {
-            if width >= from {
-                columns.next(wanted)
-            } else {
-                Rect::default()
-            }
-        };
+        let mut columns = Columns::of(area);
         Self {
-            share: next(6, 14),
-            bar: next((width / 8).clamp(6, 30), 44),
-            cpu: next(6, 30),
-            samples: next(9, 60),
-            incomplete: next(6, 70),
-            pid: next(7, 22),
+            share: columns.next_from(6, 14),
+            bar: columns.next_from((width / 8).clamp(6, 30), 44),
+            cpu: columns.next_from(6, 30),
+            samples: columns.next_from(9, 60),
+            incomplete: columns.next_from(6, 70),
+            pid: columns.next_from(7, 22),
             name: columns.rest(0),
         }
     }

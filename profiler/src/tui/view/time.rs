@@ -61,7 +61,7 @@ struct Cells {
 impl Cells {
     fn of(area: Rect) -> Self {
         let width = area.width;
-        let mut columns = Columns(area);
+        let mut columns = Columns::of(area);
         let mut next = |wanted: u16, from: u16, to: u16| {
             if (from..to).contains(&width) {
                 columns.next(wanted)

@@ -33,18 +33,11 @@ struct Cells {
 impl Cells {
     fn of(area: Rect) -> Self {
         let width = area.width;
-        let mut columns = Columns(area);
-        let mut next = |wanted: u16, from: u16| {
-            if width >= from {
-                columns.next(wanted)
-            } else {
-                Rect::default()
-            }
-        };
+        let mut columns = Columns::of(area);
         Self {
-            total: next(6, 14),
-            bar: next((width / 12).clamp(6, 16), 44),
-            own: next(6, 30),
+            total: columns.next_from(6, 14),
+            bar: columns.next_from((width / 12).clamp(6, 16), 44),
+            own: columns.next_from(6, 30),
             tree: columns.rest(0),
         }
     }

@@ -10,11 +10,11 @@ use super::{
         number::{count, latency, percent},
         slow,
     },
-    chain, evidence, plus_minus, when, write_stack, write_words,
+    chain, plus_minus, when, write_stack, write_words,
 };
 use crate::query::{
     self, clean,
-    locks::{Doing, Estimate, Held, Holder, Joined, LockRow, Meanwhile, Mode, Waiter},
+    locks::{Estimate, Holder, Joined, LockRow, Meanwhile, Waiter},
     operation::contention,
 };
 
@@ -176,11 +176,7 @@ fn waited(report: &Report<'_>, waiter: &Waiter) -> String {
         2 => " and another thread".to_owned(),
         all => format!(" and {} other threads", count(all - 1)),
     };
-    let mode = match waiter.mode {
-        Mode::Any => "",
-        Mode::Read => " to read",
-        Mode::Write => " to write",
-    };
+    let mode = waiter.mode.words();
     format!(
         "{} in {}: {thread}{others} waited{mode} at",
         time(&waiter.waits),
@@ -190,47 +186,19 @@ fn waited(report: &Report<'_>, waiter: &Waiter) -> String {
 
 fn held(report: &Report<'_>, row: &LockRow<'_>, holder: &Holder) -> String {
     let share = query::percent(holder.total_ns as u64, row.waits.total_ns as u64);
-    let place = match holder.held {
-        Held::Released => ", which let go at",
-        Held::Sampled => ", which was sampled at",
-        Held::OtherTimes => ", which lets go at (other times)",
-        Held::Unknown => ", which has no stack",
-    };
+    let place = holder.held.words();
     format!(
         "{} in {}: {} {}{place}",
         percent(share),
         plural(holder.count.round() as u64, "wait"),
-        evidence(holder.evidence),
+        holder.evidence.words(),
         slow::thread_name(report.profile, holder.thread)
     )
 }
 
 /// What the holder did, in words; `None` if nothing is known. Raw.
 fn meanwhile(meanwhile: &Meanwhile) -> Option<String> {
-    let doing: Vec<String> = meanwhile
-        .doing()
-        .into_iter()
-        .take(PARTS)
-        .map(|(doing, part)| {
-            let what = match doing {
-                Doing::Cpu(function) => format!("on a CPU in {}", short(function)),
-                Doing::Runnable => "waiting for a CPU".to_owned(),
-                Doing::Blocked(function) => format!("blocked in {}", short(function)),
-            };
-            format!("{} {what}", percent(part * 100.0))
-        })
-        .collect();
-    if !doing.is_empty() {
-        let samples = plural(meanwhile.samples, "sample");
-        return Some(format!("meanwhile {} ({samples})", doing.join(", ")));
-    }
-    let states: Vec<String> = meanwhile
-        .states()
-        .into_iter()
-        .take(PARTS)
-        .map(|(state, part)| format!("{} {}", percent(part * 100.0), state.name().replace('_', " ")))
-        .collect();
-    (!states.is_empty()).then(|| format!("about that time {} (no sample)", states.join(", ")))
+    meanwhile.sentence(PARTS, |part| percent(part * 100.0), short)
 }
 
 /// A function among others in one line.
