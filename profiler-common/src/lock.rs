@@ -261,9 +261,11 @@ mod tests {
 
     #[test]
     fn a_wait_that_goes_on_is_told_when_it_is_long_and_then_now_and_then() {
-        let mut waiting = LockWaiting::default();
-        // Told in a wait before, and that does not count for this one, which began at 100 s.
-        waiting.told_stuck = 99_000_000_000;
+        let mut waiting = LockWaiting {
+            // Told in a wait before, and that does not count for this one, which began at 100 s.
+            told_stuck: 99_000_000_000,
+            ..LockWaiting::default()
+        };
         let is_stuck = |waiting: &LockWaiting, now: u64| waiting.is_stuck(now, now - 100_000_000_000);
         assert!(!is_stuck(&waiting, 101_000_000_000));
         assert!(is_stuck(&waiting, 102_000_000_000));
