@@ -126,6 +126,8 @@ pub mod cfa {
     pub const REGISTER: u8 = 9;
     /// `rbx + cfa_offset`: the dynamic linker, while it binds a function on its first call.
     pub const BX: u8 = 10;
+    /// `bp + cfa_offset`, which may be on another stack: functions of Go that go on on one.
+    pub const OTHER_STACK: u8 = 11;
 }
 
 /// How to find the caller's frame pointer.
@@ -339,7 +341,7 @@ pub fn step<T: Tables>(tables: &T, walk: &mut Walk) -> bool {
     let offset = rule.cfa_offset as i64 as u64;
     let cfa = match rule.cfa {
         cfa::SP => sp.wrapping_add(offset),
-        cfa::BP => bp.wrapping_add(offset),
+        cfa::BP | cfa::OTHER_STACK => bp.wrapping_add(offset),
         cfa::PLT => sp.wrapping_add(if ip & 15 >= offset { 16 } else { 8 }),
         cfa::DEREF_BP | cfa::DEREF_SP => {
             let base = if rule.cfa == cfa::DEREF_BP { bp } else { sp };
@@ -357,7 +359,8 @@ pub fn step<T: Tables>(tables: &T, walk: &mut Walk) -> bool {
         cfa::NONE => return step_by_frame_pointer(tables, walk),
         _ => return walk.cut(Outcome::UnsupportedRule),
     };
-    if cfa <= sp || cfa & 7 != 0 {
+    let is_inward = cfa <= sp && rule.cfa != cfa::OTHER_STACK;
+    if is_inward || cfa & 7 != 0 {
         return walk.cut(Outcome::NotOutward);
     }
     let (caller_bp, caller_ip);

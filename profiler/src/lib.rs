@@ -17,9 +17,10 @@
 //! | module | for | may use |
 //! |---|---|---|
 //! | [`profile`] | the model, and the trace file | nothing of ours |
+//! | [`gopclntab`] | what Go programs say of their functions | nothing of ours |
 //! | [`probes`] | what each probe measures | `profile`, `profiler_common` |
-//! | [`collect`] | loads the kernel side and turns what it sends into a profile | `profile`, `probes`, `profiler_common`, aya |
-//! | [`symbolize`] | names for addresses | `profile` |
+//! | [`collect`] | loads the kernel side and turns what it sends into a profile | `profile`, `probes`, `gopclntab`, `profiler_common`, aya |
+//! | [`symbolize`] | names for addresses | `profile`, `gopclntab` |
 //! | [`query`] | questions asked of a profile; no I/O, no clock | `profile`, `profiler_common` |
 //! | [`report`], [`export`], [`tui`] | answers on a terminal, in files, live | `profile`, `query` |
 //! | [`cli`] | every command and flag | names from the tables `PROBES` and `FORMATS` |
@@ -38,6 +39,7 @@ pub mod cli;
 pub mod collect;
 pub mod commands;
 pub mod export;
+pub mod gopclntab;
 pub mod probes;
 pub mod profile;
 pub mod query;

@@ -148,7 +148,8 @@ impl<'a> View<'a> {
         with_user.share(|sample| sample.outcome == Outcome::Complete)
     }
 
-    fn share(&self, counted: impl Fn(&Sample) -> bool) -> f64 {
+    /// The part of the samples that are `counted`; 0 without samples.
+    pub fn share(&self, counted: impl Fn(&Sample) -> bool) -> f64 {
         let count = self.samples.iter().filter(|sample| counted(sample)).count();
         count as f64 / self.samples.len().max(1) as f64
     }

@@ -42,8 +42,10 @@ fn by_make(name: &str, target: &Path) -> Result<PathBuf, Missing> {
     if name.starts_with("rust") {
         find_program("rustc")?;
     }
-    if name.ends_with("_lld") {
-        find_program("ld.lld")?;
+    for (end, program) in [("_lld", "ld.lld"), ("_musl", "musl-gcc"), ("_go", "go")] {
+        if name.ends_with(end) {
+            find_program(program)?;
+        }
     }
     let sources = Path::new(env!("CARGO_MANIFEST_DIR")).join("workloads");
     let program = target.join("workloads").join(name);

@@ -288,6 +288,25 @@ fn a_mutex_has_its_holder_and_its_waiters() {
     a_mutex_has_its_holder(&Lab::new(), 6);
 }
 
+/// musl does not say how to unwind it, and its mutexes do not say who holds them as glibc's do.
+#[test]
+fn a_mutex_of_musl_has_who_let_it_go() {
+    let waits = require!(record(&Lab::new(), "locks_musl", "mutex", 6));
+    assert_eq!(waits.contended()["class"], "mutex");
+    assert_total(&waits, 0.05);
+    assert_holder(&waits, "waker", "hot_section", 0.8);
+    let row = waits.contended_later();
+    let whole = share(row, "waiters", |one| {
+        is_on(&one["stack"], "wait_for_it") && is_on(&one["stack"], "start")
+    });
+    assert!(whole > 0.98, "{whole:.3}: {}", brief(&waits.settled));
+}
+
+#[test]
+fn a_pool_of_musl_without_work_is_idle() {
+    idle(&Lab::new(), "locks_musl", 5, &["condition variable"]);
+}
+
 /// The memory has no name; the holder is in the other process.
 #[test]
 fn a_mutex_of_two_processes_has_its_holder() {

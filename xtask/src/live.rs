@@ -22,8 +22,9 @@ pub(crate) const SHORT: &str = "short::";
 /// What the programs of `tests/workloads` are built with.
 const COMPILERS: [&str; 4] = ["gcc", "g++", "libc6-dev", "make"];
 
-/// Real servers and their load, the referee, and the linker whose binaries once broke a peer.
-const SERVERS: [&str; 9] = [
+/// Real servers and their load, the referee, the linker whose binaries once broke a peer, and compilers whose programs do
+/// not say how to unwind them.
+const SERVERS: [&str; 11] = [
     "redis-server",
     "redis-tools",
     "nginx",
@@ -32,6 +33,8 @@ const SERVERS: [&str; 9] = [
     "python3",
     "linux-perf",
     "lld",
+    "musl-tools",
+    "golang-go",
     "procps",
 ];
 

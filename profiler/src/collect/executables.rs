@@ -248,12 +248,12 @@ impl Executable {
             (Kind::Elf, Some(file)) => {
                 let cache = ReadCache::new(&**file);
                 let elf = Elf::parse(&cache).ok()?;
-                Table::build(&elf).ok()
+                Table::build(&elf, &cache).ok()
             }
             (Kind::Vdso, _) => {
                 let image = vdso_image()?;
                 let elf = Elf::parse(image.as_slice()).ok()?;
-                Table::build(&elf).ok()
+                Table::build(&elf, image.as_slice()).ok()
             }
             _ => None,
         }

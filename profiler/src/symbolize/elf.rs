@@ -27,6 +27,8 @@ pub(super) struct Elf {
     pub(super) sections: Vec<Section>,
     /// What is loaded of it.
     pub(super) segments: Vec<Segment>,
+    /// Where the program begins; 0: it is none.
+    pub(super) entry: u64,
     /// The GNU build id; empty if there is none.
     pub(super) build_id: Vec<u8>,
 }
@@ -91,6 +93,7 @@ impl Elf {
                 .filter(|(kind, _)| *kind == elf::PT_LOAD)
                 .map(|(_, it)| *it)
                 .collect(),
+            entry: header.e_entry(endian).into(),
             build_id: Vec::new(),
             bytes,
         };

@@ -14,12 +14,15 @@ use super::{
     demangle::{MAX_MANGLED, demangle},
     elf::{Elf, Section},
 };
+use crate::gopclntab;
 
 /// The most symbols that are read of one table. The largest browsers have some two million.
 const MAX_SYMBOLS: usize = 8 << 20;
 /// How much of `.gnu_debugdata` is believed: 16 MiB of it, and 128 MiB decompressed.
 const MAX_DEBUGDATA: u64 = 16 << 20;
 const MAX_DECOMPRESSED: u64 = 128 << 20;
+/// How much of what Go says of its functions is read.
+const MAX_GO_FUNCTIONS: u64 = 128 << 20;
 /// How many nested or aliased symbols are looked through for the best one.
 const MAX_OVERLAP: usize = 64;
 
@@ -67,6 +70,7 @@ impl SymbolTable {
                 if let Some(mini) = mini_debug_info(elf) {
                     table.add_tables(&mini, elf::SHT_SYMTAB);
                 }
+                table.add_go(elf);
             }
         }
         table.settle();
@@ -166,6 +170,34 @@ impl SymbolTable {
             offset += count * row;
             rest -= count;
         }
+    }
+
+    /// Adds what Go says of its functions, which is there in stripped programs, too.
+    fn add_go(&mut self, elf: &Elf) -> Option<()> {
+        let names = [".gopclntab", ".data.rel.ro.gopclntab"];
+        let section = names.iter().find_map(|name| elf.section(name))?;
+        let bytes = elf.section_bytes(section, MAX_GO_FUNCTIONS)?;
+        let text = elf.section(".text").map_or(0, |text| text.address);
+        let table = gopclntab::Table::parse(&bytes, text, elf.entry)?;
+        let strings = u16::try_from(self.strings.len()).ok()?;
+        self.strings.push(Strings {
+            bytes: elf.bytes.clone(),
+            offset: section.offset,
+            size: section.size,
+        });
+        let room = MAX_SYMBOLS.saturating_sub(self.symbols.len());
+        let functions = table.functions().take(room);
+        self.symbols.extend(functions.filter_map(|function| {
+            Some(Symbol {
+                start: function.begin,
+                end: function.end,
+                max_end: 0,
+                name: u32::try_from(function.name).ok()?,
+                strings,
+                rank: 0,
+            })
+        }));
+        Some(())
     }
 
     /// Sorts, and gives symbols without a size their extent: up to the next symbol or the section's end, which is how

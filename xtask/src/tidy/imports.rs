@@ -7,7 +7,7 @@ use super::Finding;
 /// Who may use each module. `commands` and the crate root may use all of them.
 ///
 /// The table of the crate's documentation says the same from the other side.
-const MODULES: [(&str, &[&str]); 10] = [
+const MODULES: [(&str, &[&str]); 11] = [
     (
         "profile",
         &[
@@ -20,6 +20,7 @@ const MODULES: [(&str, &[&str]); 10] = [
             "tui",
         ],
     ),
+    ("gopclntab", &["collect", "symbolize"]),
     ("probes", &["collect", "cli"]),
     ("collect", &[]),
     ("symbolize", &[]),

@@ -15,6 +15,8 @@ type SectionHeader = elf::SectionHeader64<LittleEndian>;
 
 /// Larger `.eh_frame` sections are refused. The largest programs known have some 30 MiB.
 const MAX_EH_FRAME: u64 = 128 << 20;
+/// Larger tables of Go's functions are not read. kubelet has one of 30 MB.
+const MAX_GO_FUNCTIONS: u64 = 128 << 20;
 /// Larger string tables of section names are not read.
 const MAX_SECTION_NAMES: u64 = 1 << 20;
 /// Larger notes are not read.
@@ -131,13 +133,36 @@ impl Plt {
     }
 }
 
+/// Part of a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Part {
+    /// Where in the file it begins.
+    pub(super) offset: u64,
+    /// How many bytes it has.
+    pub(super) size: u64,
+}
+
+impl Part {
+    /// The bytes of a section; none if the file has the section without them.
+    fn of(section: &SectionHeader) -> Self {
+        let is_there = section.sh_type(LittleEndian) != elf::SHT_NOBITS;
+        Self {
+            offset: section.sh_offset(LittleEndian),
+            size: if is_there { section.sh_size(LittleEndian) } else { 0 },
+        }
+    }
+}
+
 /// What unwinding needs of an ELF file.
 #[derive(Clone, Debug)]
 pub struct Elf<'data> {
     segments: Vec<Segment>,
     build_id: Vec<u8>,
     entry: u64,
+    text: Option<u64>,
     plts: Vec<Plt>,
+    go_functions: Option<Part>,
+    symbols: Option<Part>,
     eh_frame: Result<EhFrame<'data>, Refused>,
 }
 
@@ -172,6 +197,9 @@ impl<'data> Elf<'data> {
             segments,
             build_id: build_id(programs, &sections, data).unwrap_or_default(),
             entry: header.e_entry(LittleEndian),
+            text: sections.address(b".text"),
+            go_functions: go_functions(&sections),
+            symbols: symbols(&sections),
             plts: plts(&sections, data),
             eh_frame: eh_frame(programs, &sections, data),
         })
@@ -190,6 +218,30 @@ impl<'data> Elf<'data> {
     /// Where the program begins; 0: it does not.
     pub fn entry(&self) -> u64 {
         self.entry
+    }
+
+    /// Where `.text` begins.
+    pub(super) fn text(&self) -> Option<u64> {
+        self.text
+    }
+
+    /// Where Go's table of its functions is.
+    pub(super) fn go_functions(&self) -> Option<Part> {
+        self.go_functions
+    }
+
+    /// Where its symbols are: all of them, or those that others may use.
+    pub(super) fn symbols(&self) -> Option<Part> {
+        self.symbols
+    }
+
+    /// The same file, of whose code `.eh_frame` is all that is known.
+    #[cfg(test)]
+    pub(super) fn without_symbols(self) -> Self {
+        Self {
+            symbols: None,
+            ..self
+        }
     }
 
     pub(super) fn plts(&self) -> &[Plt] {
@@ -309,6 +361,24 @@ fn plts<'data, R: ReadRef<'data>>(sections: &Sections<'data>, data: R) -> Vec<Pl
                 .is_ok_and(|bytes| bytes == Plt::HEAD),
         })
         .collect()
+}
+
+fn go_functions(sections: &Sections<'_>) -> Option<Part> {
+    // In programs that may be loaded anywhere, data that hold addresses have another name.
+    let section = [&b".gopclntab"[..], b".data.rel.ro.gopclntab"]
+        .iter()
+        .find_map(|name| sections.find(name))?;
+    Some(Part::of(section)).filter(|part| part.size <= MAX_GO_FUNCTIONS)
+}
+
+fn symbols(sections: &Sections<'_>) -> Option<Part> {
+    let of_kind = |kind| {
+        let mut sections = sections.headers.iter();
+        sections.find(|section| section.sh_type(LittleEndian) == kind)
+    };
+    of_kind(elf::SHT_SYMTAB)
+        .or_else(|| of_kind(elf::SHT_DYNSYM))
+        .map(Part::of)
 }
 
 fn build_id<'data, R: ReadRef<'data>>(

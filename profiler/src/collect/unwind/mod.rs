@@ -1,4 +1,4 @@
-//! Unwind tables: from `.eh_frame` to the rows that the kernel side reads.
+//! Unwind tables: from `.eh_frame`, and what else tells of code, to the rows that the kernel side reads.
 //!
 //! ```text
 //!   file ──elf──▶ Elf ──rows──▶ Table ──pool──▶ blocks in a BPF array      Placed { table, base }
@@ -9,7 +9,7 @@
 //! 1. [`elf::Elf::parse`] reads what unwinding needs of a file, a vDSO image, or anything hostile. Give it `&[u8]` or
 //!    an [`object::ReadCache`] over a file: a cache reads only the few ranges that are needed, and a file that
 //!    shrinks meanwhile is an error and not a signal.
-//! 2. [`rows::Table::build`] makes rows of `.eh_frame`. No shared state: any thread may do it.
+//! 2. [`rows::Table::build`] makes rows of `.eh_frame` and of what else is known. No shared state: any thread may do it.
 //! 3. [`pool::Pool::place`] writes a table into the shared blocks and its rules into the one dictionary,
 //!    [`rules::Rules`]; [`rules::Rules::since`] says which rules are to be uploaded.
 //! 4. A mapping's entry is [`pool::Placed::mapping`] with [`elf::Elf::bias`]; [`space::Spaces`] says where in the
@@ -24,10 +24,14 @@
 pub mod elf;
 mod expression;
 mod extents;
+mod go;
+mod instructions;
 pub mod pool;
+mod rest;
 pub mod rows;
 pub mod rules;
 pub mod space;
+mod symbols;
 #[cfg(test)]
 mod tests;
 pub mod walk;

@@ -1,4 +1,4 @@
-//! From `.eh_frame` to rows: where in an executable which rule is in force.
+//! From `.eh_frame`, and what else tells of code, to rows: where in an executable which rule is in force.
 //!
 //! CPU time of a release build on one core of a small virtual machine, to read, to build, and to place into the pool:
 //!
@@ -16,12 +16,14 @@ use gimli::{
     CommonInformationEntry, EhFrame, EndianSlice, LittleEndian, RegisterRule, UnwindContext,
     UnwindContextStorage, UnwindSection, UnwindTableRow,
 };
+use object::ReadRef;
 use profiler_common::unwind::{PAGE_BITS, RULE_NONE, Rule, cfa};
 use rustc_hash::FxHashMap;
 
 use super::{
     elf::{Elf, Refused},
     expression::{self, RA, RBP, RBX},
+    rest::{self, Code, Described, Rest},
     rules::Rules,
 };
 
@@ -35,9 +37,6 @@ const WORK_FACTOR: usize = 8;
 const WORK_FREE: usize = 1 << 20;
 /// Common parts remembered at most; a program has a few, or one for each file that it was compiled from.
 const MAX_CIES: usize = 4096;
-/// Code at a program's entry point that nothing describes belongs to the start-up code: it is the root of the stack.
-/// In ld.so the calls of constructors lie 40 bytes behind it, in musl the call into C lies 20 bytes behind it.
-const ENTRY_CODE: u32 = 64;
 
 /// From this address on, up to the next row, the rule is in force.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -82,16 +81,27 @@ struct Function {
 }
 
 impl Table {
-    /// Reads `.eh_frame`. The time is linear in its size, and so is the memory: 8 bytes a row and 16 a function.
+    /// Makes the rows of `elf`, which was read from `data`. The time is linear in the size of what describes its code, and
+    /// so is the memory: 8 bytes a row and 16 a function.
     ///
     /// # Errors
     /// [`Refused`] says why there are no rows: none in the file, or more than a table may have.
-    pub fn build(elf: &Elf<'_>) -> Result<Self, Refused> {
-        Self::build_at_most(elf, MAX_ROWS)
+    pub fn build<'data, R: ReadRef<'data>>(elf: &Elf<'data>, data: R) -> Result<Self, Refused> {
+        Self::build_at_most(elf, data, MAX_ROWS)
     }
 
-    pub(super) fn build_at_most(elf: &Elf<'_>, max_rows: usize) -> Result<Self, Refused> {
-        let frames = elf.eh_frame()?;
+    pub(super) fn build_at_most<'data, R: ReadRef<'data>>(
+        elf: &Elf<'data>,
+        data: R,
+        max_rows: usize,
+    ) -> Result<Self, Refused> {
+        let frames = match elf.eh_frame() {
+            Err(Refused::NoEhFrame) => None,
+            frames => Some(frames?),
+        };
+        let none = gimli::BaseAddresses::default();
+        let (bytes, bases) = frames.map_or((&[][..], &none), |frames| (frames.bytes, &frames.bases));
+        let bounded = frames.is_some_and(|frames| frames.bounded);
         let begin = elf
             .segments()
             .iter()
@@ -122,21 +132,28 @@ impl Table {
                 functions: Vec::new(),
                 counts: Counts::default(),
             },
-            section: EhFrame::new(frames.bytes, LittleEndian),
-            bases: &frames.bases,
+            section: EhFrame::new(bytes, LittleEndian),
+            bases,
             cies: FxHashMap::default(),
             context: UnwindContext::new_in(),
             last: (Rule::NONE, RULE_NONE as u16),
         };
         let empty = builder.table.clone();
-        builder.read(frames.bytes, frames.bounded)?;
+        builder.read(bytes, bounded)?;
         if builder.meets_rbx {
             // Of all files seen only the dynamic linker does so: for it alone it is worth to follow rbx.
             builder.table = empty;
             builder.with_rbx = true;
-            builder.read(frames.bytes, frames.bounded)?;
+            builder.read(bytes, bounded)?;
         }
-        Ok(builder.finish())
+        // Files are nearly sorted: sorting is a matter of merging a few runs.
+        builder.table.functions.sort_by_key(|function| function.begin);
+        let rest = builder.rest(data);
+        // Stubs that jump elsewhere, and the entry point, are no reason to trust no frame pointer.
+        if frames.is_none() && !rest.has_functions {
+            return Err(Refused::NoEhFrame);
+        }
+        builder.finish(rest.code)
     }
 
     /// The virtual address that rows are counted from: the first executable one, rounded down to 64 KiB.
@@ -157,6 +174,14 @@ impl Table {
     /// What building it met.
     pub fn counts(&self) -> Counts {
         self.counts
+    }
+
+    /// Begin and end of each function that has rows.
+    #[cfg(test)]
+    pub(super) fn described(&self) -> impl Iterator<Item = (u64, u64)> {
+        let address = |pc: u32| self.base + u64::from(pc);
+        let functions = self.functions.iter();
+        functions.map(move |function| (address(function.begin), address(function.end)))
     }
 
     /// The rows by rising address; none repeats its predecessor's rule. Before the first one the rule is
@@ -345,42 +370,50 @@ impl<'data> Builder<'_, 'data> {
         (address < end).then_some((begin as u32, (end - self.table.base) as u32))
     }
 
-    fn finish(mut self) -> Table {
-        // Files are nearly sorted: sorting is a matter of merging a few runs.
-        self.table.functions.sort_by_key(|function| function.begin);
-        for plt in self.elf.plts() {
-            self.undescribed(plt.address, plt.size, &plt.rows());
-        }
-        // 0: the file is a library and has no entry point.
-        if self.elf.entry() != 0 {
-            self.undescribed(self.elf.entry(), ENTRY_CODE.into(), &[(0, Rule::END)]);
-        }
-        self.table
+    /// What is known of code that no entry describes.
+    fn rest<R: ReadRef<'data>>(&self, data: R) -> Rest {
+        let functions = &self.table.functions;
+        let holds = |address: u64| {
+            let pc = address.wrapping_sub(self.table.base);
+            let before = functions.partition_point(|function| u64::from(function.begin) <= pc);
+            before > 0 && pc < u64::from(functions[before - 1].end)
+        };
+        let sizes = functions.iter().map(|function| u64::from(function.end - function.begin));
+        let described = Described {
+            bytes: sizes.sum(),
+            holds: &holds,
+        };
+        rest::code(self.elf, data, described)
     }
 
-    /// Adds rows, as (offset, rule), for code of which it is known what it does, if no entry describes it.
-    fn undescribed(&mut self, address: u64, size: u64, rows: &[(u32, Rule)]) {
-        let Some((begin, end)) = self.place(address, size) else {
-            return;
-        };
-        let functions = &self.table.functions;
-        let at = functions.partition_point(|function| function.begin <= begin);
-        if at > 0 && functions[at - 1].end > begin {
-            return;
+    /// Adds the rows of code that no entry describes.
+    fn finish(mut self, rest: Vec<Code>) -> Result<Table, Refused> {
+        let described = self.table.functions.len();
+        for code in rest {
+            let size = code.end.saturating_sub(code.begin);
+            let Some((begin, end)) = self.place(code.begin, size) else {
+                continue;
+            };
+            let functions = &self.table.functions[..described];
+            let before = functions.partition_point(|function| function.begin <= begin);
+            if before > 0 && functions[before - 1].end > begin {
+                continue;
+            }
+            let first = self.table.rows.len();
+            for (address, rule) in code.rows {
+                let rule = self.table.rules.intern(rule);
+                let pc = address.wrapping_sub(self.table.base) as u32;
+                self.table.rows.push(Row { pc, rule });
+            }
+            if self.table.rows.len() > self.max_rows {
+                return Err(Refused::TooManyRows);
+            }
+            self.add(begin, end, first);
         }
-        let first = self.table.rows.len();
-        for (offset, rule) in rows {
-            let rule = self.table.rules.intern(*rule);
-            let pc = begin + offset;
-            self.table.rows.push(Row { pc, rule });
-        }
-        let function = Function {
-            begin,
-            end,
-            first: first as u32,
-            count: rows.len() as u32,
-        };
-        self.table.functions.insert(at, function);
+        let functions = &mut self.table.functions;
+        functions.sort_by_key(|function| function.begin);
+        functions.dedup_by_key(|function| function.begin);
+        Ok(self.table)
     }
 }
 

@@ -114,7 +114,7 @@ fn plain(name: &str) -> &str {
     // `__GI_` marks a name that a library uses itself.
     let name = name.trim_start_matches('_');
     let name = name.strip_prefix("GI_").unwrap_or(name).trim_start_matches('_');
-    let added = ["@", ".constprop.", ".isra.", ".part.", ".cold"];
+    let added = ["@", ".constprop.", ".isra.", ".part.", ".cold", ".abi0"];
     let end = added.iter().filter_map(|added| name.find(added)).min();
     &name[..end.unwrap_or(name.len())]
 }
@@ -130,8 +130,7 @@ fn tell(place: &mut Place, found: &Rule, module: &str) {
     let made_of = |class| matches!(class, Class::Condition | Class::Park | Class::Semaphore);
     let counts = match &place.class {
         None => true,
-        // A virtual machine's monitors are its own, whatever they wait with.
-        Some((inner, ..)) => found.built && (made_of(*inner) || library == Library::Java),
+        Some((inner, ..)) => found.built && made_of(*inner),
     };
     if counts {
         place.class = Some((class, mode, library));
@@ -346,6 +345,27 @@ mod tests {
                 Any,
                 Go,
                 "runtime.findRunnable",
+            ),
+            (
+                "runtime.main;runtime.netpollGenericInit;runtime.lock;runtime.lockWithRank;runtime.lock2;runtime.futexsleep;runtime.futex.abi0",
+                Mutex,
+                Any,
+                Go,
+                "runtime.netpollGenericInit",
+            ),
+            (
+                "start;worker;pthread_cond_timedwait;__timedwait_cp;__syscall_cp;__syscall_cp_c;__cp_end",
+                Condition,
+                Any,
+                C,
+                "worker",
+            ),
+            (
+                "main;libjvm.so`CompileQueue::get();libjvm.so`Monitor::wait(long);libjvm.so`os::PlatformMonitor::wait(long);libc.so.6`pthread_cond_wait",
+                Condition,
+                Any,
+                Java,
+                "CompileQueue::get()",
             ),
             (
                 "main;JavaMain;libjvm.so`Unsafe_Park;libjvm.so`Parker::park(bool, long);libc.so.6`pthread_cond_wait",

@@ -72,6 +72,12 @@ pub(super) const RULES: &[Rule] = &[
     part(C, "timedwait"),
     part(C, "timedwait_cp"),
     part(C, "futexwait"),
+    part(C, "syscall_cp"),
+    part(C, "syscall_cp_c"),
+    part(C, "syscall_cp_asm"),
+    part(C, "cp_begin"),
+    part(C, "cp_end"),
+    part(C, "private_cond_signal"),
     part(C, "futex_abstimed_wait_common64"),
     part(C, "futex_wake"),
     part(C, "futex_lock_pi64"),
@@ -331,6 +337,14 @@ pub(super) const RULES: &[Rule] = &[
     Rule {
         module: "libjvm",
         ..part(Java, "PlatformMonitor")
+    },
+    Rule {
+        module: "libjvm",
+        ..part(Java, "os::PlatformMonitor")
+    },
+    Rule {
+        module: "libjvm",
+        ..part(Java, "os::PlatformMutex")
     },
     Rule {
         module: "libjvm",

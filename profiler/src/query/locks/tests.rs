@@ -169,12 +169,15 @@ fn values_tell_where_frames_do_not() {
     };
     let (plain, bits) = (Contention::FutexWait, Contention::FutexWaitBitset);
     add(0, plain, &[2, 2]);
-    add(1, bits, &[2, 2]);
-    add(2, bits, &[1, 2, 3]);
-    add(3, bits, &[u32::MAX]);
-    add(4, bits, &[4_711]);
-    add(5, Contention::FutexLockPi, &[0]);
-    add(6, bits, &[2]);
+    add(1, plain, &[2, 2]);
+    add(2, bits, &[2, 2]);
+    add(3, bits, &[1, 2, 3]);
+    add(4, bits, &[u32::MAX]);
+    add(5, bits, &[4_711]);
+    add(6, Contention::FutexLockPi, &[0]);
+    add(7, bits, &[2]);
+    // glibc's mutex has its owner behind its word; musl's condition variables wait for a 2 as well.
+    profile.lock_waits[1].owner = Waker::Thread(Id::new(0));
     let mut subjects = Subjects::new(&profile, &mut Places::new(&profile));
     let mut seen = Vec::new();
     for (wait, judged) in profile.lock_waits.iter().zip(subjects.waits.drain(..)) {
@@ -186,12 +189,13 @@ fn values_tell_where_frames_do_not() {
         seen,
         [
             (0, Mutex),
-            (1, Mutex),
-            (2, Unknown),
-            (3, Park),
-            (4, Join),
-            (5, Mutex),
-            (6, Unknown)
+            (1, Unknown),
+            (2, Mutex),
+            (3, Unknown),
+            (4, Park),
+            (5, Join),
+            (6, Mutex),
+            (7, Unknown)
         ]
     );
 }

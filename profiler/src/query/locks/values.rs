@@ -2,12 +2,13 @@
 //!
 //! A mutex waits while its word says *locked, with waiters*: 2, in glibc (`nptl/lowlevellock.h`) with `FUTEX_WAIT` and in
 //! Rust's standard library with `FUTEX_WAIT_BITSET`. A condition variable waits on a counter, which passes 2 as well, but
-//! only once. `pthread_join` waits on the thread's id, and a parked thread of Rust on -1.
+//! only once. In musl (`src/thread/pthread_cond_timedwait.c`) it waits on a 2, too; what tells glibc's mutex from that is the
+//! owner behind the word. `pthread_join` waits on the thread's id, and a parked thread of Rust on -1.
 
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::class::{Class, Library};
-use crate::profile::{Contention, Id, Lock, LockWait, Profile};
+use crate::profile::{Contention, Id, Lock, LockWait, Profile, Waker};
 
 /// What a mutex waits for.
 const LOCKED: u32 = 2;
@@ -20,6 +21,8 @@ struct Seen {
     waits: u64,
     /// Whether a value other than [`LOCKED`] was.
     others: bool,
+    /// Whether a thread was ever found behind the word, as its owner.
+    owned: bool,
 }
 
 /// What was expected of each lock.
@@ -40,6 +43,7 @@ impl Values {
             let seen = locks.entry(wait.lock).or_default();
             seen.waits += 1;
             seen.others |= wait.value != LOCKED;
+            seen.owned |= matches!(wait.owner, Waker::Thread(_));
         }
         let threads = profile.threads.iter();
         Self {
@@ -55,13 +59,15 @@ impl Values {
 
     /// What is waited for, as far as operation and value tell.
     pub(super) fn class(&self, wait: &LockWait) -> Option<(Class, Library)> {
-        let waits = self.locks.get(&wait.lock).map_or(0, |seen| seen.waits);
+        let seen = self.locks.get(&wait.lock).copied().unwrap_or_default();
         match wait.contention {
             Contention::FutexLockPi => Some((Class::Mutex, Library::Unknown)),
             Contention::FutexWaitRequeuePi => Some((Class::Condition, Library::Unknown)),
-            Contention::FutexWait if self.only_locked(wait.lock) => Some((Class::Mutex, Library::Glibc)),
+            Contention::FutexWait if self.only_locked(wait.lock) && seen.owned => {
+                Some((Class::Mutex, Library::Glibc))
+            }
             // One wait may be that of a counter that has come to 2.
-            Contention::FutexWaitBitset if self.only_locked(wait.lock) && waits > 1 => {
+            Contention::FutexWaitBitset if self.only_locked(wait.lock) && seen.waits > 1 => {
                 Some((Class::Mutex, Library::RustStd))
             }
             Contention::FutexWaitBitset if wait.value == PARKED => Some((Class::Park, Library::RustStd)),

@@ -45,7 +45,7 @@ fn digest(bytes: &[u8], place: &mut Placement) -> Result<(), Refused> {
         }
     }
     assert!(elf.build_id().len() <= 64);
-    let table = Table::build(&elf)?;
+    let table = Table::build(&elf, bytes)?;
     // What a byte of input may become: a row of 8 bytes.
     assert!(table.rows().count() <= bytes.len() + 64);
     assert!(table.rows().is_sorted_by(|a, b| a.pc < b.pc && a.rule != b.rule));
@@ -204,7 +204,7 @@ fn a_synthetic_file_is_read_as_written() {
         frames.extend(fde(frames.len() + 4, begin, len, program));
     }
     let bytes = synthetic(0x1_0000, &frames);
-    let table = Table::build(&Elf::parse(&*bytes).unwrap()).unwrap();
+    let table = Table::build(&Elf::parse(&*bytes).unwrap(), &*bytes).unwrap();
     let rows: Vec<_> = table
         .rows()
         .map(|row| (row.pc, table.rules().get(row.rule.into()).unwrap().cfa_offset))
@@ -233,7 +233,7 @@ fn small_files_that_ask_for_much_work_or_memory_are_refused() {
     }
     let bytes = synthetic(0x1_0000, &frames);
     assert_eq!(
-        Table::build(&Elf::parse(&*bytes).unwrap()).unwrap_err(),
+        Table::build(&Elf::parse(&*bytes).unwrap(), &*bytes).unwrap_err(),
         Refused::TooMuchWork
     );
 
@@ -241,7 +241,7 @@ fn small_files_that_ask_for_much_work_or_memory_are_refused() {
     let mut frames = cie(&[]);
     frames.extend(fde(frames.len() + 4, 0x1000, 16, &vec![0; 300_000]));
     let bytes = synthetic(0x1_0000, &frames);
-    let counts = Table::build(&Elf::parse(&*bytes).unwrap()).unwrap().counts();
+    let counts = Table::build(&Elf::parse(&*bytes).unwrap(), &*bytes).unwrap().counts();
     assert_eq!((counts.functions, counts.malformed), (0, 1));
 
     // A row for every three bytes of .eh_frame.
@@ -252,15 +252,15 @@ fn small_files_that_ask_for_much_work_or_memory_are_refused() {
     }
     let bytes = synthetic(1 << 30, &frames);
     let elf = Elf::parse(&*bytes).unwrap();
-    assert!(Table::build_at_most(&elf, 12_010).unwrap().rows().count() > 12_000);
+    assert!(Table::build_at_most(&elf, &*bytes, 12_010).unwrap().rows().count() > 12_000);
     assert_eq!(
-        Table::build_at_most(&elf, 12_000).unwrap_err(),
+        Table::build_at_most(&elf, &*bytes, 12_000).unwrap_err(),
         Refused::TooManyRows
     );
 
     // An executable segment without end, of a file that has none.
     let bytes = synthetic(1 << 39, &cie(&[]));
-    let refused = Table::build(&Elf::parse(&*bytes).unwrap()).unwrap_err();
+    let refused = Table::build(&Elf::parse(&*bytes).unwrap(), &*bytes).unwrap_err();
     assert_eq!(refused, Refused::CodeTooFarApart(1 << 39));
 }
 
@@ -274,6 +274,6 @@ fn a_sparse_file_of_a_terabyte_is_not_read() {
     file.write_all(&bytes).unwrap();
     file.set_len(1 << 41).unwrap();
     let cache = object::ReadCache::new(file);
-    let refused = Table::build(&Elf::parse(&cache).unwrap()).unwrap_err();
+    let refused = Table::build(&Elf::parse(&cache).unwrap(), &cache).unwrap_err();
     assert_eq!(refused, Refused::EhFrameTooLarge(1 << 40));
 }

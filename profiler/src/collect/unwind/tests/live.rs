@@ -63,7 +63,7 @@ impl Known {
             };
             let elf = Elf::parse(&*bytes).unwrap();
             let placed = *self.files.entry(code.path.clone()).or_insert_with(|| {
-                let table = Table::build(&elf).unwrap();
+                let table = Table::build(&elf, &*bytes).unwrap();
                 self.place.pool.place(&table, &mut self.place.rules, 0).unwrap()
             });
             let bias = elf.bias(code.begin, code.offset).unwrap();
@@ -348,14 +348,14 @@ fn a_stripped_program_without_section_headers() {
     let (_directory, program) = compile(&PLAIN);
     let with_sections = {
         let bytes = std::fs::read(&program).unwrap();
-        Table::build(&Elf::parse(&*bytes).unwrap()).unwrap()
+        Table::build(&Elf::parse(&*bytes).unwrap(), &*bytes).unwrap()
     };
     let mut bytes = std::fs::read(&program).unwrap();
     // e_shoff, e_shnum and e_shstrndx.
     bytes[0x28..0x30].fill(0);
     bytes[0x3c..0x40].fill(0);
     let elf = Elf::parse(&*bytes).unwrap();
-    let without = Table::build(&elf).unwrap();
+    let without = Table::build(&elf, &*bytes).unwrap();
     assert!(with_sections.rows().eq(without.rows()));
     assert!(!elf.build_id().is_empty());
 }

@@ -61,7 +61,8 @@ fn open(path: &Path) -> ReadCache<File> {
 }
 
 fn build(path: &Path) -> Table {
-    Table::build(&Elf::parse(&open(path)).unwrap()).unwrap()
+    let file = open(path);
+    Table::build(&Elf::parse(&file).unwrap(), &file).unwrap()
 }
 
 /// xorshift: the same numbers in every run.

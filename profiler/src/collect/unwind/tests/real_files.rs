@@ -12,7 +12,8 @@ use gimli::{
 use object::{Object, ObjectSection};
 use profiler_common::unwind::{Rule, bp, cfa};
 
-use super::{Placement, Random, build};
+use super::{Placement, Random, open};
+use crate::collect::unwind::{elf::Elf, rows::Table};
 
 fn libraries() -> Vec<PathBuf> {
     let directory = Path::new("/usr/lib/x86_64-linux-gnu");
@@ -65,7 +66,9 @@ fn expected(row: &UnwindTableRow<usize>) -> Option<Rule> {
 /// Compares at `count` addresses; returns at how many the referee had a rule.
 fn compare(path: &Path, count: u64) -> u64 {
     let mut place = Placement::new();
-    let table = build(path);
+    let file = open(path);
+    let elf = Elf::parse(&file).unwrap().without_symbols();
+    let table = Table::build(&elf, &file).unwrap();
     let placed = place.pool.place(&table, &mut place.rules, 0).unwrap();
     let (begin, end) = (table.base(), table.base() + (u64::from(table.pages()) << 16));
 
