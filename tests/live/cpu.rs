@@ -1,6 +1,6 @@
 //! Shares and stacks of programs whose profile is known: 999 Hz over ten seconds.
 
-use std::{collections::BTreeMap, fs, process::Command};
+use std::{fs, process::Command};
 
 use tests::{Lab, Recording, Running, View, require};
 
@@ -54,20 +54,13 @@ fn without_unwind_information() {
 fn a_program_in_go_without_symbols() {
     let lab = Lab::new();
     let recording = require!(record_workload(&lab, "spin_go", 10));
-    let truth: BTreeMap<&str, f64> = recording
-        .stdout
-        .lines()
-        .filter_map(|line| line.split_once(' '))
-        .filter_map(|(name, share)| Some((name, share.parse().ok()?)))
-        .collect();
-    assert_eq!(truth.len(), 3, "{}", recording.stdout);
     let view = recording.view();
-    for (name, share) in truth {
-        let through = view.through(name);
+    for (name, share) in recording.truth().0 {
+        let through = view.through(&name);
         let found = through.len() as f64 / view.len() as f64;
         assert!((found - share).abs() < 0.03, "{name}: {found:.3}, the program says {share}");
-        let chain = ["runtime.goexit", "main.main.func1", "main.turn", name];
-        let whole = through.share(|sample| through.stack(sample).starts_with(&chain.map(str::to_owned)));
+        let chain = ["runtime.goexit", "main.main.func1", "main.turn", &name].map(str::to_owned);
+        let whole = through.share(|sample| through.stack(sample).starts_with(&chain));
         assert!(whole > 0.98, "{name}: {whole:.3} {}", through.describe());
     }
     view.assert_complete(0.98);

@@ -35,11 +35,13 @@ pub(super) const ENTERED: State = State {
 impl State {
     /// How to find the caller from here.
     pub(super) fn rule(self) -> Rule {
-        let (kind, offset) = match (self.caller_bp, self.depth, self.frame) {
+        let (kind, offset) = match (self.caller_bp, self.frame, self.depth) {
             (CallerBp::Nowhere, ..) => return Rule::END,
-            (_, Some(depth), _) => (cfa::SP, depth),
-            (_, None, Some(frame)) => (cfa::BP, frame),
-            (_, None, None) => return Rule::of(cfa::UNSUPPORTED),
+            // In machine code of JavaScript, who is called takes its arguments off the stack.
+            (_, Some(frame), _) => (cfa::BP, frame),
+            (_, None, Some(depth)) => (cfa::SP, depth),
+            // Not known; callers that keep frame pointers are still found.
+            (_, None, None) => return Rule::NONE,
         };
         let (bp, bp_offset) = match self.caller_bp {
             CallerBp::Saved(below) => (bp::AT_CFA, -below),

@@ -2,7 +2,7 @@
 //! information, assembly without any, and programs that were compiled so.
 //!
 //! Compilers move the stack pointer by constants, save the frame pointer before they use it, and come to each instruction
-//! with the stack pointer at one place. Where code does otherwise there is a row that says that nothing is known.
+//! with the stack pointer at one place. Where code does otherwise nothing is known, and frame pointers are left to go by.
 
 mod effect;
 mod function;
