@@ -183,7 +183,12 @@ impl<'a> Table<'a> {
 /// `N` bytes at `at`, of which the first counts least.
 fn number<const N: usize>(bytes: &[u8], at: usize) -> Option<u64> {
     let bytes: &[u8; N] = bytes.get(at..)?.first_chunk()?;
-    Some(bytes.iter().rev().fold(0, |sum, byte| sum << 8 | u64::from(*byte)))
+    Some(
+        bytes
+            .iter()
+            .rev()
+            .fold(0, |sum, byte| sum << 8 | u64::from(*byte)),
+    )
 }
 
 /// Seven bits a byte, of which the first count least; the eighth says that there are more.
@@ -275,7 +280,12 @@ mod tests {
         let whole = table(TEXT);
         let read = |bytes: &[u8]| {
             let table = Table::parse(bytes, TEXT, TEXT)?;
-            Some(table.functions().map(|it| table.depths(it).count()).sum::<usize>())
+            Some(
+                table
+                    .functions()
+                    .map(|it| table.depths(it).count())
+                    .sum::<usize>(),
+            )
         };
         for length in 0..whole.len() {
             read(&whole[..length]);

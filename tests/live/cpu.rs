@@ -58,7 +58,10 @@ fn a_program_in_go_without_symbols() {
     for (name, share) in recording.truth().0 {
         let through = view.through(&name);
         let found = through.len() as f64 / view.len() as f64;
-        assert!((found - share).abs() < 0.03, "{name}: {found:.3}, the program says {share}");
+        assert!(
+            (found - share).abs() < 0.03,
+            "{name}: {found:.3}, the program says {share}"
+        );
         let chain = ["runtime.goexit", "main.main.func1", "main.turn", &name].map(str::to_owned);
         let whole = through.share(|sample| through.stack(sample).starts_with(&chain));
         assert!(whole > 0.98, "{name}: {whole:.3} {}", through.describe());

@@ -148,7 +148,11 @@ impl Part {
         let is_there = section.sh_type(LittleEndian) != elf::SHT_NOBITS;
         Self {
             offset: section.sh_offset(LittleEndian),
-            size: if is_there { section.sh_size(LittleEndian) } else { 0 },
+            size: if is_there {
+                section.sh_size(LittleEndian)
+            } else {
+                0
+            },
         }
     }
 }

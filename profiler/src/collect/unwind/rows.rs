@@ -378,7 +378,9 @@ impl<'data> Builder<'_, 'data> {
             let before = functions.partition_point(|function| u64::from(function.begin) <= pc);
             before > 0 && pc < u64::from(functions[before - 1].end)
         };
-        let sizes = functions.iter().map(|function| u64::from(function.end - function.begin));
+        let sizes = functions
+            .iter()
+            .map(|function| u64::from(function.end - function.begin));
         let described = Described {
             bytes: sizes.sum(),
             holds: &holds,

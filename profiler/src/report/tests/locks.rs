@@ -225,6 +225,28 @@ fn a_kind_and_a_length_choose() {
 }
 
 #[test]
+fn what_runtimes_keep_to_themselves_is_said() {
+    let note = |stack: &str| {
+        let mut profile = from_folded(&format!("app/7;{stack};futex_wait_[k]"));
+        let (lock, stack) = (built::lock(&mut profile, 0), profile.samples[0].stack);
+        profile.lock_waits.push(LockWait {
+            lock,
+            stack,
+            value: 0,
+            ..built::wait(0, 10)
+        });
+        let text = show(&profile, LOCKS, WIDE);
+        let note = text.lines().find_map(|line| line.strip_prefix("note: "));
+        note.unwrap_or_default().to_owned()
+    };
+    let go = "runtime.mstart;runtime.findRunnable;runtime.stopm;runtime.notesleep;runtime.futexsleep;runtime.futex.abi0";
+    assert!(note(go).starts_with("app/7 is a Go program"), "{}", note(go));
+    let java = "JavaMain;libjvm.so`Unsafe_Park;libjvm.so`Parker::park(bool, long);libc.so.6`pthread_cond_wait";
+    assert!(note(java).starts_with("app/7 parks threads"), "{}", note(java));
+    assert_eq!(note("main;worker;libc.so.6`pthread_cond_wait"), "");
+}
+
+#[test]
 fn where_there_is_nothing_it_says_what_to_record() {
     let text = super::show(&busy(), LOCKS);
     assert!(

@@ -2,6 +2,7 @@
 
 mod idle;
 mod row;
+mod unseen;
 
 use std::io::{self, Write};
 
@@ -36,7 +37,8 @@ pub(super) fn write(
     let unknown = "not known whether somebody had it, or whether there was nothing to do:";
     write_group(report, &found.unknown, unknown, layout, out)?;
     idle::write(report, &found.idle, layout, out)?;
-    idle::write_kernel_kinds(&found.kernel_kinds, layout, out)
+    idle::write_kernel_kinds(&found.kernel_kinds, layout, out)?;
+    unseen::write(report, &found, layout, out)
 }
 
 /// What shares are of.

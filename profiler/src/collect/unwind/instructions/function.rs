@@ -101,8 +101,8 @@ impl Reader<'_> {
 
     /// Takes note of where `instruction` goes; whether it may also go on behind itself.
     fn passes(&mut self, instruction: &Instruction, state: State) -> bool {
-        let target = matches!(instruction.op0_kind(), OpKind::NearBranch64)
-            .then(|| instruction.near_branch_target());
+        let target =
+            matches!(instruction.op0_kind(), OpKind::NearBranch64).then(|| instruction.near_branch_target());
         match instruction.flow_control() {
             FlowControl::Call => {
                 self.goes_to.extend(target);

@@ -19,7 +19,8 @@ fn rows(bytes: &[u8]) -> Vec<(u64, String)> {
     let read = read(text, BEGIN, BEGIN + bytes.len() as u64, true);
     assert!(read.code.end <= BEGIN + bytes.len() as u64);
     let rows = read.code.rows.into_iter();
-    rows.map(|(address, rule)| (address - BEGIN, said(rule))).collect()
+    rows.map(|(address, rule)| (address - BEGIN, said(rule)))
+        .collect()
 }
 
 fn said(rule: Rule) -> String {
@@ -60,10 +61,14 @@ fn a_frame_is_made_and_taken_away() {
 fn behind_a_return_goes_on_what_a_jump_says() {
     // push rbx; test edi, edi; je +2; pop rbx; ret; call rax; pop rbx; ret
     assert_rows(
+        &[0x53, 0x85, 0xff, 0x74, 0x02, 0x5b, 0xc3, 0xff, 0xd0, 0x5b, 0xc3],
         &[
-            0x53, 0x85, 0xff, 0x74, 0x02, 0x5b, 0xc3, 0xff, 0xd0, 0x5b, 0xc3,
+            (0, "rsp+8"),
+            (1, "rsp+16"),
+            (6, "rsp+8"),
+            (7, "rsp+16"),
+            (10, "rsp+8"),
         ],
-        &[(0, "rsp+8"), (1, "rsp+16"), (6, "rsp+8"), (7, "rsp+16"), (10, "rsp+8")],
     );
 }
 

@@ -241,7 +241,9 @@ fn small_files_that_ask_for_much_work_or_memory_are_refused() {
     let mut frames = cie(&[]);
     frames.extend(fde(frames.len() + 4, 0x1000, 16, &vec![0; 300_000]));
     let bytes = synthetic(0x1_0000, &frames);
-    let counts = Table::build(&Elf::parse(&*bytes).unwrap(), &*bytes).unwrap().counts();
+    let counts = Table::build(&Elf::parse(&*bytes).unwrap(), &*bytes)
+        .unwrap()
+        .counts();
     assert_eq!((counts.functions, counts.malformed), (0, 1));
 
     // A row for every three bytes of .eh_frame.
@@ -252,7 +254,13 @@ fn small_files_that_ask_for_much_work_or_memory_are_refused() {
     }
     let bytes = synthetic(1 << 30, &frames);
     let elf = Elf::parse(&*bytes).unwrap();
-    assert!(Table::build_at_most(&elf, &*bytes, 12_010).unwrap().rows().count() > 12_000);
+    assert!(
+        Table::build_at_most(&elf, &*bytes, 12_010)
+            .unwrap()
+            .rows()
+            .count()
+            > 12_000
+    );
     assert_eq!(
         Table::build_at_most(&elf, &*bytes, 12_000).unwrap_err(),
         Refused::TooManyRows
