@@ -25,6 +25,15 @@ pub mod tell {
     pub const ALL: u32 = 1;
     /// Those that have waited for a lock for long, each now and then.
     pub const STUCK: u32 = 2;
+    /// None; all accounts are closed. For when nobody keeps them.
+    pub const FORGET: u32 = 3;
+    /// None; the accounts know nothing of the calls that threads are in, nor of their waits for locks. For when nobody follows
+    /// the ends of calls.
+    pub const FORGET_CALLS: u32 = 4;
+    /// None; the accounts know nothing of waits for locks of the kernel. For when nobody follows these.
+    pub const FORGET_KERNEL_LOCKS: u32 = 5;
+    /// None; the calls are found that threads wait in.
+    pub const FIND_CALLS: u32 = 6;
 }
 
 /// [`Offsets::uring_result`]: the fourth argument of the tracepoint is the result.

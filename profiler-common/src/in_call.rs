@@ -104,6 +104,12 @@ impl InCall {
         })
     }
 
+    /// Nobody has followed the thread's calls: it may be in any.
+    #[inline(always)]
+    pub fn forget(&mut self) {
+        (self.since, self.number, self.restarts) = (0, 0, 0);
+    }
+
     /// When the call began that the thread is in, or when it was found in it; 0: it is in none, or that was not seen.
     #[inline(always)]
     pub fn since(&self) -> u64 {

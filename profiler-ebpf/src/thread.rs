@@ -8,7 +8,7 @@ use aya_ebpf::{
         BPF_F_NO_PREALLOC, BPF_LOCAL_STORAGE_GET_F_CREATE, bpf_map_type::BPF_MAP_TYPE_TASK_STORAGE,
         task_struct,
     },
-    helpers::generated::bpf_task_storage_get,
+    helpers::generated::{bpf_task_storage_delete, bpf_task_storage_get},
 };
 use profiler_common::{
     account::Account,
@@ -63,6 +63,17 @@ pub(crate) unsafe fn open_account(
     let account = unsafe { storage(task, u64::from(BPF_LOCAL_STORAGE_GET_F_CREATE)) }?;
     account.begin(now, state);
     Some(account)
+}
+
+/// Closes the account of `task`.
+///
+/// # Safety
+/// `task` is a task pointer that the verifier trusts.
+#[inline(always)]
+pub(crate) unsafe fn forget(task: *mut task_struct) {
+    let map = core::ptr::addr_of!(ACCOUNTS).cast_mut().cast::<c_void>();
+    // SAFETY: the address of a map of task storage, and the caller's promise. Without an account there is nothing to do.
+    let _ = unsafe { bpf_task_storage_delete(map, task) };
 }
 
 /// The account of `task`; with the flag `BPF_LOCAL_STORAGE_GET_F_CREATE` an empty one is made if it has none.

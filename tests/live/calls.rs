@@ -7,7 +7,7 @@ use std::{
 };
 
 use profiler::{
-    profile::{Extent, Operation, Profile, SlowEvent, Waker},
+    profile::{Extent, ObjectKind, Operation, Profile, SlowEvent, Waker},
     query::operation::operation,
 };
 use tests::{Lab, Recording, Running, View, find_program, not_run, require};
@@ -333,6 +333,38 @@ fn a_storm_of_calls_is_counted_or_shed_and_said() {
         .sum();
     let total = whole.profile.quality_total();
     assert_eq!((counted, total.lost_total(), total.shed_ns.len()), (CALLS, 0, 0));
+}
+
+/// What a storm made too dear comes back when it is over, and counts each call again.
+#[test]
+fn calls_are_counted_again_after_a_storm() {
+    let lab = Lab::new();
+    let dd = "dd if=/dev/zero of=/dev/null bs=1";
+    let recording = lab
+        .record()
+        .arguments(["--max-overhead", "2"])
+        .command(["sh", "-c", &format!("timeout 2 {dd}; sleep 16; {dd} count=4321")])
+        .run();
+    let profile = &recording.profile;
+    let shed = profile.quality_total().shed_ns.get("syscalls").copied();
+    let length = profile.duration_ns();
+    let most = length - 4_000_000_000;
+    assert!(
+        shed.is_some_and(|shed| (9_000_000_000..most).contains(&shed)),
+        "off for {shed:?} of {length} ns: {}",
+        recording.stderr
+    );
+    let mut reads: BTreeMap<u32, u64> = BTreeMap::new();
+    for row in &profile.latencies {
+        let process = &profile.processes[row.key.process];
+        if process.name == "dd"
+            && operation(row.key.operation) == "read"
+            && row.key.object == ObjectKind::Device
+        {
+            *reads.entry(process.pid).or_default() += row.count;
+        }
+    }
+    assert!(reads.values().any(|count| *count == 4_321), "{reads:?}");
 }
 
 /// Thousands of processes of a few calls each: nothing is lost, and every call is counted.

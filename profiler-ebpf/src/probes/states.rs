@@ -16,6 +16,7 @@ use profiler_common::{
     account::Account,
     config::{FLAG_CALLS, FLAG_LOCKS, FLAG_OFF_CPU, tell},
     event::{Header, ThreadRecord},
+    lock::{KernelWaiting, LockWaiting},
     operation::{OperationKey, OperationKind},
     state::State,
     stats::Counter,
@@ -218,14 +219,19 @@ pub(crate) extern "C" fn states_read(ctx: *mut TaskIterator) -> i32 {
     }
     let meta = read!(ctx.meta);
     let seq = read!(meta.seq);
-    // SAFETY: the iterator's task is valid.
-    let Some(account) = (unsafe { account_of(task) }) else {
-        return 0;
-    };
     let tells = TELL.get(0).map_or(tell::SWITCHED, |tells| {
         // SAFETY: a reference is valid for reads; user space writes it.
         unsafe { core::ptr::read_volatile(tells) }
     });
+    if tells >= tell::FORGET {
+        // SAFETY: the iterator's task is valid.
+        unsafe { prepare(task, tells) };
+        return 0;
+    }
+    // SAFETY: as above.
+    let Some(account) = (unsafe { account_of(task) }) else {
+        return 0;
+    };
     if account.has_ended() || (account.is_told() && tells == tell::SWITCHED) {
         return 0;
     }
@@ -243,6 +249,51 @@ pub(crate) extern "C" fn states_read(ctx: *mut TaskIterator) -> i32 {
     // SAFETY: the kernel's own file, and a record of that size. If the buffer is full, the kernel calls again.
     unsafe { bpf_seq_write(seq, (&raw const record).cast_mut().cast::<c_void>(), bytes) };
     0
+}
+
+/// Prepares the account of `task` for probes that were off and are to be attached again, or were just attached.
+///
+/// # Safety
+/// `task` is a task pointer that the verifier trusts.
+#[inline(always)]
+unsafe fn prepare(task: *mut task_struct, tells: u32) {
+    if tells == tell::FORGET {
+        // SAFETY: the caller's promise.
+        unsafe { thread::forget(task) };
+        return;
+    }
+    // SAFETY: the caller's promise.
+    let Some(account) = (unsafe { thread::account(task) }) else {
+        return;
+    };
+    match tells {
+        tell::FORGET_CALLS => {
+            account.call.forget();
+            account.locks = LockWaiting::default();
+            if account.pending.weight > 0 {
+                off_cpu::take(account);
+            }
+        }
+        tell::FORGET_KERNEL_LOCKS => account.locks.kernel = KernelWaiting::default(),
+        // SAFETY: the caller's promise.
+        _ => unsafe { find_call(task, account) },
+    }
+}
+
+/// Finds the call that `task` waits in, if it waits.
+///
+/// # Safety
+/// `task` is a task pointer that the verifier trusts.
+#[inline(always)]
+unsafe fn find_call(task: *mut task_struct, account: &mut Account) {
+    // SAFETY: the caller's promise; the offset is that of `__state`.
+    if unsafe { task::field(task, config::offset!(task_state)) } == 0 {
+        return;
+    }
+    // SAFETY: the caller's promise.
+    if let Some(call) = unsafe { waiting::call_of(task) } {
+        account.call.found(emit::now(), call as u16);
+    }
 }
 
 /// Whether a thread is to be told of because it has waited for a lock for long.
@@ -287,12 +338,8 @@ unsafe fn account_of(task: *mut task_struct) -> Option<&'static mut Account> {
     let now = emit::now();
     // SAFETY: the caller's promise.
     let account = unsafe { thread::open_account(task, now, state) }?;
-    if kernel_state != 0 {
-        // SAFETY: the caller's promise.
-        if let Some(call) = unsafe { waiting::call_of(task) } {
-            account.call.found(now, call as u16);
-        }
-    }
+    // SAFETY: the caller's promise.
+    unsafe { find_call(task, account) };
     Some(account)
 }
 

@@ -39,6 +39,7 @@ use super::{
     stuck::Stuck,
     tables::UnwindTables,
     thread_times,
+    trials::Trials,
 };
 use crate::{
     probes::PROBES,
@@ -68,6 +69,7 @@ pub(super) struct Collector {
     /// The hooks that keep the accounts of threads and count system calls.
     hooks: Hooks,
     governor: Governor,
+    trials: Trials,
     /// Since when probes are off that would have cost too much (`CLOCK_MONOTONIC`, nanoseconds).
     shed: BTreeMap<Sheddable, u64>,
     /// When the governor looked last.
@@ -150,6 +152,7 @@ impl Collector {
             samplers: Vec::new(),
             hooks: Hooks::default(),
             governor: Governor::new(options.max_overhead, online.len()),
+            trials: Trials::default(),
             shed: BTreeMap::new(),
             looked: start,
             stuck: Stuck::new(start),
@@ -295,12 +298,29 @@ impl Collector {
             self.read_thread_times(true);
         }
         self.hooks.shed(probe);
-        self.hooks.stand_in(&mut self.object.ebpf);
+        self.hooks.attach_needed(&mut self.object.ebpf);
         self.recorder.calls_are_recorded = self.hooks.count_calls();
         for probe in probes {
             log::info!("{} is shed: it would cost more than is allowed", probe.name());
             self.shed.insert(probe, now);
+            self.trials.shed(probe, now);
         }
+    }
+
+    /// Puts a probe back that was shed a while ago, and measures what it costs now.
+    fn resume(&mut self, now: u64) {
+        let Some(probe) = self.trials.next(now) else {
+            return;
+        };
+        if let Err(error) = self.hooks.resume(probe, &mut self.object.ebpf) {
+            log::info!("{} cannot be put back: {error:#}", probe.name());
+            return self.shed(probe, now);
+        }
+        log::info!("{} is tried again", probe.name());
+        self.shed.remove(&probe);
+        self.recorder.calls_are_recorded = self.hooks.count_calls();
+        self.run_time.start(&self.object.ebpf);
+        self.looked = clock::monotonic_ns();
     }
 
     fn drain(&mut self) {
@@ -462,11 +482,16 @@ impl Collector {
             shed.collect(),
         );
         let (length, own) = (window.end_ns - window.start_ns, window.own_cpu_ns);
-        let dearest = self
-            .governor
-            .window(length, own, &measured, &self.hooks.sheddable());
+        let trial = match measured.over_ns {
+            0 => None,
+            _ => self.trials.measured(),
+        };
+        let on = self.hooks.sheddable();
+        let dearest = self.governor.window(length, own, &measured, &on, trial);
         if let Some(probe) = dearest.filter(|_| !last) {
             self.shed(probe, now);
+        } else if !last {
+            self.resume(now);
         }
         self.recorder.profile.quality.push(window);
         self.recorder.profile.ended = last;

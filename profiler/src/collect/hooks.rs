@@ -4,9 +4,16 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use anyhow::Result;
-use aya::{Btf, Ebpf, programs::tp_btf::BtfTracePointLink};
-use profiler_common::config::tell;
+use anyhow::{Context as _, Result};
+use aya::{
+    Btf, Ebpf,
+    maps::{Array, MapData, PerCpuArray, PerCpuValues},
+    programs::tp_btf::BtfTracePointLink,
+};
+use profiler_common::{
+    config::{REQUESTS, tell},
+    lock::KernelWaiting,
+};
 
 use super::{governor::Sheddable, object, options::Options, thread_times};
 
@@ -15,6 +22,10 @@ type Hook = (&'static str, &'static str);
 
 /// A tracepoint, and its name before Linux 6.4.
 const RENAMED: (&str, &str) = ("io_uring_submit_req", "io_uring_submit_sqe");
+
+/// What the kernel side keeps of waits for locks that are spun for, on each CPU, and of a request to io_uring, in words.
+const SPINNING: usize = 4 * size_of::<KernelWaiting>();
+const REQUEST: usize = 40;
 
 /// Hooks that come and go together.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -116,6 +127,8 @@ impl Set {
 #[derive(Debug, Default)]
 pub struct Hooks {
     attached: BTreeMap<Set, Vec<BtfTracePointLink>>,
+    /// Those whose programs are in the kernel, attached or not.
+    loaded: BTreeSet<Set>,
     /// What is recorded and may be shed.
     on: BTreeSet<Sheddable>,
 }
@@ -156,7 +169,7 @@ impl Hooks {
             self.try_add(Set::KernelLocks, ebpf, btf);
             if !self.count_calls() {
                 self.try_add(Set::FutexBegins, ebpf, btf);
-            } else if let Err(error) = Set::FutexBegins.load(ebpf, btf) {
+            } else if let Err(error) = self.load(Set::FutexBegins, ebpf, btf) {
                 // It stands in when calls are shed.
                 Set::FutexBegins.refused(&error);
             }
@@ -181,8 +194,14 @@ impl Hooks {
 
     /// Attaches all of a set or nothing.
     fn add(&mut self, set: Set, ebpf: &mut Ebpf, btf: &Btf) -> Result<()> {
-        set.load(ebpf, btf)?;
+        self.load(set, ebpf, btf)?;
         self.attach_loaded(set, ebpf)
+    }
+
+    fn load(&mut self, set: Set, ebpf: &mut Ebpf, btf: &Btf) -> Result<()> {
+        set.load(ebpf, btf)?;
+        self.loaded.insert(set);
+        Ok(())
     }
 
     fn attach_loaded(&mut self, set: Set, ebpf: &mut Ebpf) -> Result<()> {
@@ -226,21 +245,83 @@ impl Hooks {
         self.detach_unneeded();
     }
 
-    /// Attaches what tells of calls that may wait for a lock, if what told of them is shed and they are still asked for.
-    pub fn stand_in(&mut self, ebpf: &mut Ebpf) {
-        let stands_in =
-            self.tell_locks() && !self.count_calls() && !self.attached.contains_key(&Set::FutexBegins);
-        if stands_in && let Err(error) = self.attach_loaded(Set::FutexBegins, ebpf) {
-            Set::FutexBegins.refused(&error);
+    /// Puts a probe back that was shed. What was known of threads from before is forgotten: nobody saw what they did since.
+    ///
+    /// # Errors
+    /// If it cannot be put back.
+    pub fn resume(&mut self, probe: Sheddable, ebpf: &mut Ebpf) -> Result<()> {
+        if probe == Sheddable::States {
+            thread_times::prepare(ebpf, tell::FORGET)?;
+        } else if !self.attached.contains_key(&Set::CallEnds) {
+            thread_times::prepare(ebpf, tell::FORGET_CALLS)?;
+        } else if probe == Sheddable::Locks {
+            thread_times::prepare(ebpf, tell::FORGET_KERNEL_LOCKS)?;
+        }
+        match probe {
+            Sheddable::Syscalls => forget_requests(ebpf)?,
+            Sheddable::Locks => forget_spinning(ebpf)?,
+            Sheddable::OffCpu | Sheddable::States => {}
+        }
+        self.on.insert(probe);
+        self.attach_needed(ebpf);
+        self.detach_unneeded();
+        match probe {
+            // Opens the accounts; what it tells now is nothing yet.
+            Sheddable::States => thread_times::read(ebpf, tell::SWITCHED).map(drop),
+            Sheddable::Syscalls => thread_times::prepare(ebpf, tell::FIND_CALLS),
+            Sheddable::OffCpu | Sheddable::Locks => Ok(()),
         }
     }
 
-    fn detach_unneeded(&mut self) {
-        self.attached.retain(|set, _| {
-            let probes = set.serves();
-            probes.is_empty() || probes.iter().any(|probe| self.on.contains(probe))
-        });
+    /// Attaches what is needed now and is not attached: some of it stands in for what was shed.
+    pub fn attach_needed(&mut self, ebpf: &mut Ebpf) {
+        let missing: Vec<Set> = self
+            .loaded
+            .iter()
+            .copied()
+            .filter(|set| self.needs(*set) && !self.attached.contains_key(set))
+            .collect();
+        for set in missing {
+            if let Err(error) = self.attach_loaded(set, ebpf) {
+                set.refused(&error);
+            }
+        }
     }
+
+    /// Whether a probe that is on needs it.
+    fn needs(&self, set: Set) -> bool {
+        let probes = set.serves();
+        let is_served = probes.is_empty() || probes.iter().any(|probe| self.on.contains(probe));
+        // What counts calls tells of these, too.
+        is_served && !(set == Set::FutexBegins && self.on.contains(&Sheddable::Syscalls))
+    }
+
+    fn detach_unneeded(&mut self) {
+        let mut attached = std::mem::take(&mut self.attached);
+        attached.retain(|set, _| self.needs(*set));
+        self.attached = attached;
+    }
+}
+
+/// Requests to io_uring that were on their way when nobody looked may have ended since.
+fn forget_requests(ebpf: &mut Ebpf) -> Result<()> {
+    let map = ebpf
+        .map_mut("URING_IN_FLIGHT")
+        .context("the kernel side has no map URING_IN_FLIGHT")?;
+    let mut requests: Array<&mut MapData, [u8; REQUEST]> = Array::try_from(map)?;
+    (0..REQUESTS).try_for_each(|at| requests.set(at, [0; REQUEST], 0))?;
+    Ok(())
+}
+
+/// And so may waits for locks of the kernel.
+fn forget_spinning(ebpf: &mut Ebpf) -> Result<()> {
+    let map = ebpf
+        .map_mut("SPINNING")
+        .context("the kernel side has no map SPINNING")?;
+    let mut spinning: PerCpuArray<&mut MapData, [u8; SPINNING]> = PerCpuArray::try_from(map)?;
+    let cpus = aya::util::nr_cpus().map_err(|(what, error)| anyhow::anyhow!("{what}: {error}"))?;
+    spinning.set(0, PerCpuValues::try_from(vec![[0; SPINNING]; cpus])?, 0)?;
+    Ok(())
 }
 
 fn load((program, tracepoint): Hook, ebpf: &mut Ebpf, btf: &Btf) -> Result<()> {
@@ -267,6 +348,7 @@ mod tests {
     fn all() -> Hooks {
         Hooks {
             attached: ALL.into_iter().map(|set| (set, Vec::new())).collect(),
+            loaded: ALL.into(),
             on: [
                 Sheddable::Syscalls,
                 Sheddable::OffCpu,
@@ -300,6 +382,19 @@ mod tests {
         let mut hooks = all();
         hooks.shed(Sheddable::OffCpu);
         assert_eq!(left(&hooks), ALL);
+    }
+
+    #[test]
+    fn what_tells_of_futexes_stands_in_while_calls_are_off() {
+        let mut hooks = all();
+        assert!(!hooks.needs(Set::FutexBegins));
+        hooks.shed(Sheddable::Syscalls);
+        assert!(hooks.needs(Set::FutexBegins));
+        hooks.on.insert(Sheddable::Syscalls);
+        assert!(!hooks.needs(Set::FutexBegins) && hooks.needs(Set::CallBegins));
+        hooks.shed(Sheddable::Syscalls);
+        hooks.shed(Sheddable::Locks);
+        assert!(!hooks.needs(Set::FutexBegins));
     }
 
     #[test]

@@ -45,6 +45,7 @@ pub mod stuck;
 pub mod tables;
 pub mod targets;
 pub mod thread_times;
+pub mod trials;
 pub mod unwind;
 pub mod variables;
 

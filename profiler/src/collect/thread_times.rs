@@ -34,11 +34,16 @@ fn program(ebpf: &mut Ebpf) -> Result<&mut Iter> {
     Ok(program.try_into()?)
 }
 
-/// The accounts of the threads that `which` says, one of [`tell`]. Opens an account for every thread that has none.
+/// Prepares the accounts of all threads for probes that come back, as `how` says, one of [`tell`].
 ///
 /// # Errors
 /// If the iterator cannot run.
-pub fn read(ebpf: &mut Ebpf, which: u32) -> Result<Vec<(u64, RawThread)>> {
+pub fn prepare(ebpf: &mut Ebpf, how: u32) -> Result<()> {
+    pass(ebpf, how).map(drop)
+}
+
+/// A pass over the threads: what the iterator writes.
+fn pass(ebpf: &mut Ebpf, which: u32) -> Result<Vec<u8>> {
     let map = ebpf.map_mut("TELL").context("the kernel side has no map TELL")?;
     let mut tells: Array<&mut MapData, u32> = Array::try_from(map)?;
     tells.set(0, which, 0)?;
@@ -51,6 +56,15 @@ pub fn read(ebpf: &mut Ebpf, which: u32) -> Result<Vec<(u64, RawThread)>> {
     let mut bytes = Vec::new();
     file.read_to_end(&mut bytes)
         .context("cannot read the accounts of threads")?;
+    Ok(bytes)
+}
+
+/// The accounts of the threads that `which` says, one of [`tell`]. Opens an account for every thread that has none.
+///
+/// # Errors
+/// If the iterator cannot run.
+pub fn read(ebpf: &mut Ebpf, which: u32) -> Result<Vec<(u64, RawThread)>> {
+    let bytes = pass(ebpf, which)?;
     let mut records = bytes.chunks_exact(decode::THREAD_BYTES);
     let threads = records
         .by_ref()

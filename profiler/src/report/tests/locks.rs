@@ -241,7 +241,8 @@ fn what_runtimes_keep_to_themselves_is_said() {
     };
     let go = "runtime.mstart;runtime.findRunnable;runtime.stopm;runtime.notesleep;runtime.futexsleep;runtime.futex.abi0";
     assert!(note(go).starts_with("app/7 is a Go program"), "{}", note(go));
-    let java = "JavaMain;libjvm.so`Unsafe_Park;libjvm.so`Parker::park(bool, long);libc.so.6`pthread_cond_wait";
+    let java =
+        "JavaMain;libjvm.so`Unsafe_Park;libjvm.so`Parker::park(bool, long);libc.so.6`pthread_cond_wait";
     assert!(note(java).starts_with("app/7 parks threads"), "{}", note(java));
     assert_eq!(note("main;worker;libc.so.6`pthread_cond_wait"), "");
 }
