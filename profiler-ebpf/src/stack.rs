@@ -236,8 +236,8 @@ const NO_CALL: i64 = -1;
 /// memory goes away.
 const ENDING_CALLS: [i64; 4] = [59, 60, 231, 322];
 
-/// Whether the thread is in a call that takes its program's memory away: then there may be no user stack any more, and
-/// none is missing.
+/// Whether the thread is in a call that takes its program's memory away, or ends because another one of its process is: then
+/// there may be no user stack any more, and none is missing.
 #[inline(always)]
 pub(crate) fn memory_may_be_gone(slot: u32) -> bool {
     let Some(scratch) = scratch(slot) else {
@@ -245,7 +245,7 @@ pub(crate) fn memory_may_be_gone(slot: u32) -> bool {
     };
     // SAFETY: a reference is valid for reads. Volatile: the verifier shall not follow the value.
     let call = unsafe { core::ptr::read_volatile(&raw const scratch.call) };
-    ENDING_CALLS.contains(&call)
+    ENDING_CALLS.contains(&call) || task::is_exiting()
 }
 
 /// DWARF numbers of `rbp` and `rsp`.

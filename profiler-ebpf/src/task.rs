@@ -20,8 +20,9 @@ pub(crate) static TARGETS: HashMap<u32, u32> = HashMap::with_max_entries(16_384,
 #[map]
 static TARGET_THREADS: HashMap<u32, u32> = HashMap::with_max_entries(1_024, 0);
 
-/// `PF_KTHREAD` (include/linux/sched.h).
+/// `PF_KTHREAD` and `PF_EXITING` (include/linux/sched.h).
 const PF_KTHREAD: u32 = 0x0020_0000;
+const PF_EXITING: u32 = 4;
 
 /// The thread on the CPU.
 #[derive(Clone, Copy)]
@@ -54,6 +55,13 @@ pub(crate) fn current_task() -> *mut task_struct {
 pub(crate) fn is_kernel_thread() -> bool {
     // SAFETY: `current` is a valid task.
     unsafe { has_no_user_space(current_task()) }
+}
+
+/// Whether the thread on the CPU is ending.
+#[inline(always)]
+pub(crate) fn is_exiting() -> bool {
+    // SAFETY: `current` is a valid task; the offset is that of `flags`.
+    unsafe { field(current_task(), config::offset!(task_flags)) & PF_EXITING != 0 }
 }
 
 /// Whether `task` has no user space.

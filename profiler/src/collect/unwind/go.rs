@@ -6,8 +6,9 @@ use profiler_common::unwind::{Rule, bp, cfa};
 use super::rest::Code;
 use crate::gopclntab::{Function, Table};
 
-/// It goes on on the scheduler's stack and does not come back: what runs there has nothing to do with who called it.
-const GOES_FOR_GOOD: &[u8] = b"runtime.mcall";
+/// They go on on the scheduler's stack and do not come back: what runs there has nothing to do with who called them, or has
+/// moved the caller's stack elsewhere (`src/runtime/asm_amd64.s`).
+const GO_FOR_GOOD: [&[u8]; 2] = [b"runtime.mcall", b"runtime.morestack"];
 
 /// The rows of all functions of the table.
 pub(super) fn code(table: Table<'_>) -> impl Iterator<Item = Code> {
@@ -19,7 +20,7 @@ pub(super) fn code(table: Table<'_>) -> impl Iterator<Item = Code> {
 }
 
 fn rows(table: Table<'_>, function: Function) -> Vec<(u64, Rule)> {
-    if function.is_outermost || function.changes_stacks && table.name(function) == GOES_FOR_GOOD {
+    if function.is_outermost || function.changes_stacks && GO_FOR_GOOD.contains(&table.name(function)) {
         return vec![(function.begin, Rule::END)];
     }
     if function.changes_stacks {
