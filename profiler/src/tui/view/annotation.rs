@@ -14,7 +14,7 @@ use super::{
     text::{clean, percent, width},
 };
 use crate::{
-    query::share,
+    query::{SourcePlace, share},
     tui::{annotation::Annotation, app::App, keys::Action, theme::Theme},
 };
 
@@ -60,10 +60,19 @@ fn rows(annotation: &Annotation, theme: &Theme) -> Vec<Line<'static>> {
     let plain = |text: String, style: Style| Line::from(Span::styled(text, style));
     let mut rows = vec![plain("  SELF%  TOTAL%  LINE".to_owned(), theme.dim)];
     for line in annotation.lines.rows.iter().take(LINES) {
-        let place = match (line.file.as_str(), line.line) {
+        let SourcePlace {
+            file,
+            line: number,
+            inlined,
+        } = &line.place;
+        let place = match (file.as_str(), number) {
             ("", 0) => "no line is known".to_owned(),
             (file, 0) => clean(file).into_owned(),
             (file, number) => format!("{}:{number}", clean(file)),
+        };
+        let of = match inlined.as_str() {
+            "" => String::new(),
+            name => format!("  in {}, inlined", clean(name)),
         };
         rows.push(Line::from(vec![
             Span::styled(
@@ -75,6 +84,7 @@ fn rows(annotation: &Annotation, theme: &Theme) -> Vec<Line<'static>> {
                 theme.text,
             ),
             Span::styled(place, theme.own),
+            Span::styled(of, theme.dim),
         ]));
     }
     if let Some(left_out) = annotation.lines.rows.len().checked_sub(LINES + 1) {
@@ -83,9 +93,15 @@ fn rows(annotation: &Annotation, theme: &Theme) -> Vec<Line<'static>> {
             theme.dim,
         ));
     }
-    if annotation.lines.rows.iter().all(|row| row.line == 0) {
-        let hint = "  lines are known in recordings (`profiler record`) of programs with debug information";
-        rows.push(plain(hint.to_owned(), theme.dim));
+    if let Some(why) = &annotation.failed {
+        rows.push(plain(format!("  {}", clean(why)), theme.dim));
+    }
+    if annotation.lines.rows.iter().all(|row| row.place.line == 0) {
+        let hint = match annotation.asks {
+            true => "debug information is being read …",
+            false => "lines are known of programs with debug information (-g, a -dbgsym package)",
+        };
+        rows.push(plain(format!("  {hint}"), theme.dim));
     }
     let Some(code) = &annotation.code else {
         return rows;
