@@ -26,6 +26,7 @@ mod clicking;
 mod exporting;
 mod flame;
 mod heat;
+mod large;
 mod locks;
 mod measured;
 mod overview;
