@@ -14,7 +14,7 @@ pub struct SourcePlace {
     pub file: String,
     /// The line in it, counted from 1; 0 where it is not known.
     pub line: u32,
-    /// The function that the line is of, if the compiler put it into the one that was asked about; else empty. Raw.
+    /// The function whose code it is, if the compiler put that into the one that was asked about; else empty. Raw.
     pub inlined: String,
 }
 

@@ -47,26 +47,32 @@ const NOBODY: u32 = 65534;
 /// How the dashboard reads code.
 pub(super) const READ: ReadCode = ReadCode { places, code };
 
-/// The lines of the spot's addresses, from debug information: where the code that runs there was written, be it inlined.
+/// The lines of the spot's addresses, from debug information.
 fn places(spot: &Spot) -> Places {
     let Some(module) = &spot.module else {
         return Places::default();
     };
     let found = look_up(module.clone(), &spot.unknown);
-    let place = |(address, lines): (u64, Vec<SourceLine>)| {
-        let inlined = lines.len() > 1;
-        let innermost = lines.into_iter().next()?;
-        let place = SourcePlace {
-            file: innermost.file,
-            line: innermost.line,
-            inlined: if inlined { innermost.name } else { String::new() },
-        };
-        Some((address, place))
-    };
+    let place = |(address, lines): (u64, Vec<SourceLine>)| Some((address, place(&lines)?));
     Places {
         known: found.lines.into_iter().filter_map(place).collect(),
         failed: found.failed,
     }
+}
+
+/// Which line of the function is meant, of those that are one inside the other, the innermost first: the innermost in the
+/// function's own file. What was inlined from elsewhere (a standard library's, more often than not) is only named.
+fn place(lines: &[SourceLine]) -> Option<SourcePlace> {
+    let (innermost, function) = (lines.first()?, lines.last()?);
+    let own = lines.iter().find(|line| line.file == function.file)?;
+    Some(SourcePlace {
+        file: own.file.clone(),
+        line: own.line,
+        inlined: match lines.len() {
+            1 => String::new(),
+            _ => innermost.name.clone(),
+        },
+    })
 }
 
 /// Reads the code around `spot`.
@@ -238,6 +244,30 @@ mod tests {
         assert!(error(Path::new("a.c"), 3).contains("relative"));
         assert!(error(Path::new("/dev/zero"), 3).contains("no regular file"));
         assert!(error(&directory.path().join("b.c"), 3).contains("cannot be read"));
+    }
+
+    #[test]
+    fn a_line_is_one_of_the_functions_own_file_and_what_is_inlined_there_is_named() {
+        let line = |name: &str, file: &str, line| SourceLine {
+            name: name.into(),
+            file: file.into(),
+            line,
+        };
+        let (library, helper, function) = (
+            line("next", "/lib/iter.rs", 90),
+            line("helper", "/src/a.rs", 7),
+            line("f", "/src/a.rs", 40),
+        );
+        let place = |lines: &[&SourceLine]| {
+            let lines: Vec<SourceLine> = lines.iter().copied().cloned().collect();
+            place(&lines).map(|place| (place.file, place.line, place.inlined))
+        };
+        let at = |line, inlined: &str| Some(("/src/a.rs".to_owned(), line, inlined.to_owned()));
+        assert_eq!(place(&[&function]), at(40, ""));
+        assert_eq!(place(&[&helper, &function]), at(7, "helper"));
+        assert_eq!(place(&[&library, &helper, &function]), at(7, "next"));
+        assert_eq!(place(&[&library, &function]), at(40, "next"));
+        assert_eq!(place(&[]), None);
     }
 
     #[test]

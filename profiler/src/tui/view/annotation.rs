@@ -11,7 +11,7 @@ use ratatui::{
 use super::{
     help::{centred, mark_background},
     put, row,
-    text::{clean, percent, width},
+    text::{clean, fit, fit_end, percent, width},
 };
 use crate::{
     query::{SourcePlace, share},
@@ -20,9 +20,14 @@ use crate::{
 
 /// The most lines of the function that are shown by their counts.
 const LINES: usize = 10;
+/// The most cells for the name of what is inlined.
+const LONGEST: usize = 40;
+/// How many cells the figures of a line have.
+const FIGURES: usize = 17;
 
 pub(super) fn draw(frame: &mut Frame<'_>, annotation: &Annotation, app: &App, theme: &Theme) {
-    let rows = rows(annotation, theme);
+    let room = usize::from(frame.area().width).saturating_sub(2);
+    let rows = rows(annotation, room, theme);
     let widest = rows.iter().map(Line::width).max().unwrap_or(0);
     let area = centred(frame.area(), (widest + 2).max(72), rows.len() + 3);
     frame.render_widget(Clear, area);
@@ -51,7 +56,7 @@ fn last(area: Rect) -> Rect {
     row(area, area.height.saturating_sub(1))
 }
 
-fn rows(annotation: &Annotation, theme: &Theme) -> Vec<Line<'static>> {
+fn rows(annotation: &Annotation, room: usize, theme: &Theme) -> Vec<Line<'static>> {
     let all = annotation.lines.total_value;
     let share = |value: u64| match value {
         0 => String::new(),
@@ -72,8 +77,10 @@ fn rows(annotation: &Annotation, theme: &Theme) -> Vec<Line<'static>> {
         };
         let of = match inlined.as_str() {
             "" => String::new(),
-            name => format!("  in {}, inlined", clean(name)),
+            name => format!("  in {}, inlined", fit(name, LONGEST)),
         };
+        // What tells paths apart is their end.
+        let place = fit_end(&place, room.saturating_sub(FIGURES + width(&of)));
         rows.push(Line::from(vec![
             Span::styled(
                 format!(
@@ -83,7 +90,7 @@ fn rows(annotation: &Annotation, theme: &Theme) -> Vec<Line<'static>> {
                 ),
                 theme.text,
             ),
-            Span::styled(place, theme.own),
+            Span::styled(place.into_owned(), theme.own),
             Span::styled(of, theme.dim),
         ]));
     }
