@@ -247,6 +247,8 @@ fn grow(
         }
     }
     wanted.sort_unstable();
+    tree.nodes.reserve(wanted.len());
+    tree.children.reserve(wanted.len());
     for id in wanted {
         let Some(Stack { caller, location }) = profile.stacks.get(id) else {
             continue;
