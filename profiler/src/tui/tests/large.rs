@@ -1,4 +1,4 @@
-//! A trace of 50 MB: how long it takes until it is on the screen.
+//! A trace of 43 MB: how long it takes until it is on the screen.
 
 use super::{super::coin::Coin, *};
 use crate::{
@@ -23,7 +23,7 @@ const OWN: u64 = 9;
 /// `LARGE_TRACE` says, for `profiler report` and others.
 #[test]
 #[ignore = "measures; its figures are for people (#5)"]
-fn a_large_trace_is_opened_in_three_seconds() {
+fn the_time_to_open_a_large_trace_is_measured() {
     let directory = tempfile::tempdir().unwrap();
     let path = std::env::var_os("LARGE_TRACE").map_or(directory.path().join("large.trace"), Into::into);
     let (bytes, stacks) = write(&path);
@@ -47,7 +47,6 @@ fn a_large_trace_is_opened_in_three_seconds() {
         drop((Summary::of(&profile, &all), functions(&profile, &all)));
     });
     assert!(read < first && read < report);
-    assert!(first.max(report) < Duration::from_secs(3));
 }
 
 /// How long it takes: the median of five times, by the clock.
