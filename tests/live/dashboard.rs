@@ -39,6 +39,20 @@ pub(crate) fn the_hot_function_and_the_planted_wait_are_on_the_screen(lab: &Lab)
         let line = |name: &str| screen.lines().position(|line| line.contains(name));
         line("leaf_60").is_some_and(|hot| line("leaf_10").is_none_or(|cold| hot < cold))
     });
+    // Its line, of which the symbol table knows none, with the function that was inlined there, and its source.
+    terminal.keys(["/"]);
+    terminal.run("leaf_60");
+    terminal.keys(["a"]);
+    terminal.wait_until(
+        "line with the inlined function, and its source",
+        LIMIT,
+        |screen| {
+            screen.contains("deep.c:")
+                && screen.contains("in work, inlined")
+                && screen.contains("void leaf_60(void) { work(UNIT); }")
+        },
+    );
+    terminal.keys(["Escape", "Escape"]);
     // Who calls it: a search goes there, and Enter opens it.
     terminal.keys(["2", "/"]);
     terminal.run("deep");

@@ -210,6 +210,64 @@ fn a_range_of_time_is_chosen_by_keyboard_and_by_mouse() {
 }
 
 #[test]
+fn tables_show_the_chosen_range_or_say_that_they_do_not() {
+    const SCOPE: &str = "document.querySelector('#table .scope')?.textContent ?? ''";
+    let lab = Lab::new();
+    let mut browser = require!(Browser::start(&lab));
+    // Ten times a second it waits for a pipe and for a mutex.
+    let program = require!(lab.workload("schedule"));
+    let recording = lab
+        .record()
+        .arguments(["--probe", "cpu,states,syscalls"])
+        .command([program.as_os_str(), "4".as_ref()])
+        .run();
+    browser.open(&export(&lab, &recording, &[]));
+    let rows = |browser: &mut Browser, table: &str| {
+        browser.evaluate(&format!("document.getElementById('table-tabs-{table}').click()"));
+        let rows = browser.evaluate("document.querySelectorAll('#table tbody tr:not(.stack)').length");
+        rows.as_u64().expect("a number")
+    };
+    let all = rows(&mut browser, "slow");
+    assert_eq!(browser.text(SCOPE), "", "nothing is chosen yet");
+
+    browser.evaluate("app.select(app.data.sides[0], 1e9, 2e9)");
+    browser.wait_for("document.querySelectorAll('.chip').length === 1");
+    let range = browser.evaluate("[app.data.sides[0].range.from, app.data.sides[0].range.to]");
+    let [from, to] = [0, 1].map(|at| range[at].as_u64().expect("ns") / 1_000_000);
+    let time = format!("{from}ms-{to}ms");
+    let report = recording
+        .report(["--view", "slow", "--json", "--time", &time])
+        .success();
+    let report: serde_json::Value = serde_json::from_str(&report.stdout).expect("--json is JSON");
+    let within = rows(&mut browser, "slow");
+    assert_eq!(json!(within), report["slow"]["count"], "{report}");
+    assert!(0 < within && within < all, "{within} of {all}");
+    let scope = browser.text(SCOPE);
+    assert!(
+        scope.starts_with("Only what lies in 1.00 s – 2.00")
+            && scope.ends_with(&format!("{within} of {all}.")),
+        "{scope}"
+    );
+    // Figures without times say what they are of, and what to ask.
+    for (table, asked) in [
+        ("states", "--view states"),
+        ("calls", "--view syscalls"),
+        ("processes", "--by process"),
+    ] {
+        assert!(rows(&mut browser, table) > 0);
+        let scope = browser.text(SCOPE);
+        let ask = format!("profiler report --time {time} {asked}");
+        assert!(
+            scope.starts_with("Of all of the time") && scope.contains(&ask),
+            "{scope}"
+        );
+        let words: Vec<&str> = ask.split(' ').skip(2).collect();
+        recording.report(words).success();
+    }
+    assert_eq!(browser.complaints, Vec::<String>::new());
+}
+
+#[test]
 fn every_graph_and_every_table_is_drawn_in_light_and_dark() {
     let lab = Lab::new();
     let mut browser = require!(Browser::start(&lab));

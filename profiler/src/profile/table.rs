@@ -1,6 +1,7 @@
 //! Interning: one copy of each distinct row, named by a small typed number.
 
 use std::{
+    collections::hash_map::Entry,
     fmt,
     hash::{Hash, Hasher},
     marker::PhantomData,
@@ -87,13 +88,14 @@ impl<T: fmt::Debug> fmt::Debug for Table<T> {
 impl<T: Clone + Eq + Hash> Table<T> {
     /// The id of `row`, which is added if it is new.
     pub fn intern(&mut self, row: T) -> Id<T> {
-        if let Some(&id) = self.ids.get(&row) {
-            return id;
+        match self.ids.entry(row) {
+            Entry::Occupied(known) => *known.get(),
+            Entry::Vacant(new) => {
+                let id = Id::new(u32::try_from(self.rows.len()).expect("a table holds fewer than 2^32 rows"));
+                self.rows.push(new.key().clone());
+                *new.insert(id)
+            }
         }
-        let id = Id::new(u32::try_from(self.rows.len()).expect("a table holds fewer than 2^32 rows"));
-        self.rows.push(row.clone());
-        self.ids.insert(row, id);
-        id
     }
 
     /// Appends rows as another table had them.

@@ -1,17 +1,35 @@
 //! Which lines and addresses of a function the samples were at.
 
+use std::collections::BTreeMap;
+
 use rustc_hash::FxHashMap;
 
-use super::{Name, Selection, frame::frames, weight::weigh};
+use super::{Frame, Name, Selection, frame::frames, weight::weigh};
 use crate::profile::{Id, Location, Mapping, Profile};
 
-/// A line of a function and what was sampled there.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct LineRow {
+/// Where an address is in the source.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct SourcePlace {
     /// The source file; empty where it is not known. Raw.
     pub file: String,
     /// The line in it, counted from 1; 0 where it is not known.
     pub line: u32,
+    /// The function whose code it is, if the compiler put that into the one that was asked about; else empty. Raw.
+    pub inlined: String,
+}
+
+impl SourcePlace {
+    /// Whether the line is known.
+    pub fn is_known(&self) -> bool {
+        self.line > 0 && !self.file.is_empty()
+    }
+}
+
+/// A line of a function and what was sampled there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LineRow {
+    /// The line.
+    pub place: SourcePlace,
     /// Value of the samples that ran there.
     pub self_value: u64,
     /// Value of the samples that ran there, or in what was called there. Recursion counts once.
@@ -42,109 +60,185 @@ pub struct Lines {
     pub addresses: Vec<AddressRow>,
     /// Value of all selected samples: what shares are of.
     pub total_value: u64,
+    /// What both are counted from.
+    places: Vec<Place>,
+    passes: BTreeMap<Pass, u64>,
 }
 
-/// Where a function is on the stack of a sample: the line, the address, and whether it is what ran.
-type Place = (usize, (Id<Mapping>, u64));
+/// An address of the function, and its line.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+struct Place {
+    mapping: Id<Mapping>,
+    address: u64,
+    source: SourcePlace,
+}
+
+/// How stacks go through the function; by their numbers among the places. What they weigh is beside it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+struct Pass {
+    /// Each place once.
+    through: Vec<usize>,
+    /// The one that ran.
+    ran: Option<usize>,
+}
 
 /// Which lines and addresses of the function `name` the selected samples were at.
 pub fn lines(profile: &Profile, selection: &Selection, name: &Name) -> Lines {
     let mut found = Found {
         profile,
         name,
-        lines: FxHashMap::default(),
-        rows: Vec::new(),
-        places: FxHashMap::default(),
+        places: Vec::new(),
+        numbers: FxHashMap::default(),
+        known: FxHashMap::default(),
     };
-    let mut addresses: FxHashMap<(Id<Mapping>, u64), AddressRow> = FxHashMap::default();
-    let mut total_value = 0u64;
-    let (mut seen_lines, mut seen_addresses) = (Vec::new(), Vec::new());
+    let mut lines = Lines::default();
     for ((_, stack), weight) in weigh(profile, selection) {
-        total_value = total_value.saturating_add(weight.value);
-        seen_lines.clear();
-        seen_addresses.clear();
+        lines.total_value = lines.total_value.saturating_add(weight.value);
+        let mut pass = Pass::default();
         let locations = stack
             .into_iter()
             .flat_map(|stack| profile.stacks.locations(stack));
         let shown = locations.filter(|&location| selection.shows(profile, location));
         for (depth, location) in shown.enumerate() {
-            for (frame, (line, at)) in found.at(location) {
-                let ran = depth == 0 && frame == 0;
-                let row = &mut found.rows[line];
-                let address = addresses.entry(at).or_insert(AddressRow {
-                    mapping: at.0,
-                    address: at.1,
-                    self_value: 0,
-                    total_value: 0,
-                    line,
-                });
-                if ran {
-                    row.self_value = row.self_value.saturating_add(weight.value);
-                    address.self_value = address.self_value.saturating_add(weight.value);
+            for &(frame, place) in found.at(location) {
+                if depth == 0 && frame == 0 {
+                    pass.ran = Some(place);
                 }
-                if !seen_lines.contains(&line) {
-                    seen_lines.push(line);
-                    row.total_value = row.total_value.saturating_add(weight.value);
-                }
-                if !seen_addresses.contains(&at) {
-                    seen_addresses.push(at);
-                    address.total_value = address.total_value.saturating_add(weight.value);
+                if !pass.through.contains(&place) {
+                    pass.through.push(place);
                 }
             }
         }
+        if !pass.through.is_empty() {
+            let value = lines.passes.entry(pass).or_default();
+            *value = value.saturating_add(weight.value);
+        }
     }
-    sorted(found.rows, addresses.into_values().collect(), total_value)
+    lines.places = found.places;
+    lines.count();
+    lines
+}
+
+impl Lines {
+    /// Learns the lines of addresses that have none yet, and counts anew.
+    pub fn locate(&mut self, known: impl Fn(Id<Mapping>, u64) -> Option<SourcePlace>) {
+        for place in self.places.iter_mut().filter(|place| !place.source.is_known()) {
+            if let Some(source) = known(place.mapping, place.address) {
+                place.source = source;
+            }
+        }
+        self.count();
+    }
+
+    fn count(&mut self) {
+        let mut rows: Vec<LineRow> = Vec::new();
+        let mut addresses: Vec<AddressRow> = Vec::new();
+        let mut line_numbers: FxHashMap<&SourcePlace, usize> = FxHashMap::default();
+        let mut address_numbers: FxHashMap<(Id<Mapping>, u64), usize> = FxHashMap::default();
+        let mut of = Vec::new();
+        for place in &self.places {
+            let line = *line_numbers.entry(&place.source).or_insert_with(|| {
+                rows.push(LineRow {
+                    place: place.source.clone(),
+                    self_value: 0,
+                    total_value: 0,
+                });
+                rows.len() - 1
+            });
+            let address = *address_numbers
+                .entry((place.mapping, place.address))
+                .or_insert_with(|| {
+                    addresses.push(AddressRow {
+                        mapping: place.mapping,
+                        address: place.address,
+                        self_value: 0,
+                        total_value: 0,
+                        line,
+                    });
+                    addresses.len() - 1
+                });
+            of.push((line, address));
+        }
+        let (mut seen_lines, mut seen_addresses) = (Vec::new(), Vec::new());
+        for (pass, &value) in &self.passes {
+            seen_lines.clear();
+            seen_addresses.clear();
+            for (line, address) in pass.through.iter().map(|&place| of[place]) {
+                if !seen_lines.contains(&line) {
+                    seen_lines.push(line);
+                    add(&mut rows[line].total_value, value);
+                }
+                if !seen_addresses.contains(&address) {
+                    seen_addresses.push(address);
+                    add(&mut addresses[address].total_value, value);
+                }
+            }
+            if let Some((line, address)) = pass.ran.map(|place| of[place]) {
+                add(&mut rows[line].self_value, value);
+                add(&mut addresses[address].self_value, value);
+            }
+        }
+        (self.rows, self.addresses) = sorted(rows, addresses);
+    }
+}
+
+fn add(sum: &mut u64, value: u64) {
+    *sum = sum.saturating_add(value);
 }
 
 /// The function's frames, remembered by location.
 struct Found<'a> {
     profile: &'a Profile,
     name: &'a Name,
-    lines: FxHashMap<(&'a str, u32), usize>,
-    rows: Vec<LineRow>,
-    places: FxHashMap<Id<Location>, Vec<(usize, Place)>>,
+    places: Vec<Place>,
+    numbers: FxHashMap<Place, usize>,
+    known: FxHashMap<Id<Location>, Vec<(usize, usize)>>,
 }
 
 impl Found<'_> {
-    /// The function's frames at a location: which of the frames there, counted from the innermost, and where it is.
-    fn at(&mut self, location: Id<Location>) -> Vec<(usize, Place)> {
-        if let Some(places) = self.places.get(&location) {
-            return places.clone();
-        }
-        let mapping = self.profile.locations[location].mapping;
-        let mut places = Vec::new();
-        for (index, frame) in frames(self.profile, location).enumerate() {
-            let Name {
-                label,
-                module,
-                kernel,
-            } = self.name;
-            if frame.label() != *label || frame.module != module || frame.kernel != *kernel {
-                continue;
-            }
-            let next = self.rows.len();
-            let line = *self.lines.entry((frame.file, frame.line)).or_insert(next);
-            if line == next {
-                self.rows.push(LineRow {
-                    file: frame.file.to_owned(),
-                    line: frame.line,
-                    self_value: 0,
-                    total_value: 0,
+    /// The function's frames at a location: which of the frames there, counted from the innermost, and its place.
+    fn at(&mut self, location: Id<Location>) -> &[(usize, usize)] {
+        let Self {
+            profile,
+            name,
+            places,
+            numbers,
+            known,
+        } = self;
+        known.entry(location).or_insert_with(|| {
+            let mapping = profile.locations[location].mapping;
+            let ours = |frame: &Frame<'_>| {
+                frame.label() == name.label && frame.module == name.module && frame.kernel == name.kernel
+            };
+            let frames = frames(profile, location).enumerate();
+            let ours = frames.filter(|(_, frame)| ours(frame));
+            let number = |(index, frame): (usize, Frame<'_>)| {
+                let place = Place {
+                    mapping,
+                    address: frame.address,
+                    source: SourcePlace {
+                        file: frame.file.to_owned(),
+                        line: frame.line,
+                        inlined: String::new(),
+                    },
+                };
+                let number = *numbers.entry(place).or_insert_with_key(|place| {
+                    places.push(place.clone());
+                    places.len() - 1
                 });
-            }
-            places.push((index, (line, (mapping, frame.address))));
-        }
-        self.places.insert(location, places.clone());
-        places
+                (index, number)
+            };
+            ours.map(number).collect()
+        })
     }
 }
 
-fn sorted(rows: Vec<LineRow>, mut addresses: Vec<AddressRow>, total_value: u64) -> Lines {
+fn sorted(rows: Vec<LineRow>, mut addresses: Vec<AddressRow>) -> (Vec<LineRow>, Vec<AddressRow>) {
     let mut order: Vec<usize> = (0..rows.len()).collect();
     order.sort_by(|&a, &b| {
         let (a, b) = (&rows[a], &rows[b]);
         let values = (b.self_value, b.total_value).cmp(&(a.self_value, a.total_value));
-        values.then_with(|| (&a.file, a.line).cmp(&(&b.file, b.line)))
+        values.then_with(|| a.place.cmp(&b.place))
     });
     let mut places = vec![0; rows.len()];
     for (place, &row) in order.iter().enumerate() {
@@ -155,11 +249,10 @@ fn sorted(rows: Vec<LineRow>, mut addresses: Vec<AddressRow>, total_value: u64) 
         let values = std::cmp::Reverse((row.self_value, row.total_value));
         (values, row.mapping, row.address)
     });
-    Lines {
-        rows: order.into_iter().map(|row| rows[row].clone()).collect(),
+    (
+        order.into_iter().map(|row| rows[row].clone()).collect(),
         addresses,
-        total_value,
-    }
+    )
 }
 
 #[cfg(test)]
@@ -217,10 +310,10 @@ mod tests {
         let rows: Vec<_> = lines
             .rows
             .iter()
-            .map(|row| (row.line, row.self_value / unit, row.total_value / unit))
+            .map(|row| (row.place.line, row.self_value / unit, row.total_value / unit))
             .collect();
         assert_eq!(rows, [(7, 3, 3), (9, 0, 2)]);
-        assert!(lines.rows.iter().all(|row| row.file == "/src/f.c"));
+        assert!(lines.rows.iter().all(|row| row.place.file == "/src/f.c"));
         let addresses: Vec<_> = lines
             .addresses
             .iter()
@@ -238,6 +331,36 @@ mod tests {
         assert_eq!(lines.rows.len(), 1);
         assert_eq!(lines.rows[0].total_value, lines.total_value);
         assert_eq!(lines.rows[0].self_value, lines.total_value);
-        assert_eq!(lines.rows[0].line, 0);
+        assert_eq!(lines.rows[0].place.line, 0);
+    }
+
+    #[test]
+    fn lines_that_are_learnt_later_are_counted_as_if_they_had_been_known() {
+        let profile = from_folded("app;main;f;f 4\napp;main;f 3");
+        let unit = profile.samples[0].value;
+        let mut lines = lines(&profile, &Selection::default(), &f(&profile));
+        let before = lines.addresses.clone();
+        lines.locate(|mapping, address| {
+            assert!(
+                before
+                    .iter()
+                    .any(|row| (row.mapping, row.address) == (mapping, address))
+            );
+            Some(SourcePlace {
+                file: "/src/f.c".into(),
+                line: 7,
+                inlined: "g".into(),
+            })
+        });
+        let [row] = lines.rows.as_slice() else {
+            panic!("{:?}", lines.rows);
+        };
+        assert_eq!((row.place.line, row.place.inlined.as_str()), (7, "g"));
+        // Both calls of the recursion are on the line, and count once.
+        assert_eq!((row.self_value / unit, row.total_value / unit), (7, 7));
+        assert_eq!(lines.addresses, before);
+        // What is known stays.
+        lines.locate(|_, _| Some(SourcePlace::default()));
+        assert_eq!(lines.rows[0].place.line, 7);
     }
 }

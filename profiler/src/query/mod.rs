@@ -50,7 +50,7 @@ pub use functions::{FunctionRow, Functions, functions};
 pub use glob::Glob;
 pub use group::{GroupBy, GroupRow, groups};
 pub use latencies::{Latencies, LatencyRow, latencies};
-pub use lines::{AddressRow, LineRow, Lines, lines};
+pub use lines::{AddressRow, LineRow, Lines, SourcePlace, lines};
 pub use locks::{Locks, locks};
 pub use modes::Modes;
 pub use names::{Name, Names};

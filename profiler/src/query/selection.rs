@@ -118,6 +118,9 @@ impl Selection {
 
     /// Whether frames at `location` are shown.
     pub fn shows(&self, profile: &Profile, location: Id<Location>) -> bool {
+        if self.kernel && self.user {
+            return true;
+        }
         if profile.mapping_of(location).is_kernel() {
             self.kernel
         } else {

@@ -9,7 +9,7 @@ use super::{
     share::percent,
     weight::{Ended, Weight, weigh},
 };
-use crate::profile::{MappingKind, Outcome, Profile, QualityWindow, Sample};
+use crate::profile::{Id, MappingKind, Outcome, Profile, QualityWindow, Sample};
 
 /// The clock whose periods are wall-clock time of a CPU.
 const CPU_CLOCK: &str = "cpu-clock";
@@ -233,19 +233,21 @@ impl Summary {
                 through[stack.index()] += weight.samples;
             }
         }
+        // There are far fewer places than stacks, and each is looked at once.
+        let mut at = vec![0u64; profile.locations.len()];
         let stacks = profile.stacks.since(0);
-        let mut unnamed: FxHashMap<&str, u64> = FxHashMap::default();
         for index in (0..stacks.len()).rev() {
             let (stack, samples) = (stacks[index], through[index]);
-            if samples == 0 {
-                continue;
-            }
             if let Some(caller) = stack.caller {
                 through[caller.index()] += samples;
             }
+            at[stack.location.index()] += samples;
+        }
+        let mut unnamed: FxHashMap<&str, u64> = FxHashMap::default();
+        for (location, samples) in (0..).map(Id::new).zip(at).filter(|(_, samples)| *samples > 0) {
             self.frames += samples;
-            let mapping = profile.mapping_of(stack.location);
-            let named = frame::frames(profile, stack.location).any(|frame| frame.function.is_some());
+            let mapping = profile.mapping_of(location);
+            let named = frame::frames(profile, location).any(|frame| frame.function.is_some());
             match mapping.kind {
                 MappingKind::Unknown(_) => self.unmapped_frames += samples,
                 _ if named => {}
@@ -280,7 +282,7 @@ fn most_first(counts: FxHashMap<&str, u64>) -> Vec<(String, u64)> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::profile::{Id, folded::from_folded};
+    use crate::profile::folded::from_folded;
 
     #[test]
     fn stacks_cut_short_are_counted_by_reason_and_module() {

@@ -1,6 +1,6 @@
 //! The paths by which the samples came to be where they were.
 
-use std::cmp::Reverse;
+use std::{cmp::Reverse, collections::hash_map::Entry};
 
 use rustc_hash::FxHashMap;
 
@@ -116,9 +116,17 @@ impl Tree {
 struct Growing {
     names: Vec<Name>,
     nodes: Vec<(u32, Option<u32>, Weight)>,
-    /// By [`edge`].
+    /// For each node its latest child, its sibling before it, and how many children it has. Most have one or two, which
+    /// are found faster so than by a search.
+    family: Vec<(u32, u32, u32)>,
+    /// Children beyond the first [`FEW`] of their parents, and roots; by [`edge`].
     children: FxHashMap<u64, u32>,
 }
+
+/// So many children are looked through one by one.
+const FEW: u32 = 6;
+/// No child, no sibling.
+const NONE: u32 = u32::MAX;
 
 /// A parent and the name of a child as one number, which hashes faster than a pair. No parent is none of the nodes.
 fn edge(parent: Option<u32>, name: u32) -> u64 {
@@ -130,17 +138,39 @@ impl Growing {
         Self {
             names,
             nodes: Vec::new(),
+            family: Vec::new(),
             children: FxHashMap::default(),
         }
     }
 
     fn child(&mut self, parent: Option<u32>, name: u32) -> u32 {
-        *self.children.entry(edge(parent, name)).or_insert_with(|| {
-            let node = self.nodes.len() as u32;
-            assert!(node < u32::MAX, "more nodes than fit into memory");
-            self.nodes.push((name, parent, Weight::default()));
-            node
-        })
+        let (latest, _, count) = parent.map_or((NONE, NONE, FEW), |parent| self.family[parent as usize]);
+        let mut next = latest;
+        while next != NONE {
+            if self.nodes[next as usize].0 == name {
+                return next;
+            }
+            next = self.family[next as usize].1;
+        }
+        let node = self.nodes.len() as u32;
+        match parent {
+            Some(parent) if count < FEW => {
+                let family = &mut self.family[parent as usize];
+                (family.0, family.2) = (node, count + 1);
+            }
+            _ => match self.children.entry(edge(parent, name)) {
+                Entry::Occupied(known) => return *known.get(),
+                Entry::Vacant(new) => {
+                    new.insert(node);
+                }
+            },
+        }
+        assert!(node < u32::MAX, "more nodes than fit into memory");
+        self.nodes.push((name, parent, Weight::default()));
+        // Those that are found by a search are nobody's sibling.
+        let before = if count < FEW { latest } else { NONE };
+        self.family.push((NONE, before, 0));
+        node
     }
 
     fn invert(self) -> Self {
@@ -247,6 +277,8 @@ fn grow(
         }
     }
     wanted.sort_unstable();
+    tree.nodes.reserve(wanted.len());
+    tree.family.reserve(wanted.len());
     for id in wanted {
         let Some(Stack { caller, location }) = profile.stacks.get(id) else {
             continue;
@@ -308,6 +340,21 @@ mod tests {
 
     fn build(text: &str, direction: Direction) -> Vec<String> {
         outline(&Tree::build(&from_folded(text), &Selection::default(), direction))
+    }
+
+    #[test]
+    fn nodes_with_many_children_have_each_once() {
+        // More than are looked through one by one, each met twice and in another order.
+        let order = (0..40).chain((0..40).rev());
+        let text: Vec<String> = order
+            .map(|callee| format!("a;main;f{callee:02};g{}", callee % 3))
+            .collect();
+        let drawn = build(&text.join("\n"), Direction::TopDown);
+        assert_eq!(drawn.len(), 1 + 40 + 40);
+        assert_eq!(drawn[..3], ["main 0/80", " f00 0/2", "  g0 2/2"]);
+        let drawn = build(&text.join("\n"), Direction::BottomUp);
+        assert_eq!(drawn.len(), 3 + 40 + 40);
+        assert_eq!(drawn[..3], ["g0 0/28", " f00 0/2", "  main 2/2"]);
     }
 
     const TEXT: &str = "a;main;f;g 3\na;main;h;g 2\na;main;f 1\nb;main 1";

@@ -28,13 +28,13 @@ const MAX_ANSWER: u64 = 1 << 20;
 
 /// A function at an address, or inlined there.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct SourceLine {
+pub struct SourceLine {
     /// The demangled name; empty if the debug information has none.
-    pub(super) name: String,
+    pub name: String,
     /// The source file; empty if not known.
-    pub(super) file: String,
+    pub file: String,
     /// The line, counted from 1; 0 if not known.
-    pub(super) line: u32,
+    pub line: u32,
 }
 
 /// What the child tells: the address's number among those asked for, and name, file and line of each function, the

@@ -2,7 +2,8 @@
 //!
 //! Two passes. While a recording runs, [`Symbolizer::follow`] names what is new by symbol tables alone: cheap, and in
 //! time for processes that are about to end. When it has ended, [`Symbolizer::finish`] adds inlined calls and source
-//! lines from DWARF where samples, slow events and waits for locks are. [`resymbolize()`] does the same for a trace that was recorded earlier.
+//! lines from DWARF where samples, slow events and waits for locks are. [`resymbolize()`] does the same for a trace that was recorded earlier, and
+//! [`look_up()`] for a few addresses while a recording runs.
 //!
 //! | where code lies | where its names are |
 //! |---|---|
@@ -22,6 +23,7 @@ mod dwarf;
 mod elf;
 mod image;
 mod kernel;
+mod lookup;
 mod modules;
 mod perf_map;
 mod resymbolize;
@@ -40,6 +42,8 @@ use std::{
 
 use rustc_hash::{FxHashMap, FxHashSet};
 
+pub use dwarf::SourceLine;
+pub use lookup::{Found, look_up};
 pub use resymbolize::{Summary, resymbolize};
 pub use unknown::{Reason, Unknown};
 

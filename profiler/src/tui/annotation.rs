@@ -1,6 +1,7 @@
 //! Where in a function the samples were: lines, the source around the hottest, and the instructions there.
 
 use std::{
+    collections::HashMap,
     path::PathBuf,
     sync::mpsc::{self, Receiver, TryRecvError},
     thread,
@@ -8,23 +9,33 @@ use std::{
 
 use super::{app::App, chosen::Choice, keys::Action};
 use crate::{
-    profile::MappingKind,
-    query::{Lines, Name, lines},
+    profile::{Id, Mapping, MappingKind, Profile},
+    query::{AddressRow, Lines, Name, SourcePlace, lines},
 };
+
+/// The most addresses whose lines are asked for; a function is rarely seen at more.
+const MOST: usize = 2000;
 
 /// Where a function is hottest. All text is raw, and none of the paths is to be trusted.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Spot {
     /// The file with the code; `None` where it is in none that could be read by its path.
-    pub module: Option<PathBuf>,
-    /// Its GNU build id; empty if it is not known.
-    pub build_id: Vec<u8>,
+    pub module: Option<Mapping>,
     /// The hottest address, as `objdump` has it.
     pub address: u64,
     /// Addresses at which the function ran, each of which an instruction begins at.
     pub instructions: Vec<u64>,
+    /// Addresses in that file whose lines are not known, the hottest first.
+    pub unknown: Vec<u64>,
     /// The source file, and the hottest line, counted from 1; `None` where they are not known.
     pub source: Option<(PathBuf, u32)>,
+}
+
+impl Spot {
+    /// Whether debug information may know more lines.
+    fn asks(&self) -> bool {
+        self.module.is_some() && !self.unknown.is_empty()
+    }
 }
 
 /// The code around a spot.
@@ -36,8 +47,23 @@ pub struct Code {
     pub instructions: Result<Vec<(u64, String)>, String>,
 }
 
-/// Reads the code around a spot. It may take seconds, and is called in a thread of its own.
-pub type ReadCode = fn(&Spot) -> Code;
+/// The lines of a spot's addresses.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Places {
+    /// By address.
+    pub known: HashMap<u64, SourcePlace>,
+    /// Why they are not all there, if they are not. Raw.
+    pub failed: Option<String>,
+}
+
+/// Reads what is around a spot. Each may take seconds, and is called in a thread of its own.
+#[derive(Clone, Copy, Debug)]
+pub struct ReadCode {
+    /// The lines of addresses, where the profile has none.
+    pub places: fn(&Spot) -> Places,
+    /// The source and the instructions.
+    pub code: fn(&Spot) -> Code,
+}
 
 /// Where in a function the samples were, as it is shown.
 #[derive(Debug)]
@@ -45,10 +71,22 @@ pub(super) struct Annotation {
     pub(super) name: Name,
     pub(super) lines: Lines,
     pub(super) spot: Spot,
+    /// Whether debug information is being read.
+    pub(super) asks: bool,
+    /// Why lines are missing, if that is known. Raw.
+    pub(super) failed: Option<String>,
     /// The code, when it was read.
     pub(super) code: Option<Code>,
     pub(super) scroll: usize,
-    reading: Option<Receiver<Code>>,
+    reading: Option<Receiver<News>>,
+}
+
+/// What the thread that reads has found.
+#[derive(Debug)]
+enum News {
+    /// The lines with what is known now, the spot, and why some are not.
+    Lines(Box<(Lines, Spot)>, Option<String>),
+    Code(Code),
 }
 
 impl Annotation {
@@ -60,12 +98,12 @@ impl Annotation {
 
     /// As [`Self::at_address`], for a line of the file with the hottest one.
     pub(super) fn at_line(&self, line: u32) -> u64 {
-        let file = self.lines.rows.first().map(|row| row.file.as_str());
+        let file = self.lines.rows.first().map(|row| row.place.file.as_str());
         let rows = self
             .lines
             .rows
             .iter()
-            .filter(|row| row.line == line && Some(row.file.as_str()) == file);
+            .filter(|row| row.place.line == line && Some(row.place.file.as_str()) == file);
         rows.map(|row| row.self_value).fold(0, u64::saturating_add)
     }
 }
@@ -85,27 +123,18 @@ impl App {
         let Some(hottest) = lines.addresses.first() else {
             return self.say("nothing was sampled in this function");
         };
-        let mapping = &profile.mappings[hottest.mapping];
-        let line = lines
-            .rows
-            .first()
-            .filter(|row| row.line > 0 && !row.file.is_empty());
-        let here = lines
-            .addresses
-            .iter()
-            .filter(|row| row.mapping == hottest.mapping && row.self_value > 0);
-        let spot = Spot {
-            module: (mapping.kind == MappingKind::File).then(|| PathBuf::from(&mapping.path)),
-            build_id: mapping.build_id.clone(),
-            address: hottest.address,
-            instructions: here.map(|row| row.address).collect(),
-            source: line.map(|row| (PathBuf::from(&row.file), row.line)),
-        };
+        let of = hottest.mapping;
+        let spot = spot(profile, &lines, hottest);
+        let reading = self
+            .code
+            .and_then(|read| reading(read, lines.clone(), spot.clone(), of));
         self.annotation = Some(Annotation {
-            reading: self.code.and_then(|read| reading(read, spot.clone())),
+            asks: reading.is_some() && spot.asks(),
+            reading,
             name,
             lines,
             spot,
+            failed: None,
             code: None,
             scroll: 0,
         });
@@ -128,7 +157,7 @@ impl App {
         true
     }
 
-    /// Whether the code of the function came that is shown.
+    /// Whether something came of the function that is shown.
     pub(super) fn code_came(&mut self) -> bool {
         let Some(annotation) = &mut self.annotation else {
             return false;
@@ -137,20 +166,68 @@ impl App {
             return false;
         };
         match reading.try_recv() {
-            Ok(code) => annotation.code = Some(code),
+            Ok(News::Lines(found, failed)) => {
+                (annotation.lines, annotation.spot) = *found;
+                annotation.failed = failed;
+                annotation.asks = false;
+            }
+            Ok(News::Code(code)) => annotation.code = Some(code),
             Err(TryRecvError::Empty) => return false,
-            Err(TryRecvError::Disconnected) => {}
+            Err(TryRecvError::Disconnected) => {
+                annotation.reading = None;
+                annotation.asks = false;
+            }
         }
-        annotation.reading = None;
         true
     }
 }
 
+/// Where a function is hottest.
+fn spot(profile: &Profile, lines: &Lines, hottest: &AddressRow) -> Spot {
+    let mapping = &profile.mappings[hottest.mapping];
+    let here = || {
+        lines
+            .addresses
+            .iter()
+            .filter(|row| row.mapping == hottest.mapping)
+    };
+    let unknown = here().filter(|row| !lines.rows[row.line].place.is_known());
+    Spot {
+        module: (mapping.kind == MappingKind::File).then(|| mapping.clone()),
+        address: hottest.address,
+        instructions: here()
+            .filter(|row| row.self_value > 0)
+            .map(|row| row.address)
+            .collect(),
+        unknown: unknown.map(|row| row.address).take(MOST).collect(),
+        source: source(lines),
+    }
+}
+
+/// The source file, and the hottest line.
+fn source(lines: &Lines) -> Option<(PathBuf, u32)> {
+    let place = lines.rows.first().map(|row| &row.place);
+    let place = place.filter(|place| place.is_known())?;
+    Some((PathBuf::from(&place.file), place.line))
+}
+
 /// Reads in a thread: what comes back comes through the channel.
-fn reading(read: ReadCode, spot: Spot) -> Option<Receiver<Code>> {
+fn reading(read: ReadCode, mut lines: Lines, mut spot: Spot, of: Id<Mapping>) -> Option<Receiver<News>> {
     let (sender, receiver) = mpsc::channel();
     let reader = thread::Builder::new().name("code".into());
-    // Nobody may be waiting any more.
-    let started = reader.spawn(move || drop(sender.send(read(&spot))));
+    let started = reader.spawn(move || {
+        if spot.asks() {
+            let Places { known, failed } = (read.places)(&spot);
+            lines.locate(|mapping, address| known.get(&address).filter(|_| mapping == of).cloned());
+            spot.source = source(&lines);
+            let found = Box::new((lines, spot.clone()));
+            if sender.send(News::Lines(found, failed)).is_err() {
+                // Nobody waits any more.
+                return;
+            }
+        }
+        // Nobody may be waiting any more.
+        drop(sender.send(News::Code((read.code)(&spot))));
+    });
     started.is_ok().then_some(receiver)
 }

@@ -2,10 +2,15 @@
 
 use std::hash::{Hash as _, Hasher as _};
 
-use rustc_hash::{FxHashSet, FxHasher};
+use rustc_hash::{FxHashMap, FxHashSet, FxHasher};
 
 use super::{forest::Forest, matching::Text};
 use crate::query::{Name, Tree};
+
+/// A branch opens by itself if it has so many percent of all that stands beside it, itself included.
+const LEADS: u128 = 90;
+/// And stays open as long as it has so many.
+const LEADS_ON: u128 = 50;
 
 /// Whether a branch shows what hangs from it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,67 +41,53 @@ pub(super) struct BranchRow {
     pub(super) path: u64,
 }
 
-/// Which branches were opened and closed by hand.
+/// Which branches are open: those that were opened by hand, and those that leave nothing to choose.
 #[derive(Debug, Default)]
 pub(super) struct Branches {
-    toggled: FxHashSet<u64>,
+    /// What was opened (`true`) and closed by hand.
+    chosen: FxHashMap<u64, bool>,
+    /// What opened by itself, in the latest rows.
+    opened: FxHashSet<u64>,
 }
 
 impl Branches {
     /// Opens what is closed, closes what is open.
-    pub(super) fn toggle(&mut self, path: u64) {
-        if !self.toggled.remove(&path) {
-            self.toggled.insert(path);
-        }
+    pub(super) fn toggle(&mut self, row: &BranchRow) {
+        self.chosen.insert(row.path, row.branch == Branch::Closed);
     }
 
     /// Opens `row`, and on along the hottest path as long as one child has at least half of its parent.
     pub(super) fn open_hottest(&mut self, forest: &Forest, row: &BranchRow) {
-        self.toggle(row.path);
+        self.chosen.insert(row.path, true);
         let tree = &forest.trees[row.tree].1;
         let (mut node, mut path) = (row.node, row.path);
-        while let [hottest, rest @ ..] = tree.nodes[node as usize].children.as_slice() {
+        while let [hottest, ..] = tree.nodes[node as usize].children.as_slice() {
             let hot = &tree.nodes[*hottest as usize];
             if hot.total_value < tree.nodes[node as usize].total_value / 2 || hot.children.is_empty() {
                 break;
             }
             path = step(path, tree.name(*hottest));
-            let open_by_itself = rest.is_empty();
-            if open_by_itself == self.toggled.contains(&path) {
-                self.toggle(path);
-            }
+            self.chosen.insert(path, true);
             node = *hottest;
         }
     }
 
     /// The rows on the screen, of which only those stay that have to do with `filter`: a match, what leads to it, and
     /// what hangs from it.
-    pub(super) fn rows(&self, forest: &Forest, filter: &Text) -> Vec<BranchRow> {
+    pub(super) fn rows(&mut self, forest: &Forest, filter: &Text) -> Vec<BranchRow> {
         let mut rows = Vec::new();
+        let mut opened = FxHashSet::default();
         for (index, (reading, tree)) in forest.trees.iter().enumerate() {
             let kept = Kept::of(tree, filter);
-            let root = *reading as u64;
-            let roots: Vec<u32> = kept.of_children(&tree.roots).collect();
-            let mut pending: Vec<Pending> = roots
-                .iter()
-                .rev()
-                .map(|&node| Pending {
-                    node,
-                    indent: 0,
-                    parent: None,
-                    path: step(root, tree.name(node)),
-                    alone: roots.len() == 1,
-                })
-                .collect();
+            let roots = kept.of_children(&tree.roots).collect();
+            let mut pending = self.beside(tree, roots, *reading as u64, None, 0);
             while let Some(next) = pending.pop() {
                 let children: Vec<u32> = kept
                     .of_children(&tree.nodes[next.node as usize].children)
                     .collect();
-                let open_by_itself = next.alone || kept.leads_to_match(&children);
-                let branch = match (
-                    children.is_empty(),
-                    open_by_itself != self.toggled.contains(&next.path),
-                ) {
+                let open_by_itself = next.leads || kept.leads_to_match(&children);
+                let open = self.chosen.get(&next.path).copied().unwrap_or(open_by_itself);
+                let branch = match (children.is_empty(), open) {
                     (true, _) => Branch::Leaf,
                     (false, true) => Branch::Open,
                     (false, false) => Branch::Closed,
@@ -111,19 +102,48 @@ impl Branches {
                     path: next.path,
                 });
                 if branch == Branch::Open {
-                    let alone = children.len() == 1;
-                    let chain = alone && next.alone && next.parent.is_some();
-                    pending.extend(children.iter().rev().map(|&node| Pending {
-                        node,
-                        indent: next.indent + usize::from(!chain),
-                        parent: Some(this),
-                        path: step(next.path, tree.name(node)),
-                        alone,
-                    }));
+                    if next.leads {
+                        opened.insert(next.path);
+                    }
+                    let chain = children.len() == 1 && next.alone && next.parent.is_some();
+                    let indent = next.indent + usize::from(!chain);
+                    pending.extend(self.beside(tree, children, next.path, Some(this), indent));
                 }
             }
         }
+        self.opened = opened;
         rows
+    }
+
+    /// What stands in one place, the last first. Where nearly all of it goes one way, that way opens by itself: there is
+    /// nothing to choose. What has opened so stays open for longer: shares of what happens now go up and down.
+    fn beside(
+        &self,
+        tree: &Tree,
+        nodes: Vec<u32>,
+        above: u64,
+        parent: Option<usize>,
+        indent: usize,
+    ) -> Vec<Pending> {
+        let value = |node: u32| tree.nodes[node as usize].total_value;
+        let all = nodes.iter().map(|&node| u128::from(value(node))).sum::<u128>();
+        let pending = nodes.iter().rev().map(|&node| {
+            let path = step(above, tree.name(node));
+            let percent = if self.opened.contains(&path) {
+                LEADS_ON
+            } else {
+                LEADS
+            };
+            Pending {
+                node,
+                indent,
+                parent,
+                path,
+                alone: nodes.len() == 1,
+                leads: u128::from(value(node)) * 100 >= all * percent,
+            }
+        });
+        pending.collect()
     }
 }
 
@@ -132,8 +152,10 @@ struct Pending {
     indent: usize,
     parent: Option<usize>,
     path: u64,
-    /// An only child opens by itself: there is nothing to choose.
+    /// Whether nothing stands beside it.
     alone: bool,
+    /// Whether nearly nothing does.
+    leads: bool,
 }
 
 /// What a filter leaves of a tree. Without a filter it costs nothing.
@@ -204,7 +226,7 @@ mod tests {
         Forest::whole(tree, Reading::Paths)
     }
 
-    fn drawn(forest: &Forest, branches: &Branches, filter: &str) -> Vec<String> {
+    fn drawn(forest: &Forest, branches: &mut Branches, filter: &str) -> Vec<String> {
         branches
             .rows(forest, &Text::new(filter))
             .iter()
@@ -225,7 +247,7 @@ mod tests {
     #[test]
     fn only_children_are_open_and_do_not_step_inward() {
         let forest = forest(TEXT);
-        let drawn = drawn(&forest, &Branches::default(), "");
+        let drawn = drawn(&forest, &mut Branches::default(), "");
         assert_eq!(drawn, ["-_start", " -main", "  +f", "  +g"]);
     }
 
@@ -236,21 +258,51 @@ mod tests {
         let rows = branches.rows(&forest, &Text::default());
         branches.open_hottest(&forest, &rows[2]);
         assert_eq!(
-            drawn(&forest, &branches, ""),
+            drawn(&forest, &mut branches, ""),
             ["-_start", " -main", "  -f", "   -f1", "    f2", "  +g"]
         );
-        branches.toggle(rows[2].path);
-        assert_eq!(drawn(&forest, &branches, "")[2], "  +f");
+        let rows = branches.rows(&forest, &Text::default());
+        branches.toggle(&rows[2]);
+        assert_eq!(drawn(&forest, &mut branches, "")[2], "  +f");
+    }
+
+    /// Two roots, one of which has this many percent.
+    fn two_roots(percent: u32) -> Forest {
+        forest(&format!(
+            "app;_start;main;f;f1 {}\napp;_start;main;g;g1 40\nirq;entry;handler {}",
+            percent - 40,
+            100 - percent
+        ))
+    }
+
+    #[test]
+    fn a_path_that_has_nearly_all_is_open_to_where_it_branches() {
+        let open = ["-_start", " -main", "  +f", "  +g", "+entry"];
+        let closed = ["+_start", "+entry"];
+        assert_eq!(drawn(&two_roots(99), &mut Branches::default(), ""), open);
+        assert_eq!(
+            drawn(&two_roots(80), &mut Branches::default(), "")[..1],
+            closed[..1]
+        );
+        // What has opened stays so while it leads at all, and what was closed by hand stays closed.
+        let mut branches = Branches::default();
+        for percent in [99, 80] {
+            assert_eq!(drawn(&two_roots(percent), &mut branches, "")[0], "-_start");
+        }
+        let rows = branches.rows(&two_roots(99), &Text::default());
+        branches.toggle(&rows[0]);
+        assert_eq!(drawn(&two_roots(99), &mut branches, ""), closed);
+        assert_eq!(drawn(&two_roots(80), &mut branches, ""), closed);
     }
 
     #[test]
     fn a_filter_keeps_matches_with_what_leads_to_them_and_hangs_from_them() {
         let forest = forest(TEXT);
-        let branches = Branches::default();
+        let mut branches = Branches::default();
         assert_eq!(
-            drawn(&forest, &branches, "g2"),
+            drawn(&forest, &mut branches, "g2"),
             ["-_start", " -main", " -g", "  g2"]
         );
-        assert_eq!(drawn(&forest, &branches, "nothing"), [""; 0]);
+        assert_eq!(drawn(&forest, &mut branches, "nothing"), [""; 0]);
     }
 }

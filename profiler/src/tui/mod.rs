@@ -92,13 +92,13 @@ use ratatui::{
 
 use crate::profile::Delta;
 
-pub use annotation::{Code, ReadCode, Spot};
+pub use annotation::{Code, Places, ReadCode, Spot};
 pub use answers::Sort;
 use app::App;
 pub use app::{Missing, Options};
 pub use exporting::Export;
 pub use history::Window;
-use keys::Action;
+use keys::{Action, Mode};
 pub use keys::{Keymap, Named};
 pub use replay::Recording;
 use terminal::{Output, Screen};
@@ -331,6 +331,10 @@ impl<B: Backend<Error: Error + Send + Sync + 'static>> Dashboard<'_, B> {
                 .context("cannot write to the terminal")?;
         }
         if let Some(action) = action {
+            if self.app.mode() != Mode::Typing {
+                // Keys that come fast find the rows that the ones before them left, drawn or not.
+                self.app.prepare();
+            }
             self.app.update(action);
         }
         Ok(action.is_some() || matches!(event, Event::Resize(..)))

@@ -114,7 +114,7 @@ impl App {
                         Branch::Closed if self.filters[Tab::Stacks.index()].is_empty() => {
                             self.branches.open_hottest(forest, row);
                         }
-                        Branch::Closed | Branch::Open => self.branches.toggle(row.path),
+                        Branch::Closed | Branch::Open => self.branches.toggle(row),
                     }
                     self.rows_known = false;
                 }
@@ -228,7 +228,7 @@ impl App {
         if let (Tab::Stacks, Some(row)) = (self.tab, row) {
             match (row.branch, row.parent) {
                 (Branch::Open, _) => {
-                    self.branches.toggle(row.path);
+                    self.branches.toggle(&row);
                     self.rows_known = false;
                 }
                 (_, Some(parent)) => self.list().move_to(parent),
@@ -248,7 +248,7 @@ impl App {
         if let Some(row) = self.branch_rows.get(self.shown_list().cursor()).copied() {
             match row.branch {
                 Branch::Closed => {
-                    self.branches.toggle(row.path);
+                    self.branches.toggle(&row);
                     self.rows_known = false;
                 }
                 Branch::Open => self.list().move_by(1),

@@ -372,7 +372,14 @@ fn hottest_open(forest: &Forest) -> Vec<BranchRow> {
             let tree = &forest.trees[row.tree];
             tree.0 == *reading && row.branch == Branch::Closed
         });
-        if let Some(&row) = closed {
+        // Beside a path that is open to its end there may be others, of little weight.
+        let hottest = |row: &&BranchRow| {
+            let tree = &forest.trees[row.tree].1;
+            let parent = tree.nodes[row.node as usize].parent;
+            let beside = parent.map_or(&tree.roots, |parent| &tree.nodes[parent as usize].children);
+            beside.first() == Some(&row.node)
+        };
+        if let Some(&row) = closed.filter(hottest) {
             branches.open_hottest(forest, &row);
         }
     }

@@ -26,6 +26,7 @@ mod clicking;
 mod exporting;
 mod flame;
 mod heat;
+mod large;
 mod locks;
 mod measured;
 mod overview;
@@ -349,15 +350,23 @@ fn the_cursor_stays_on_its_function_when_others_overtake_it() {
 
 /// Runs the loop with these keys, on data that is there already.
 fn run_loop(keys: &[KeyCode], news: Vec<Feed>, interrupted: Option<Ending>) -> (Ending, String) {
+    let bursts: Vec<&[KeyCode]> = keys.chunks(1).collect();
+    run_bursts(&bursts, news, interrupted)
+}
+
+/// As [`run_loop`], with several keys at once.
+fn run_bursts(bursts: &[&[KeyCode]], news: Vec<Feed>, interrupted: Option<Ending>) -> (Ending, String) {
     let mut terminal = Terminal::new(TestBackend::new(80, 24)).unwrap();
     let (send_key, events) = mpsc::channel();
     let (send_news, feed): (Sender<Feed>, _) = mpsc::channel();
     news.into_iter().for_each(|news| send_news.send(news).unwrap());
-    let keys = keys.to_vec();
+    let bursts: Vec<Vec<KeyCode>> = bursts.iter().map(|keys| keys.to_vec()).collect();
     let typist = std::thread::spawn(move || {
-        for code in keys {
+        for keys in bursts {
             std::thread::sleep(Duration::from_millis(30));
-            let _ = send_key.send(Event::Key(KeyEvent::new(code, KeyModifiers::NONE)));
+            for code in keys {
+                let _ = send_key.send(Event::Key(KeyEvent::new(code, KeyModifiers::NONE)));
+            }
         }
         std::thread::sleep(Duration::from_millis(300));
     });
@@ -373,6 +382,20 @@ fn run_loop(keys: &[KeyCode], news: Vec<Feed>, interrupted: Option<Ending>) -> (
     typist.join().unwrap();
     let text = terminal.backend().to_string();
     (ending, text)
+}
+
+#[test]
+fn keys_that_come_at_once_mean_what_they_mean_one_by_one() {
+    let mut keys: Vec<KeyCode> = "/sdsnew".chars().map(KeyCode::Char).collect();
+    keys.extend([KeyCode::Enter, KeyCode::Enter]);
+    let bursts = [
+        &[KeyCode::Tab, KeyCode::BackTab][..],
+        &keys,
+        &[KeyCode::Char('q')],
+    ];
+    let (ending, drawn) = run_bursts(&bursts, vec![delta(web())], None);
+    assert_eq!(ending, Ending::Left);
+    assert!(drawn.contains("callers of sdsnew"), "{drawn}");
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! The code around the hottest spot of a function: its source, and what `objdump` makes of it.
+//! The code around the hottest spot of a function: its lines, their source, and what `objdump` makes of it.
 //!
 //! Paths come from debug information and from mappings of the profiled world: they are opened only if they are regular
 //! files that the person who called may read. `objdump` reads files that anybody may have made, so it gets no privileges,
@@ -19,8 +19,10 @@ use object::{Object as _, ObjectSymbol as _, ReadCache};
 
 use crate::{
     commands::reading::open_for,
-    profile::file::invoking_user,
-    tui::{Code, Spot},
+    profile::{Mapping, file::invoking_user},
+    query::SourcePlace,
+    symbolize::{SourceLine, look_up},
+    tui::{Code, Places, ReadCode, Spot},
 };
 
 /// How many lines of source are shown before and after the hottest.
@@ -42,8 +44,39 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// Without privileges.
 const NOBODY: u32 = 65534;
 
+/// How the dashboard reads code.
+pub(super) const READ: ReadCode = ReadCode { places, code };
+
+/// The lines of the spot's addresses, from debug information.
+fn places(spot: &Spot) -> Places {
+    let Some(module) = &spot.module else {
+        return Places::default();
+    };
+    let found = look_up(module.clone(), &spot.unknown);
+    let place = |(address, lines): (u64, Vec<SourceLine>)| Some((address, place(&lines)?));
+    Places {
+        known: found.lines.into_iter().filter_map(place).collect(),
+        failed: found.failed,
+    }
+}
+
+/// Which line of the function is meant, of those that are one inside the other, the innermost first: the innermost in the
+/// function's own file. What was inlined from elsewhere (a standard library's, more often than not) is only named.
+fn place(lines: &[SourceLine]) -> Option<SourcePlace> {
+    let (innermost, function) = (lines.first()?, lines.last()?);
+    let own = lines.iter().find(|line| line.file == function.file)?;
+    Some(SourcePlace {
+        file: own.file.clone(),
+        line: own.line,
+        inlined: match lines.len() {
+            1 => String::new(),
+            _ => innermost.name.clone(),
+        },
+    })
+}
+
 /// Reads the code around `spot`.
-pub(super) fn read(spot: &Spot) -> Code {
+fn code(spot: &Spot) -> Code {
     let reader = invoking_user().map(|(user, _)| user);
     let source = match &spot.source {
         Some((path, line)) => source(path, *line, reader).map_err(|error| format!("{error:#}")),
@@ -77,10 +110,11 @@ fn source(path: &Path, line: u32, reader: Option<u32>) -> Result<Vec<(u32, Strin
 
 /// Instructions around the spot, with their addresses.
 fn instructions(spot: &Spot) -> Result<Vec<(u64, String)>> {
-    let Some(path) = &spot.module else {
+    let Some(module) = &spot.module else {
         bail!("not shown: the code is in no file of its own (the kernel's, or made while it ran)");
     };
-    let start = start(path, spot)?;
+    let path = Path::new(&module.path);
+    let start = start(module, spot)?;
     let said = objdump(path, start..spot.address.saturating_add(BEHIND))?;
     let all: Vec<(u64, String)> = said.lines().filter_map(instruction).collect();
     let Some(hot) = all.iter().position(|(address, _)| *address >= spot.address) else {
@@ -94,12 +128,13 @@ fn instructions(spot: &Spot) -> Result<Vec<(u64, String)>> {
 ///
 /// # Errors
 /// If the file is not the one that was recorded.
-fn start(path: &Path, spot: &Spot) -> Result<u64> {
-    let file = open_for(path, invoking_user().map(|(user, _)| user)).context("the program cannot be read")?;
+fn start(module: &Mapping, spot: &Spot) -> Result<u64> {
+    let file = open_for(Path::new(&module.path), invoking_user().map(|(user, _)| user))
+        .context("the program cannot be read")?;
     let cache = ReadCache::new(file);
     let elf = object::File::parse(&cache).context("the program is not to be understood")?;
     let build_id = elf.build_id().ok().flatten().unwrap_or_default();
-    if spot.build_id.is_empty() || build_id != spot.build_id {
+    if module.build_id.is_empty() || build_id != module.build_id {
         bail!("not shown: the file is not, or cannot be told to be, the build that was recorded");
     }
     let symbols = elf.symbols().chain(elf.dynamic_symbols());
@@ -169,12 +204,10 @@ fn instruction(line: &str) -> Option<(u64, String)> {
 
 #[cfg(test)]
 mod tests {
-    use std::{
-        fs::{self, File},
-        path::PathBuf,
-    };
+    use std::fs::{self, File};
 
     use super::*;
+    use crate::profile::MappingKind;
 
     /// This test program, and the address of a function in it.
     fn spot() -> Spot {
@@ -186,11 +219,14 @@ mod tests {
             .find(|symbol| symbol.kind() == object::SymbolKind::Text && symbol.size() > 200)
             .unwrap();
         Spot {
-            build_id: elf.build_id().unwrap().unwrap_or_default().to_vec(),
             address: symbol.address(),
             instructions: vec![symbol.address()],
-            source: None,
-            module: Some(path),
+            module: Some(Mapping {
+                kind: MappingKind::File,
+                path: path.to_str().unwrap().to_owned(),
+                build_id: elf.build_id().unwrap().unwrap_or_default().to_vec(),
+            }),
+            ..Spot::default()
         }
     }
 
@@ -211,16 +247,44 @@ mod tests {
     }
 
     #[test]
+    fn a_line_is_one_of_the_functions_own_file_and_what_is_inlined_there_is_named() {
+        let line = |name: &str, file: &str, line| SourceLine {
+            name: name.into(),
+            file: file.into(),
+            line,
+        };
+        let (library, helper, function) = (
+            line("next", "/lib/iter.rs", 90),
+            line("helper", "/src/a.rs", 7),
+            line("f", "/src/a.rs", 40),
+        );
+        let place = |lines: &[&SourceLine]| {
+            let lines: Vec<SourceLine> = lines.iter().copied().cloned().collect();
+            place(&lines).map(|place| (place.file, place.line, place.inlined))
+        };
+        let at = |line, inlined: &str| Some(("/src/a.rs".to_owned(), line, inlined.to_owned()));
+        assert_eq!(place(&[&function]), at(40, ""));
+        assert_eq!(place(&[&helper, &function]), at(7, "helper"));
+        assert_eq!(place(&[&library, &helper, &function]), at(7, "next"));
+        assert_eq!(place(&[&library, &function]), at(40, "next"));
+        assert_eq!(place(&[]), None);
+    }
+
+    #[test]
     fn instructions_are_those_of_the_build_that_was_recorded() {
         let spot = spot();
-        if spot.build_id.is_empty() {
+        let module = spot.module.clone().unwrap();
+        if module.build_id.is_empty() {
             // The linker gave it none: then it cannot be told, which is what is said.
-            assert!(start(spot.module.as_ref().unwrap(), &spot).is_err());
+            assert!(start(&module, &spot).is_err());
             return;
         }
-        assert_eq!(start(spot.module.as_ref().unwrap(), &spot).unwrap(), spot.address);
+        assert_eq!(start(&module, &spot).unwrap(), spot.address);
         let other = Spot {
-            build_id: vec![7; 20],
+            module: Some(Mapping {
+                build_id: vec![7; 20],
+                ..module.clone()
+            }),
             ..spot
         };
         let error = instructions(&other).unwrap_err();
@@ -231,7 +295,10 @@ mod tests {
         let nowhere = instructions(&Spot::default()).unwrap_err();
         assert!(nowhere.to_string().contains("no file"), "{nowhere}");
         let gone = Spot {
-            module: Some(PathBuf::from("/nowhere")),
+            module: Some(Mapping {
+                path: "/nowhere".into(),
+                ..module
+            }),
             ..Spot::default()
         };
         assert!(instructions(&gone).is_err());

@@ -123,7 +123,7 @@ fn display(options: &TopOptions, window: tui::Window) -> tui::Options {
             TopTheme::Sixteen => tui::Colours::Sixteen,
         }),
         export: Some(export),
-        code: Some(code::read),
+        code: Some(code::READ),
         ..tui::Options::default()
     }
 }

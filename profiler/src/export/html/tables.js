@@ -4,6 +4,9 @@
 class Tables {
   static rows = 100;
 
+  /** How `report` is asked for what a table has. */
+  static asks = { processes: "--by process", states: "--view states", calls: "--view syscalls" };
+
   constructor(app) {
     this.app = app;
     this.shown = "functions";
@@ -86,7 +89,25 @@ class Tables {
     const states = new Set(this.app.data.sides[0].states.names);
     const keep = table.columns.map(({ name, kind }, at) => kind !== "node"
       && (!states.has(name) || table.rows.some((row) => row[at] > 0)));
-    return { ...table, keep };
+    return this.within({ ...table, keep });
+  }
+
+  /** What the range that is chosen leaves of a table; where its figures have no times, that is said. */
+  within(table) {
+    const side = this.app.data.sides[this.side];
+    if (!side.range) return table;
+    const from = side.start_ns + side.range.from, to = side.start_ns + side.range.to;
+    const words = `${figures.moment(from)} – ${figures.moment(to)}`;
+    const when = table.columns.findIndex(({ kind }) => kind === "when");
+    if (when < 0) {
+      const ask = `profiler report --time ${Math.round(from / 1e6)}ms-${Math.round(to / 1e6)}ms ${Tables.asks[table.id]}`;
+      return { ...table, scope: `Of all of the time, not of the chosen ${words}: these figures have no times here. ${ask} tells those of the range.` };
+    }
+    // As `report --time` has it: what lies in the range in part counts whole.
+    const took = when + 1;
+    const rows = table.rows.filter((row) => row[when] < to && (row[when] + row[took] > from || row[when] === from));
+    const of = table.more > 0 ? `of the ${figures.count(table.rows.length)} longest` : `of ${figures.count(table.rows.length)}`;
+    return { ...table, rows, more: 0, scope: `Only what lies in ${words}, if only in part: ${figures.count(rows.length)} ${of}.` };
   }
 
   sort(table, at) {
@@ -126,9 +147,9 @@ class Tables {
     if (table.id === "states") head.unshift(element("th", { scope: "col" }, "share"));
     for (const row of rows.slice(0, this.room)) body.append(...this.row(table, columns, row));
     const left = rows.length - Math.min(this.room, rows.length);
-    const scope = this.shown !== "functions" && this.app.ranged ? " Of the whole recording, not of the chosen range." : "";
     this.box.replaceChildren(
-      element("p", { className: "about" }, table.about + scope),
+      element("p", { className: "about" }, table.about),
+      table.scope ? element("p", { className: "scope" }, table.scope) : "",
       rows.length === 0 ? element("p", { className: "nothing" }, "Nothing to show.")
         : element("div", { className: "scroll", tabIndex: -1 },
           element("table", { className: table.id }, element("thead", {}, element("tr", {}, ...head)), body)),

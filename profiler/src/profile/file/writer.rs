@@ -29,7 +29,12 @@ pub struct WriteError {
     what: String,
     cause: Option<io::Error>,
     next: String,
+    /// How far the recording goes that is in the file, if it was begun.
+    kept: Option<Duration>,
 }
+
+/// How a command is told another place.
+const FLAG: &str = " with -o";
 
 impl WriteError {
     pub(super) fn new(path: &Path, what: &str, cause: Option<io::Error>, next: &str) -> Self {
@@ -38,6 +43,23 @@ impl WriteError {
             what: what.to_owned(),
             cause,
             next: next.to_owned(),
+            kept: None,
+        }
+    }
+
+    /// What to say to somebody who did not call a command with a flag, but typed the file's name.
+    pub fn to_typist(&self) -> String {
+        let full = matches!(
+            self.io_kind(),
+            Some(ErrorKind::StorageFull | ErrorKind::QuotaExceeded)
+        );
+        let path = self.path.display();
+        match self.kept {
+            Some(kept) if full => format!(
+                "the disk is full: {path} ends after {:.0} s and is readable; free space, or name a file on another disk",
+                kept.as_secs_f64()
+            ),
+            _ => self.to_string().replace(FLAG, ""),
         }
     }
 
@@ -227,7 +249,10 @@ impl<W: Write> Writer<W> {
             _ => "record to another disk with -o",
         };
         let next = format!("what was recorded before ({seconds:.0} s) is readable; {advice}");
-        WriteError::new(&self.path, "cannot write", Some(cause), &next)
+        WriteError {
+            kept: Some(Duration::from_nanos(self.kept_ns)),
+            ..WriteError::new(&self.path, "cannot write", Some(cause), &next)
+        }
     }
 }
 

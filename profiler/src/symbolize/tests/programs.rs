@@ -1,6 +1,7 @@
 //! C, C++ and Rust: names, inlined calls, lines, extents.
 
 use super::*;
+use crate::symbolize::{SourceLine, look_up};
 
 /// The line of the source that holds a mark.
 fn line_of(source: &str, mark: &str) -> usize {
@@ -63,6 +64,46 @@ fn inlined_calls_come_innermost_first_with_their_lines() {
         "{:?}",
         recording.symbolizer.notes()
     );
+}
+
+#[test]
+fn a_few_addresses_are_looked_up_in_the_file_that_ran_and_in_no_other() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = compile(
+        dir.path(),
+        "cc",
+        "inlines",
+        C,
+        &["-O2", "-g", "-Wl,--build-id=sha1"],
+    );
+    let (start, size) = extent(&path, "outer");
+    let addresses: Vec<u64> = (start..start + size).collect();
+    let mapping = |path: &Path, build_id| Mapping {
+        kind: MappingKind::File,
+        path: path.to_str().unwrap().to_owned(),
+        build_id,
+    };
+    let build_id = build_id(&path);
+    let found = look_up(mapping(&path, build_id.clone()), &addresses);
+    assert_eq!(found.failed, None);
+    let expected =
+        ["inner", "middle", "outer"].map(|name| (name.to_owned(), line_of(C, &format!("// {name}"))));
+    let names = |lines: &Vec<SourceLine>| -> Vec<_> {
+        let name = |line: &SourceLine| (line.name.clone(), line.line as usize);
+        lines.iter().map(name).collect()
+    };
+    assert!(
+        found.lines.values().any(|lines| names(lines) == expected),
+        "{found:?}"
+    );
+    assert!(found.lines.keys().all(|address| addresses.contains(address)));
+    // Another build, none, and nothing to read.
+    let other = look_up(mapping(&path, vec![7; 20]), &addresses);
+    assert!(other.failed.unwrap().contains("another build") && other.lines.is_empty());
+    for (path, build_id) in [(path.as_path(), vec![]), (Path::new("/nowhere"), build_id)] {
+        let none = look_up(mapping(path, build_id), &addresses);
+        assert!(none.failed.unwrap().contains("no debug information is here"));
+    }
 }
 
 #[test]

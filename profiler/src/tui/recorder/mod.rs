@@ -136,7 +136,7 @@ impl Recorder {
         let _ = sender.send(self.cut.last());
         drop(sender);
         match thread.join() {
-            Ok(written) => written.map_err(|error| error.to_string()),
+            Ok(written) => written.map_err(|error| error.to_typist()),
             Err(_) => Err("the thread that writes the trace panicked".to_owned()),
         }
     }

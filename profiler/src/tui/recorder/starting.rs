@@ -4,6 +4,7 @@ use std::path::Path;
 
 use super::{Recorder, cut::Cut};
 use crate::{
+    profile::file::WriteError,
     query::{Selection, clean},
     tui::{app::App, chosen::Choice, keys::Action, naming::Naming, source::Source},
 };
@@ -51,7 +52,10 @@ impl App {
                 let whole = whole.map_or(String::new(), |whole| format!("; {whole}"));
                 format!("recording {what} to {name}{whole}; {stop} stops")
             }
-            Err(error) => format!("{error:#}"),
+            Err(error) => match error.downcast_ref::<WriteError>() {
+                Some(error) => error.to_typist(),
+                None => format!("{error:#}"),
+            },
         };
         let line = said.lines().next().unwrap_or_default();
         self.say(&clean(line));

@@ -94,7 +94,8 @@ fn a_full_disk_is_said_and_what_was_written_can_be_read() {
     feed(&mut recorder, 0..200);
     let failure = recorder.failure().expect("the disk is full").to_owned();
     assert!(
-        failure.contains("a.trace") && failure.contains("is readable") && failure.contains("free space"),
+        failure.starts_with("the disk is full: a.trace ends after ")
+            && failure.ends_with("is readable; free space, or name a file on another disk"),
         "{failure}"
     );
     assert_eq!(recorder.finish(), failure);

@@ -2,8 +2,9 @@
 
 use super::*;
 use crate::{
-    profile::{Id, Line, Location},
-    query::frames,
+    profile::{Function, Id, Line, Location},
+    query::{SourcePlace, frames},
+    tui::Places,
 };
 
 /// [`web`], where it is known at which lines `dictFind` ran.
@@ -56,12 +57,28 @@ fn code(spot: &Spot) -> Code {
     }
 }
 
-fn annotated(code: Option<ReadCode>) -> App {
+/// What debug information might know of a function that has two addresses: the second is in an inlined call.
+fn places(spot: &Spot) -> Places {
+    let place = |line, inlined: &str| SourcePlace {
+        file: "/build/redis/src/dict.c".into(),
+        line,
+        inlined: inlined.into(),
+    };
+    let places = [place(482, ""), place(77, "dictHash\x1b[2J")];
+    Places {
+        known: spot.unknown.iter().copied().zip(places).collect(),
+        failed: None,
+    }
+}
+
+const NOTHING: fn(&Spot) -> Places = |_| Places::default();
+
+fn annotated(profile: Profile, code: Option<ReadCode>) -> App {
     let mut app = App::new(Options {
         code,
         ..Options::default()
     });
-    app.absorb(delta(with_lines()));
+    app.absorb(delta(profile));
     app.refresh();
     press(&mut app, "1/dictFind\na");
     app
@@ -70,7 +87,8 @@ fn annotated(code: Option<ReadCode>) -> App {
 /// Waits for the thread that reads.
 fn wait(app: &mut App) {
     let begin = Instant::now();
-    while !app.code_came() {
+    while app.annotation.as_ref().unwrap().code.is_none() {
+        app.code_came();
         assert!(begin.elapsed() < Duration::from_secs(10), "nothing was read");
         std::thread::sleep(Duration::from_millis(1));
     }
@@ -78,7 +96,13 @@ fn wait(app: &mut App) {
 
 #[test]
 fn hot_lines_and_instructions_have_their_shares() {
-    let mut app = annotated(Some(code));
+    let mut app = annotated(
+        with_lines(),
+        Some(ReadCode {
+            places: NOTHING,
+            code,
+        }),
+    );
     let drawn = screen(&mut app, 80, 24);
     assert!(
         drawn.contains("/build/redis/src/dict.c:482") && !drawn.contains("mov "),
@@ -94,14 +118,70 @@ fn hot_lines_and_instructions_have_their_shares() {
 
 #[test]
 fn why_there_is_no_code_is_said() {
-    let mut app = annotated(Some(|_| Code {
+    let code: fn(&Spot) -> Code = |_| Code {
         source: Err("the source has no line 482".into()),
         instructions: Err("objdump is not installed".into()),
-    }));
+    };
+    let read = ReadCode {
+        places: NOTHING,
+        code,
+    };
+    let mut app = annotated(with_lines(), Some(read));
     wait(&mut app);
     let drawn = screen(&mut app, 80, 24);
     assert!(
         drawn.contains("has no line 482") && drawn.contains("objdump is not installed"),
+        "{drawn}"
+    );
+}
+
+/// [`with_lines`], as the live dashboard has it: symbol tables know no lines.
+fn without_lines() -> Profile {
+    let mut profile = with_lines();
+    for line in profile.lines.values_mut().flatten() {
+        let function = Function {
+            file: String::new(),
+            ..profile.functions[line.function].clone()
+        };
+        *line = Line {
+            function: profile.functions.intern(function),
+            line: 0,
+        };
+    }
+    profile
+}
+
+#[test]
+fn lines_that_are_not_known_are_read_and_so_is_their_source() {
+    let mut app = annotated(without_lines(), Some(ReadCode { places, code }));
+    let asked = app.annotation.as_ref().unwrap();
+    assert!(asked.asks && asked.spot.unknown.len() == 2 && asked.spot.source.is_none());
+    let drawn = screen(&mut app, 80, 24);
+    assert!(
+        drawn.contains("no line is known") && drawn.contains("debug information is being read"),
+        "{drawn}"
+    );
+    wait(&mut app);
+    assert_screens("annotation-live", &mut app);
+}
+
+#[test]
+fn why_lines_could_not_be_read_is_said() {
+    let read = ReadCode {
+        places: |_| Places {
+            failed: Some("/usr/bin/redis: lines are missing in part: it took more than 8.0 s".into()),
+            ..Places::default()
+        },
+        code: |_| Code {
+            source: Err("no line is known".into()),
+            instructions: Err("objdump is not installed".into()),
+        },
+    };
+    let mut app = annotated(without_lines(), Some(read));
+    wait(&mut app);
+    let drawn = screen(&mut app, 100, 24);
+    assert!(
+        drawn.contains("it took more than 8.0 s") && drawn.contains("programs with debug information"),
         "{drawn}"
     );
 }
@@ -112,7 +192,7 @@ fn without_debug_information_the_next_step_is_said() {
     press(&mut app, "1a");
     let drawn = screen(&mut app, 80, 24);
     assert!(
-        drawn.contains("no line is known") && drawn.contains("profiler record"),
+        drawn.contains("no line is known") && drawn.contains("programs with debug information"),
         "{drawn}"
     );
     press(&mut app, "a2a");

@@ -11,18 +11,23 @@ use ratatui::{
 use super::{
     help::{centred, mark_background},
     put, row,
-    text::{clean, percent, width},
+    text::{clean, fit, fit_end, percent, width},
 };
 use crate::{
-    query::share,
+    query::{SourcePlace, share},
     tui::{annotation::Annotation, app::App, keys::Action, theme::Theme},
 };
 
 /// The most lines of the function that are shown by their counts.
 const LINES: usize = 10;
+/// The most cells for the name of what is inlined.
+const LONGEST: usize = 40;
+/// How many cells the figures of a line have.
+const FIGURES: usize = 17;
 
 pub(super) fn draw(frame: &mut Frame<'_>, annotation: &Annotation, app: &App, theme: &Theme) {
-    let rows = rows(annotation, theme);
+    let room = usize::from(frame.area().width).saturating_sub(2);
+    let rows = rows(annotation, room, theme);
     let widest = rows.iter().map(Line::width).max().unwrap_or(0);
     let area = centred(frame.area(), (widest + 2).max(72), rows.len() + 3);
     frame.render_widget(Clear, area);
@@ -51,7 +56,7 @@ fn last(area: Rect) -> Rect {
     row(area, area.height.saturating_sub(1))
 }
 
-fn rows(annotation: &Annotation, theme: &Theme) -> Vec<Line<'static>> {
+fn rows(annotation: &Annotation, room: usize, theme: &Theme) -> Vec<Line<'static>> {
     let all = annotation.lines.total_value;
     let share = |value: u64| match value {
         0 => String::new(),
@@ -60,11 +65,22 @@ fn rows(annotation: &Annotation, theme: &Theme) -> Vec<Line<'static>> {
     let plain = |text: String, style: Style| Line::from(Span::styled(text, style));
     let mut rows = vec![plain("  SELF%  TOTAL%  LINE".to_owned(), theme.dim)];
     for line in annotation.lines.rows.iter().take(LINES) {
-        let place = match (line.file.as_str(), line.line) {
+        let SourcePlace {
+            file,
+            line: number,
+            inlined,
+        } = &line.place;
+        let place = match (file.as_str(), number) {
             ("", 0) => "no line is known".to_owned(),
             (file, 0) => clean(file).into_owned(),
             (file, number) => format!("{}:{number}", clean(file)),
         };
+        let of = match inlined.as_str() {
+            "" => String::new(),
+            name => format!("  in {}, inlined", fit(name, LONGEST)),
+        };
+        // What tells paths apart is their end.
+        let place = fit_end(&place, room.saturating_sub(FIGURES + width(&of)));
         rows.push(Line::from(vec![
             Span::styled(
                 format!(
@@ -74,7 +90,8 @@ fn rows(annotation: &Annotation, theme: &Theme) -> Vec<Line<'static>> {
                 ),
                 theme.text,
             ),
-            Span::styled(place, theme.own),
+            Span::styled(place.into_owned(), theme.own),
+            Span::styled(of, theme.dim),
         ]));
     }
     if let Some(left_out) = annotation.lines.rows.len().checked_sub(LINES + 1) {
@@ -83,9 +100,15 @@ fn rows(annotation: &Annotation, theme: &Theme) -> Vec<Line<'static>> {
             theme.dim,
         ));
     }
-    if annotation.lines.rows.iter().all(|row| row.line == 0) {
-        let hint = "  lines are known in recordings (`profiler record`) of programs with debug information";
-        rows.push(plain(hint.to_owned(), theme.dim));
+    if let Some(why) = &annotation.failed {
+        rows.push(plain(format!("  {}", clean(why)), theme.dim));
+    }
+    if annotation.lines.rows.iter().all(|row| row.place.line == 0) {
+        let hint = match annotation.asks {
+            true => "debug information is being read …",
+            false => "lines are known of programs with debug information (-g, a -dbgsym package)",
+        };
+        rows.push(plain(format!("  {hint}"), theme.dim));
     }
     let Some(code) = &annotation.code else {
         return rows;

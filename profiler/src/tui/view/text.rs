@@ -40,6 +40,26 @@ pub(super) fn fit(text: &str, cells: usize) -> Cow<'_, str> {
     Cow::Owned(fitting)
 }
 
+/// As [`fit`], with `…` for what was cut off its begin. For paths, which are short enough to be measured whole.
+pub(super) fn fit_end(text: &str, cells: usize) -> Cow<'_, str> {
+    let text = clean(text);
+    if width(&text) <= cells {
+        return text;
+    }
+    let mut begin = text.len();
+    let mut used = 1;
+    let mut buffer = [0; 4];
+    for (at, c) in text.char_indices().rev() {
+        used += width(c.encode_utf8(&mut buffer));
+        if used > cells {
+            break;
+        }
+        begin = at;
+    }
+    let sign = if cells > 0 { "…" } else { "" };
+    Cow::Owned(format!("{sign}{}", &text[begin..]))
+}
+
 /// The module as there is room for it: what perf calls `[kernel.kallsyms]` is the kernel.
 pub(super) fn module(module: &str) -> &str {
     match module {
@@ -197,6 +217,16 @@ mod tests {
         assert_eq!(fit("数据库", 6), "数据库");
         assert_eq!(fit("数据库", 5), "数据…");
         assert_eq!(fit("数据库", 4), "数…");
+    }
+
+    #[test]
+    fn a_path_keeps_its_end() {
+        assert_eq!(fit_end("/src/a.c:7", 10), "/src/a.c:7");
+        assert_eq!(fit_end("/src/a.c:7", 6), "…a.c:7");
+        assert_eq!(fit_end("/src/a.c:7", 1), "…");
+        assert_eq!(fit_end("/src/a.c:7", 0), "");
+        assert_eq!(fit_end("数据库", 5), "…据库");
+        assert_eq!(fit_end("数据库", 4), "…库");
     }
 
     #[test]
