@@ -6,6 +6,7 @@
 
 mod escape;
 mod frames;
+mod locks;
 mod numbers;
 mod sha256;
 mod side;

@@ -5,7 +5,7 @@ class Tables {
   static rows = 100;
 
   /** How `report` is asked for what a table has. */
-  static asks = { processes: "--by process", states: "--view states", calls: "--view syscalls" };
+  static asks = { processes: "--by process", states: "--view states", calls: "--view syscalls", locks: "--view locks" };
 
   constructor(app) {
     this.app = app;

@@ -4,7 +4,10 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::frames::{Forest, Paths};
+use super::{
+    frames::{Forest, Paths},
+    locks::locks,
+};
 use crate::{
     profile::{Extent, Id, Profile, SlowEvent, State, Thread, Unit, Waker},
     query::{
@@ -34,7 +37,7 @@ pub(super) struct Table {
 
 /// A column of a table.
 #[derive(Debug, Serialize)]
-struct Column {
+pub(super) struct Column {
     name: String,
     /// How its figures are written: `text`, `id`, `count`, `ns`, `when`, `percent`, or `node` for a stack.
     kind: &'static str,
@@ -45,7 +48,7 @@ struct Column {
 /// A figure or a name.
 #[derive(Debug, Serialize)]
 #[serde(untagged)]
-enum Cell {
+pub(super) enum Cell {
     Text(String),
     Number(u64),
     Percent(f64),
@@ -53,7 +56,7 @@ enum Cell {
 }
 
 impl Cell {
-    fn text(text: &str) -> Self {
+    pub(super) fn text(text: &str) -> Self {
         Self::Text(clean(text).into_owned())
     }
 }
@@ -64,7 +67,7 @@ impl From<Option<u64>> for Cell {
     }
 }
 
-fn column(name: &str, kind: &'static str, about: &'static str) -> Column {
+pub(super) fn column(name: &str, kind: &'static str, about: &'static str) -> Column {
     Column {
         name: name.to_owned(),
         kind,
@@ -73,7 +76,7 @@ fn column(name: &str, kind: &'static str, about: &'static str) -> Column {
 }
 
 impl Table {
-    fn new(id: &'static str, title: &'static str, columns: Vec<Column>) -> Self {
+    pub(super) fn new(id: &'static str, title: &'static str, columns: Vec<Column>) -> Self {
         Self {
             id,
             title,
@@ -84,32 +87,34 @@ impl Table {
         }
     }
 
-    fn fill<T>(mut self, rows: &[T], row: impl FnMut(&T) -> Vec<Cell>) -> Self {
+    pub(super) fn fill<T>(mut self, rows: &[T], row: impl FnMut(&T) -> Vec<Cell>) -> Self {
         let shown = &rows[..rows.len().min(MAX_ROWS)];
         self.rows = shown.iter().map(row).collect();
         self.more = rows.len() - shown.len();
         self
     }
 
-    fn about(mut self, text: impl Into<String>) -> Self {
+    pub(super) fn about(mut self, text: impl Into<String>) -> Self {
         self.about = text.into();
         self
     }
 }
 
-/// All tables. Stacks of slow calls are put into the tree.
+/// All tables. Stacks of slow calls and of waits for locks are put into the tree.
 pub(super) fn tables(
     profile: &Profile,
     selection: &Selection,
     forest: &mut Forest,
     paths: &mut Paths<'_>,
 ) -> Vec<Table> {
-    vec![
+    let mut tables = vec![
         processes(profile, selection),
         states(profile, selection),
         calls(profile, selection),
         slow(profile, selection, forest, paths),
-    ]
+    ];
+    tables.extend(locks(profile, selection, forest, paths));
+    tables
 }
 
 /// What was sampled of a process, of one type of sample: value, samples, and how many of these have a stack cut short.
@@ -367,7 +372,7 @@ fn slow_row(profile: &Profile, event: &SlowEvent, forest: &mut Forest, paths: &m
     ]
 }
 
-fn thread_name(profile: &Profile, thread: Id<Thread>) -> String {
+pub(super) fn thread_name(profile: &Profile, thread: Id<Thread>) -> String {
     let thread = &profile.threads[thread];
     format!("{}/{}", thread.name, thread.tid)
 }

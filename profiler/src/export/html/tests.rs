@@ -5,7 +5,7 @@ use serde_json::Value;
 use super::*;
 use crate::{
     profile::{
-        Id, Outcome, Sample, SlowEvent, State, ThreadTime, Waker,
+        Id, LockWait, Outcome, Sample, SlowEvent, State, ThreadTime, Waker,
         folded::{PERIOD_NS, from_folded, with_waits},
     },
     query::slow::tests::event,
@@ -244,6 +244,32 @@ fn a_stack_of_a_slow_call_is_in_the_tree() {
     let node = slow["rows"][0][at].as_u64().unwrap() as usize;
     assert_eq!(paths(&data)[node], "app;main;write");
     assert_eq!(records(&data, 0, "cpu").len(), 1);
+}
+
+#[test]
+fn a_lock_has_who_waited_and_who_let_it_go() {
+    let mut profile = from_folded(
+        "app/7;main;get;libc.so.6`pthread_mutex_lock;futex_wait_[k]\napp/7;main;put;libc.so.6`pthread_mutex_unlock",
+    );
+    let holder = crate::query::locks::tests::thread(&mut profile, "holder", 8);
+    let lock = crate::query::locks::tests::lock(&mut profile, 0);
+    profile.lock_waits = vec![LockWait {
+        lock,
+        stack: profile.samples[0].stack,
+        owner: Waker::Thread(holder),
+        ..crate::query::locks::tests::wait(0, 10)
+    }];
+    let (_, data) = page(&profile);
+    let locks = table(&data, "locks");
+    let row = locks["rows"][0].as_array().unwrap();
+    for cell in ["mutex in get", "app/7", "contention", "get", "held by holder/8"] {
+        assert!(row.iter().any(|it| it == cell), "{cell}: {row:?}");
+    }
+    // Most recordings of one process have none, and then there is nothing to say.
+    profile.lock_waits.clear();
+    let (_, data) = page(&profile);
+    let tables = data["sides"][0]["tables"].as_array().unwrap();
+    assert!(tables.iter().all(|table| table["id"] != "locks"));
 }
 
 #[test]
