@@ -6,13 +6,21 @@ use rustc_hash::FxHashMap;
 
 use super::call_stacks::ids;
 use crate::{
-    profile::{Id, LockWait, Profile, Sample, Stack, State, Thread, ThreadTime, Waker},
-    query::{Sampled, figures::count, frames},
+    profile::{Id, LockWait, Profile, Sample, SlowEvent, Stack, State, Thread, ThreadTime, Waker},
+    query::{
+        Sampled,
+        figures::count,
+        frames,
+        operation::{is_call, operation},
+        slow,
+    },
 };
 
 /// Samples and spans of a thread that are looked at for one wait. A sampler takes a hundred samples a second, so more than
 /// these lie within a wait of ten seconds or in a trace that somebody made up.
 const MOST: usize = 1_000;
+/// The smallest part of the waits for which a call is worth saying.
+const WORTH_SAYING: f64 = 0.05;
 
 /// What a thread was doing when it was sampled.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -25,13 +33,26 @@ pub enum Doing {
     Blocked(String),
 }
 
-/// What a thread did while others waited for it, by its samples; where there is none, by the spans of time around.
+/// A call that a thread was in for long.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct LongCall {
+    /// Its name.
+    pub call: String,
+    /// On which file or with which peer; empty if that is not known. Raw.
+    pub on: String,
+}
+
+/// What a thread did while others waited for it, by its samples; where there is none, by the spans of time around. And by its
+/// slow calls.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Meanwhile {
     /// How many samples of the thread lie within the waits.
     pub samples: u64,
     doing: BTreeMap<Doing, f64>,
     states: [f64; State::COUNT],
+    calls: BTreeMap<LongCall, f64>,
+    /// How long the waits were.
+    waited: f64,
 }
 
 impl Meanwhile {
@@ -47,9 +68,38 @@ impl Meanwhile {
         parts
     }
 
+    /// The slow calls that it was in, other than for locks, and for which part of the waits at least; largest first. Calls are
+    /// told of singly only if they are slow, and not all of those.
+    pub fn calls(&self) -> Vec<(&LongCall, f64)> {
+        let part = |ns: f64| (ns / self.waited.max(1.0)).min(1.0);
+        let mut parts: Vec<_> = self.calls.iter().map(|(call, ns)| (call, part(*ns))).collect();
+        parts.sort_by(|a, b| b.1.total_cmp(&a.1));
+        parts
+    }
+
     /// What it did in a sentence, the `most` largest parts of it; `None` if nothing is known. `share` writes a part of 1, and
-    /// `function` a function's name.
+    /// `name` the name of a function or a file.
     pub fn sentence(
+        &self,
+        most: usize,
+        share: impl Fn(f64) -> String,
+        name: impl Fn(&str) -> String,
+    ) -> Option<String> {
+        let calls = self.calls().into_iter().filter(|(_, part)| *part >= WORTH_SAYING);
+        let calls = calls.take(most).map(|(call, part)| match call.on.as_str() {
+            "" => format!("{} in {}", share(part), call.call),
+            on => format!("{} in {} on {}", share(part), call.call, name(on)),
+        });
+        let calls: Vec<String> = calls.collect();
+        let others = self.by_samples_or_states(most, share, name);
+        match (calls.is_empty(), others) {
+            (true, others) => others,
+            (false, None) => Some(format!("meanwhile at least {}", calls.join(", "))),
+            (false, Some(others)) => Some(format!("{others}; at least {}", calls.join(", "))),
+        }
+    }
+
+    fn by_samples_or_states(
         &self,
         most: usize,
         share: impl Fn(f64) -> String,
@@ -100,6 +150,8 @@ pub(super) struct Activity<'a> {
     /// By process and thread id, in the order of time.
     samples: FxHashMap<(u32, u32), Vec<&'a Sample>>,
     spans: FxHashMap<(u32, u32), Vec<&'a ThreadTime>>,
+    /// In the order of their ends.
+    slow: FxHashMap<(u32, u32), Vec<&'a SlowEvent>>,
 }
 
 impl<'a> Activity<'a> {
@@ -125,11 +177,22 @@ impl<'a> Activity<'a> {
         for spans in spans.values_mut() {
             spans.sort_by_key(|span| span.end_ns);
         }
+        let mut slow: FxHashMap<(u32, u32), Vec<&SlowEvent>> = FxHashMap::default();
+        for event in &profile.slow {
+            // Who waits for a lock itself is another link of the chain.
+            if is_call(event.operation) && operation(event.operation) != "futex" {
+                slow.entry(ids(profile, event.thread)).or_default().push(event);
+            }
+        }
+        for slow in slow.values_mut() {
+            slow.sort_by_key(|event| event.end_ns);
+        }
         Self {
             profile,
             off_cpu,
             samples,
             spans,
+            slow,
         }
     }
 
@@ -173,6 +236,21 @@ impl<'a> Activity<'a> {
             sum.samples += 1;
             *sum.doing.entry(self.doing(sample)).or_default() += weight * sample.value as f64;
         }
+        sum.waited += weight * end_ns.saturating_sub(start_ns) as f64;
+        let slow = self
+            .slow
+            .get(&ids(self.profile, thread))
+            .map_or(&[][..], Vec::as_slice);
+        let first = slow.partition_point(|event| event.end_ns <= start_ns);
+        for event in slow[first..].iter().take(MOST) {
+            let overlap = event
+                .end_ns
+                .min(end_ns)
+                .saturating_sub(slow::start_ns(event).max(start_ns));
+            if overlap > 0 {
+                *sum.calls.entry(self.call(event)).or_default() += weight * overlap as f64;
+            }
+        }
         let spans = self
             .spans
             .get(&ids(self.profile, thread))
@@ -192,6 +270,16 @@ impl<'a> Activity<'a> {
             for (sum, ns) in sum.states.iter_mut().zip(span.ns) {
                 *sum += part * ns as f64;
             }
+        }
+    }
+
+    fn call(&self, event: &SlowEvent) -> LongCall {
+        let on = event
+            .target
+            .map_or("", |target| self.profile.targets[target].0.as_str());
+        LongCall {
+            call: operation(event.operation).into_owned(),
+            on: on.to_owned(),
         }
     }
 
@@ -227,8 +315,11 @@ impl<'a> Activity<'a> {
 mod tests {
     use super::*;
     use crate::{
-        profile::folded::{from_folded, with_waits},
-        query::locks::tests::wait,
+        profile::{
+            Operation, Target,
+            folded::{from_folded, with_waits},
+        },
+        query::{locks::tests::wait, slow::tests::event},
     };
 
     #[test]
@@ -276,5 +367,36 @@ mod tests {
             (2_000_000_000, 3_000_000_000),
         );
         assert_eq!((nothing.doing(), nothing.states()), (vec![], vec![]));
+    }
+
+    #[test]
+    fn the_slow_calls_of_a_holder_are_said_with_their_files() {
+        let mut profile = from_folded("app/7;main;work 1");
+        profile.samples.clear();
+        let log = profile.targets.intern(Target("/srv/app.log".into()));
+        let futex = Operation::Call(202);
+        let call = |operation, start_ms: u64, end_ms: u64| SlowEvent {
+            operation,
+            target: Some(log),
+            end_ns: end_ms * 1_000_000,
+            duration_ns: (end_ms - start_ms) * 1_000_000,
+            ..event(0, 0, 0, Waker::Unknown)
+        };
+        // fdatasync is call 75. Of the first 10 ms lie within the wait, of the second all 20, of the third nothing.
+        profile.slow = vec![
+            call(Operation::Call(75), 0, 60),
+            call(Operation::Call(75), 70, 90),
+            call(Operation::Call(75), 100, 120),
+            call(futex, 50, 100),
+        ];
+        let activity = Activity::new(&profile);
+        let mut sum = Meanwhile::default();
+        let thread = profile.slow[0].thread;
+        activity.add(&mut sum, &wait(0, 0), thread, (50_000_000, 100_000_000));
+        let share = |part: f64| format!("{:.0} %", part * 100.0);
+        assert_eq!(
+            sum.sentence(2, share, str::to_owned).unwrap(),
+            "meanwhile at least 60 % in fdatasync on /srv/app.log"
+        );
     }
 }

@@ -33,7 +33,7 @@ pub use self::{
     estimate::{Estimate, Stretch},
     holder::{Evidence, Held, Holder, start_ns},
     joined::Joined,
-    meanwhile::{Doing, Meanwhile},
+    meanwhile::{Doing, LongCall, Meanwhile},
     place::Function,
     row::{Deadlock, Link, LockRow, Waiter},
 };

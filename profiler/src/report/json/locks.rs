@@ -103,6 +103,15 @@ struct Did {
     samples: u64,
     doing: Vec<Part>,
     states: Vec<Part>,
+    calls: Vec<InCall>,
+}
+
+#[derive(Serialize)]
+struct InCall {
+    call: String,
+    #[serde(skip_serializing_if = "String::is_empty")]
+    on: String,
+    percent: f64,
 }
 
 #[derive(Serialize)]
@@ -313,10 +322,16 @@ impl Did {
             function: None,
             percent: part * 100.0,
         });
+        let calls = meanwhile.calls().into_iter().map(|(call, part)| InCall {
+            call: call.call.clone(),
+            on: call.on.clone(),
+            percent: part * 100.0,
+        });
         Self {
             samples: meanwhile.samples,
             doing: doing.collect(),
             states: states.collect(),
+            calls: calls.collect(),
         }
     }
 }
