@@ -364,19 +364,22 @@ pub fn step<T: Tables>(tables: &T, walk: &mut Walk) -> bool {
         return walk.cut(Outcome::NotOutward);
     }
     let (caller_bp, caller_ip);
-    if rule.bp == bp::AT_CFA && rule.bp_offset == -16 {
+    let base = if rule.bp == bp::AT_CFA { cfa } else { bp };
+    let slot = base.wrapping_add(rule.bp_offset as i64 as u64);
+    // Behind `pop %rbp`, gcc still says that it is saved where it was, or where it pointed. That is out of the frame by then,
+    // and it is the caller's already.
+    let is_popped = match rule.bp {
+        bp::AT_CFA => slot < sp && rule.cfa != cfa::OTHER_STACK,
+        _ => slot < sp || slot >= cfa,
+    };
+    if rule.bp == bp::AT_CFA && rule.bp_offset == -16 && !is_popped {
         // Frame pointer and return address lie side by side: one access instead of two.
-        let Some([saved, address]) = tables.read_pair(cfa.wrapping_sub(16)) else {
+        let Some([saved, address]) = tables.read_pair(slot) else {
             return walk.cut(Outcome::UnreadableStack);
         };
         (caller_bp, caller_ip) = (saved, address);
     } else {
-        let base = if rule.bp == bp::AT_CFA { cfa } else { bp };
-        let slot = base.wrapping_add(rule.bp_offset as i64 as u64);
-        // Behind `pop %rbp`, gcc still says that it is saved where it pointed. It points out of the frame then, and is
-        // the caller's already.
-        let popped = rule.bp == bp::AT_BP && (slot < sp || slot >= cfa);
-        caller_bp = if rule.bp == bp::SAME || popped {
+        caller_bp = if rule.bp == bp::SAME || is_popped {
             bp
         } else {
             let Some(saved) = tables.read(slot) else {

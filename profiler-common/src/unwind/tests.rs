@@ -178,6 +178,30 @@ fn a_frame_pointer_that_was_popped_already_is_the_callers() {
         let walk = step_by(rule, at(STACK, popped), &stack).unwrap();
         assert_eq!(walk.registers, registers(CODE + 9, STACK + 8, popped));
     }
+    // Nothing below the stack pointer is read: a copy of the stack does not have it.
+    for below in [16, 40] {
+        let rule = Rule {
+            bp: bp::AT_CFA,
+            bp_offset: -below,
+            ..rule
+        };
+        let walk = step_by(rule, at(STACK, 0x77), &stack).unwrap();
+        assert_eq!(walk.registers, registers(CODE + 9, STACK + 8, 0x77));
+    }
+}
+
+#[test]
+fn a_caller_may_be_on_another_stack() {
+    let rule = Rule {
+        bp: bp::AT_CFA,
+        bp_offset: -16,
+        ..rule(cfa::OTHER_STACK, 16)
+    };
+    for other in [STACK - 4096, STACK + 4096] {
+        let stack = [(other, 0x77), (other + 8, CODE + 9)];
+        let walk = step_by(rule, at(STACK, other), &stack).unwrap();
+        assert_eq!(walk.registers, registers(CODE + 9, other + 16, 0x77));
+    }
 }
 
 #[test]

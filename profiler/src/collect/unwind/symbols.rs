@@ -9,8 +9,8 @@ use object::{
 
 use super::elf::Part;
 
-/// Larger symbol tables are not read.
-const MAX_SYMBOLS: u64 = 64 << 20;
+/// Larger symbol tables are not read, in bytes. node has one of 2.6 MB.
+const MAX_SYMBOLS: u64 = 16 << 20;
 
 /// Address and size of each function in a table of symbols; a size of 0: it is not told.
 pub(super) fn functions<'data, R: ReadRef<'data>>(table: Part, data: R) -> impl Iterator<Item = (u64, u64)> {

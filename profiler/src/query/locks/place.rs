@@ -123,7 +123,8 @@ fn plain(name: &str) -> &str {
 fn tell(place: &mut Place, found: &Rule, module: &str) {
     let Some((class, mode)) = found.means else { return };
     let library = match found.library {
-        Library::C if module.contains("musl") => Library::Musl,
+        // glibc's is called libc.so.6.
+        Library::C if module.contains("musl") || module == "libc.so" => Library::Musl,
         Library::C if is_c_library(module) => Library::Glibc,
         other => other,
     };

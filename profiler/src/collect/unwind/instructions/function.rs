@@ -121,7 +121,13 @@ impl Reader<'_> {
             }
             FlowControl::Return | FlowControl::Exception => false,
             FlowControl::Interrupt => instruction.mnemonic() != Mnemonic::Int3,
-            _ => true,
+            _ => {
+                // A function whose address is given to another, such as where a thread begins.
+                if instruction.mnemonic() == Mnemonic::Lea && instruction.is_ip_rel_memory_operand() {
+                    self.goes_to.push(instruction.ip_rel_memory_address());
+                }
+                true
+            }
         }
     }
 

@@ -22,6 +22,10 @@ use super::{
 
 /// How much code of a file is read at most, in bytes: half a second's worth.
 const MAX_CODE: usize = 16 << 20;
+/// Larger segments of code are not read.
+const MAX_SEGMENT: u64 = 256 << 20;
+/// Rows at most.
+const MAX_ROWS: usize = 1 << 20;
 /// One byte in so many is padding, in code that is described.
 const PADDING: u64 = 16;
 /// The longest function without a symbol, in bytes.
@@ -30,7 +34,7 @@ const LONGEST: u64 = 64 << 10;
 /// Where functions begin, and where they end if a symbol says so.
 type Functions = BTreeMap<u64, Option<u64>>;
 
-/// The rows of functions that are not `described`: of those with symbols, and of those that they call.
+/// The rows of functions that are not `described`: of those with symbols, and of those that they call or know the address of.
 pub(super) fn code<'data, R: ReadRef<'data>>(
     elf: &Elf<'data>,
     data: R,
@@ -52,8 +56,8 @@ pub(super) fn code<'data, R: ReadRef<'data>>(
         }
     }
     let mut code = Vec::new();
-    let mut left = MAX_CODE;
-    for segment in elf.segments() {
+    let (mut left, mut rows) = (MAX_CODE, 0);
+    for segment in elf.segments().iter().filter(|segment| segment.size <= MAX_SEGMENT) {
         let wanted = functions.range(segment.address..segment.end());
         let mut waiting: Vec<u64> = wanted.map(|(begin, _)| *begin).collect();
         if waiting.is_empty() {
@@ -70,7 +74,8 @@ pub(super) fn code<'data, R: ReadRef<'data>>(
             let (end, is_whole) = extent(&functions, begin, segment.end());
             let read = read(text, begin, end, is_whole);
             left = left.saturating_sub(read.bytes.max(1));
-            if left == 0 {
+            rows += read.code.rows.len();
+            if left == 0 || rows > MAX_ROWS {
                 return code;
             }
             for address in read.goes_to {

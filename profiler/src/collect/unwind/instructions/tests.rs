@@ -132,6 +132,21 @@ fn go_saves_its_frame_pointer_by_a_move() {
 }
 
 #[test]
+fn functions_that_are_called_or_given_away_are_found() {
+    // call +0x10; lea rdi, [rip+0x20]; jmp +0x30
+    let bytes = [
+        0xe8, 0x10, 0, 0, 0, 0x48, 0x8d, 0x3d, 0x20, 0, 0, 0, 0xe9, 0x30, 0, 0, 0,
+    ];
+    let text = Text {
+        address: BEGIN,
+        bytes: &bytes,
+    };
+    let mut goes_to = read(text, BEGIN, BEGIN + bytes.len() as u64, true).goes_to;
+    goes_to.sort_unstable();
+    assert_eq!(goes_to, [BEGIN + 0x15, BEGIN + 0x2c, BEGIN + 0x41]);
+}
+
+#[test]
 fn garbage_ends() {
     let mut random = 0x9e37_79b9_7f4a_7c15u64;
     for _ in 0..200 {
