@@ -218,7 +218,7 @@ fn tables_show_the_chosen_range_or_say_that_they_do_not() {
     let program = require!(lab.workload("schedule"));
     let recording = lab
         .record()
-        .arguments(["--probe", "cpu,states,syscalls"])
+        .arguments(["--probe", "cpu,states,syscalls,lock"])
         .command([program.as_os_str(), "4".as_ref()])
         .run();
     browser.open(&export(&lab, &recording, &[]));
@@ -253,6 +253,7 @@ fn tables_show_the_chosen_range_or_say_that_they_do_not() {
         ("states", "--view states"),
         ("calls", "--view syscalls"),
         ("processes", "--by process"),
+        ("locks", "--view locks"),
     ] {
         assert!(rows(&mut browser, table) > 0);
         let scope = browser.text(SCOPE);
@@ -264,6 +265,9 @@ fn tables_show_the_chosen_range_or_say_that_they_do_not() {
         let words: Vec<&str> = ask.split(' ').skip(2).collect();
         recording.report(words).success();
     }
+    // The state of that name is no reason to leave the locks' names out.
+    let head = browser.text("document.querySelector('#table thead').textContent");
+    assert!(head.starts_with("lockprocess"), "{head}");
     assert_eq!(browser.complaints, Vec::<String>::new());
 }
 

@@ -88,7 +88,7 @@ class Tables {
     // Columns in which nothing ever stands only take room.
     const states = new Set(this.app.data.sides[0].states.names);
     const keep = table.columns.map(({ name, kind }, at) => kind !== "node"
-      && (!states.has(name) || table.rows.some((row) => row[at] > 0)));
+      && (kind !== "ns" || !states.has(name) || table.rows.some((row) => row[at] > 0)));
     return this.within({ ...table, keep });
   }
 
