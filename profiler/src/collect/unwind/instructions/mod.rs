@@ -57,7 +57,11 @@ pub(super) fn code<'data, R: ReadRef<'data>>(
     }
     let mut code = Vec::new();
     let (mut left, mut rows) = (MAX_CODE, 0);
-    for segment in elf.segments().iter().filter(|segment| segment.size <= MAX_SEGMENT) {
+    for segment in elf
+        .segments()
+        .iter()
+        .filter(|segment| segment.size <= MAX_SEGMENT)
+    {
         let wanted = functions.range(segment.address..segment.end());
         let mut waiting: Vec<u64> = wanted.map(|(begin, _)| *begin).collect();
         if waiting.is_empty() {
