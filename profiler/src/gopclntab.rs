@@ -171,7 +171,7 @@ impl<'a> Table<'a> {
             if change == 0 && begin != function.begin || begin >= function.end {
                 return None;
             }
-            let distance = varint(self.bytes, &mut at)?;
+            let distance = varint(self.bytes, &mut at).filter(|distance| *distance > 0)?;
             bytes = bytes.wrapping_add(zigzag(change));
             let depth = Depth { begin, bytes };
             begin = begin.checked_add(distance.into())?;

@@ -10,23 +10,36 @@ use crate::gopclntab::{Function, Table};
 /// moved the caller's stack elsewhere (`src/runtime/asm_amd64.s`).
 const GO_FOR_GOOD: [&[u8]; 2] = [b"runtime.mcall", b"runtime.morestack"];
 
-/// The rows of all functions of the table.
-pub(super) fn code(table: Table<'_>) -> impl Iterator<Item = Code> {
-    table.functions().map(move |function| Code {
-        begin: function.begin,
-        end: function.end,
-        rows: rows(table, function),
-    })
+/// Rows at most: functions of a table that somebody made up may all be as long as they like. kubelet has half a million.
+const MAX_ROWS: usize = 2 << 20;
+
+/// The rows of all functions of the table, as far as they are not too many.
+pub(super) fn code(table: Table<'_>) -> Vec<Code> {
+    let mut left = MAX_ROWS;
+    let mut code = Vec::new();
+    for function in table.functions() {
+        let rows: Vec<_> = rows(table, function, left);
+        left = left.saturating_sub(rows.len().max(1));
+        if left == 0 {
+            break;
+        }
+        code.push(Code {
+            begin: function.begin,
+            end: function.end,
+            rows,
+        });
+    }
+    code
 }
 
-fn rows(table: Table<'_>, function: Function) -> Vec<(u64, Rule)> {
+fn rows(table: Table<'_>, function: Function, most: usize) -> Vec<(u64, Rule)> {
     if function.is_outermost || function.changes_stacks && GO_FOR_GOOD.contains(&table.name(function)) {
         return vec![(function.begin, Rule::END)];
     }
     if function.changes_stacks {
         return vec![(function.begin, lowered(cfa::OTHER_STACK, 16))];
     }
-    let depths = table.depths(function);
+    let depths = table.depths(function).take(most);
     depths
         .map(|depth| {
             let rule = match depth.bytes {

@@ -9,6 +9,9 @@ use super::{
     effect::{ENTERED, State},
 };
 
+/// No more of a function is read, in bytes: a symbol may claim any size. The interpreter of Python has 60 KB.
+const MOST: u64 = 1 << 20;
+
 /// Code in memory.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Text<'a> {
@@ -59,7 +62,7 @@ pub(super) fn read(text: Text<'_>, begin: u64, end: u64, is_whole: bool) -> Read
     let mut reader = Reader {
         text,
         begin,
-        end,
+        end: end.min(begin.saturating_add(MOST)),
         met: FxHashMap::default(),
         ways: vec![(begin, ENTERED)],
         by_table: None,

@@ -147,6 +147,16 @@ fn functions_that_are_called_or_given_away_are_found() {
 }
 
 #[test]
+fn of_a_function_that_claims_to_be_huge_a_part_is_read() {
+    let bytes = vec![0x90; 3 << 20];
+    let text = Text {
+        address: BEGIN,
+        bytes: &bytes,
+    };
+    assert_eq!(read(text, BEGIN, u64::MAX, true).bytes, 1 << 20);
+}
+
+#[test]
 fn garbage_ends() {
     let mut random = 0x9e37_79b9_7f4a_7c15u64;
     for _ in 0..200 {
