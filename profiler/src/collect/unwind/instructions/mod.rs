@@ -20,7 +20,7 @@ use super::{
     symbols,
 };
 
-/// How much code of a file is read at most, in bytes: half a second's worth.
+/// How much code of a file is read at most, in bytes.
 const MAX_CODE: usize = 16 << 20;
 /// Larger segments of code are not read.
 const MAX_SEGMENT: u64 = 256 << 20;
