@@ -43,6 +43,8 @@ pub const URING_RESULT_ENTRY: u32 = 2;
 
 /// Requests to block devices, or to io_uring, on their way at a time, about. A power of two, so that the kernel side need not divide.
 pub const REQUESTS: u32 = 8_192;
+/// What the kernel side keeps of each, in bytes.
+pub const REQUEST_BYTES: usize = 40;
 
 /// The page size, which is the step of a stack copy: one absent page fails a whole read.
 pub const PAGE: usize = 4096;

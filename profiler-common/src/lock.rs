@@ -44,6 +44,9 @@ impl LockWaiting {
     }
 }
 
+/// Waits that spin may nest on a CPU: those of a thread, a softirq, an interrupt, and an NMI.
+pub const NESTED: usize = 4;
+
 /// A wait for a lock of the kernel that has begun.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -2,7 +2,11 @@
 //! interrupts: one whose place is taken by another before it completes is not counted.
 
 use aya_ebpf::maps::Array;
-use profiler_common::{config::REQUESTS, operation::OperationKey, stats::Counter};
+use profiler_common::{
+    config::{REQUEST_BYTES, REQUESTS},
+    operation::OperationKey,
+    stats::Counter,
+};
 
 use crate::{emit, places::Ended, task::Current};
 
@@ -18,6 +22,8 @@ pub(crate) struct Request {
     tid: u32,
     reserved: u32,
 }
+
+const _: () = assert!(size_of::<Request>() == REQUEST_BYTES);
 
 /// A request at `address` begins.
 #[inline(always)]

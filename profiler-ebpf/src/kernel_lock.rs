@@ -18,7 +18,7 @@ use profiler_common::{
     config::{FLAG_BY_CGROUP, FLAG_BY_COMM, FLAG_BY_PID, FLAG_BY_TID, FLAG_KERNEL},
     lock::{
         KERNEL_LOCKS, KERNEL_WAIT_FRAMES, KERNEL_WAITS, KernelLock, KernelWait, KernelWaiting, KernelWaits,
-        KernelWord,
+        KernelWord, NESTED,
     },
     operation::Operations,
     stats::Counter,
@@ -30,8 +30,6 @@ use crate::{config, emit, futex, kernel, task, thread, waiting};
 /// Waits that spin, which interrupts nest in each other, of this CPU.
 #[map]
 static SPINNING: PerCpuArray<[KernelWaiting; NESTED]> = PerCpuArray::with_max_entries(1, 0);
-/// A thread, a softirq, an interrupt, and an NMI.
-const NESTED: usize = 4;
 
 /// The waits that are told, of each CPU.
 #[map]

@@ -4,6 +4,11 @@
 //! Sources: Go `src/cmd/link/internal/ld/pcln.go`, `src/internal/abi/symtab.go`, `src/runtime/symtab.go` (1.16 to 1.26).
 //! Nothing in the table is trusted: what cannot be read is not there.
 
+/// The sections that may hold the table: in programs that may be loaded anywhere, data that hold addresses have another name.
+pub const SECTIONS: [&str; 2] = [".gopclntab", ".data.rel.ro.gopclntab"];
+/// Larger tables are not read, in bytes. esbuild has one of 3.7 MB.
+pub const MAX_BYTES: u64 = 128 << 20;
+
 /// What the table begins with since Go 1.20, 1.18 and 1.16.
 const MAGIC: [(u32, Layout); 3] = [
     (

@@ -32,21 +32,23 @@ fn assert_deep(view: &View<'_>) {
     }
 }
 
-#[test]
-fn deep_frames_of_every_kind() {
+/// Every stack of the workload `program`, one of those made of `deep.c`.
+fn all_of_deep(program: &str) {
     let lab = Lab::new();
-    let recording = require!(record_workload(&lab, "deep", 10));
+    let recording = require!(record_workload(&lab, program, 10));
     assert_promise(&recording);
     assert_deep(&recording.view());
+}
+
+#[test]
+fn deep_frames_of_every_kind() {
+    all_of_deep("deep");
 }
 
 /// Neither `.eh_frame` nor frame pointers: what the instructions do to the stack pointer is all there is.
 #[test]
 fn without_unwind_information() {
-    let lab = Lab::new();
-    let recording = require!(record_workload(&lab, "deep_bare", 10));
-    assert_promise(&recording);
-    assert_deep(&recording.view());
+    all_of_deep("deep_bare");
 }
 
 /// Without symbols, Go's own table has the names and says how to unwind; clocks are looked at on another stack.
@@ -72,26 +74,17 @@ fn a_program_in_go_without_symbols() {
 
 #[test]
 fn at_a_fixed_address() {
-    let lab = Lab::new();
-    let recording = require!(record_workload(&lab, "deep_nopie", 10));
-    assert_promise(&recording);
-    assert_deep(&recording.view());
+    all_of_deep("deep_nopie");
 }
 
 #[test]
 fn linked_statically() {
-    let lab = Lab::new();
-    let recording = require!(record_workload(&lab, "deep_static", 10));
-    assert_promise(&recording);
-    assert_deep(&recording.view());
+    all_of_deep("deep_static");
 }
 
 #[test]
 fn linked_by_lld() {
-    let lab = Lab::new();
-    let recording = require!(record_workload(&lab, "deep_lld", 10));
-    assert_promise(&recording);
-    assert_deep(&recording.view());
+    all_of_deep("deep_lld");
 }
 
 #[test]

@@ -314,7 +314,9 @@ impl Collector {
         };
         if let Err(error) = self.hooks.resume(probe, &mut self.object.ebpf) {
             log::info!("{} cannot be put back: {error:#}", probe.name());
-            return self.shed(probe, now);
+            // It stays off, and has been so all the time.
+            self.hooks.shed(probe);
+            return self.trials.shed(probe, now);
         }
         log::info!("{} is tried again", probe.name());
         self.shed.remove(&probe);

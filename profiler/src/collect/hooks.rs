@@ -11,8 +11,8 @@ use aya::{
     programs::tp_btf::BtfTracePointLink,
 };
 use profiler_common::{
-    config::{REQUESTS, tell},
-    lock::KernelWaiting,
+    config::{REQUEST_BYTES, REQUESTS, tell},
+    lock::{KernelWaiting, NESTED},
 };
 
 use super::{governor::Sheddable, object, options::Options, thread_times};
@@ -23,9 +23,8 @@ type Hook = (&'static str, &'static str);
 /// A tracepoint, and its name before Linux 6.4.
 const RENAMED: (&str, &str) = ("io_uring_submit_req", "io_uring_submit_sqe");
 
-/// What the kernel side keeps of waits for locks that are spun for, on each CPU, and of a request to io_uring, in words.
-const SPINNING: usize = 4 * size_of::<KernelWaiting>();
-const REQUEST: usize = 40;
+/// What the kernel side keeps on each CPU of waits for locks that are spun for, in bytes.
+const SPINNING: usize = NESTED * size_of::<KernelWaiting>();
 
 /// Hooks that come and go together.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -258,9 +257,9 @@ impl Hooks {
             thread_times::prepare(ebpf, tell::FORGET_KERNEL_LOCKS)?;
         }
         match probe {
-            Sheddable::Syscalls => forget_requests(ebpf)?,
+            Sheddable::Syscalls if self.loaded.contains(&Set::IoUring) => forget_requests(ebpf)?,
             Sheddable::Locks => forget_spinning(ebpf)?,
-            Sheddable::OffCpu | Sheddable::States => {}
+            Sheddable::Syscalls | Sheddable::OffCpu | Sheddable::States => {}
         }
         self.on.insert(probe);
         self.attach_needed(ebpf);
@@ -308,8 +307,8 @@ fn forget_requests(ebpf: &mut Ebpf) -> Result<()> {
     let map = ebpf
         .map_mut("URING_IN_FLIGHT")
         .context("the kernel side has no map URING_IN_FLIGHT")?;
-    let mut requests: Array<&mut MapData, [u8; REQUEST]> = Array::try_from(map)?;
-    (0..REQUESTS).try_for_each(|at| requests.set(at, [0; REQUEST], 0))?;
+    let mut requests: Array<&mut MapData, [u8; REQUEST_BYTES]> = Array::try_from(map)?;
+    (0..REQUESTS).try_for_each(|at| requests.set(at, [0; REQUEST_BYTES], 0))?;
     Ok(())
 }
 

@@ -21,8 +21,6 @@ const MAX_SYMBOLS: usize = 8 << 20;
 /// How much of `.gnu_debugdata` is believed: 16 MiB of it, and 128 MiB decompressed.
 const MAX_DEBUGDATA: u64 = 16 << 20;
 const MAX_DECOMPRESSED: u64 = 128 << 20;
-/// How much of what Go says of its functions is read.
-const MAX_GO_FUNCTIONS: u64 = 128 << 20;
 /// How many nested or aliased symbols are looked through for the best one.
 const MAX_OVERLAP: usize = 64;
 
@@ -174,9 +172,9 @@ impl SymbolTable {
 
     /// Adds what Go says of its functions, which is there in stripped programs, too.
     fn add_go(&mut self, elf: &Elf) -> Option<()> {
-        let names = [".gopclntab", ".data.rel.ro.gopclntab"];
-        let section = names.iter().find_map(|name| elf.section(name))?;
-        let bytes = elf.section_bytes(section, MAX_GO_FUNCTIONS)?;
+        let mut names = gopclntab::SECTIONS.iter();
+        let section = names.find_map(|name| elf.section(name))?;
+        let bytes = elf.section_bytes(section, gopclntab::MAX_BYTES)?;
         let text = elf.section(".text").map_or(0, |text| text.address);
         let table = gopclntab::Table::parse(&bytes, text, elf.entry)?;
         let strings = u16::try_from(self.strings.len()).ok()?;

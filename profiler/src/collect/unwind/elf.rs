@@ -9,14 +9,14 @@ use object::{
 };
 use profiler_common::unwind::{Rule, cfa};
 
+use crate::gopclntab;
+
 type Header = elf::FileHeader64<LittleEndian>;
 type ProgramHeader = elf::ProgramHeader64<LittleEndian>;
 type SectionHeader = elf::SectionHeader64<LittleEndian>;
 
 /// Larger `.eh_frame` sections are refused. The largest programs known have some 30 MiB.
 const MAX_EH_FRAME: u64 = 128 << 20;
-/// Larger tables of Go's functions are not read. esbuild has one of 3.7 MB.
-const MAX_GO_FUNCTIONS: u64 = 128 << 20;
 /// Larger string tables of section names are not read.
 const MAX_SECTION_NAMES: u64 = 1 << 20;
 /// Larger notes are not read.
@@ -368,11 +368,9 @@ fn plts<'data, R: ReadRef<'data>>(sections: &Sections<'data>, data: R) -> Vec<Pl
 }
 
 fn go_functions(sections: &Sections<'_>) -> Option<Part> {
-    // In programs that may be loaded anywhere, data that hold addresses have another name.
-    let section = [&b".gopclntab"[..], b".data.rel.ro.gopclntab"]
-        .iter()
-        .find_map(|name| sections.find(name))?;
-    Some(Part::of(section)).filter(|part| part.size <= MAX_GO_FUNCTIONS)
+    let mut names = gopclntab::SECTIONS.iter();
+    let section = names.find_map(|name| sections.find(name.as_bytes()))?;
+    Some(Part::of(section)).filter(|part| part.size <= gopclntab::MAX_BYTES)
 }
 
 fn symbols(sections: &Sections<'_>) -> Option<Part> {

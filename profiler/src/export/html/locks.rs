@@ -103,7 +103,7 @@ fn cells(
     let node = waiter.and_then(|waiter| {
         let stack = waiter.stack.inner?;
         let process = profile.threads[waiter.thread].process;
-        Some(paths.end(forest, (process, row.longest.wait.outcome, Some(stack), false)))
+        Some(paths.end(forest, (process, waiter.outcome, Some(stack), false)))
     });
     vec![
         Cell::text(&row.label),

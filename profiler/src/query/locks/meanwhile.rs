@@ -242,14 +242,17 @@ impl<'a> Activity<'a> {
             .get(&ids(self.profile, thread))
             .map_or(&[][..], Vec::as_slice);
         let first = slow.partition_point(|event| event.end_ns <= start_ns);
-        for event in slow[first..].iter().take(MOST) {
+        // A thread is in one call at a time: what ends later begins later.
+        for event in slow[first..]
+            .iter()
+            .take(MOST)
+            .take_while(|event| slow::start_ns(event) < end_ns)
+        {
             let overlap = event
                 .end_ns
                 .min(end_ns)
                 .saturating_sub(slow::start_ns(event).max(start_ns));
-            if overlap > 0 {
-                *sum.calls.entry(self.call(event)).or_default() += weight * overlap as f64;
-            }
+            *sum.calls.entry(self.call(event)).or_default() += weight * overlap as f64;
         }
         let spans = self
             .spans

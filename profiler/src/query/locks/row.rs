@@ -12,7 +12,7 @@ use super::{
     subject::Subjects,
 };
 use crate::{
-    profile::{Contention, Id, LockWait, Process, Profile, Stack, Thread},
+    profile::{Contention, Id, LockWait, Outcome, Process, Profile, Stack, Thread},
     query::Selection,
 };
 
@@ -62,6 +62,8 @@ pub struct LockRow<'a> {
 pub struct Waiter {
     /// Where.
     pub stack: Joined,
+    /// How the walk of that stack ended, the first time.
+    pub outcome: Outcome,
     /// How many of the stack's frames, from the innermost on, are the lock's own code.
     pub within: usize,
     /// How they wanted it.
@@ -217,8 +219,8 @@ impl<'a> Tables<'_, 'a> {
     }
 
     fn waiters(&mut self, waits: &[usize]) -> Vec<Waiter> {
-        /// The waits, how long each thread waited, and how many frames are the lock's own.
-        type Sums = (Estimate, FxHashMap<Id<Thread>, f64>, usize);
+        /// The waits, how long each thread waited, how many frames are the lock's own, and how the walk of the stack ended.
+        type Sums = (Estimate, FxHashMap<Id<Thread>, f64>, usize, Outcome);
         let profile = self.profile;
         let mut places: FxHashMap<(Joined, Mode), Sums> = FxHashMap::default();
         for &number in waits {
@@ -228,16 +230,17 @@ impl<'a> Tables<'_, 'a> {
                 self.subjects.waits[number].mode,
             );
             let within = self.within(wait);
-            let (sum, threads, _) = places
+            let (sum, threads, ..) = places
                 .entry(key)
-                .or_insert_with(|| (Estimate::default(), FxHashMap::default(), within));
+                .or_insert_with(|| (Estimate::default(), FxHashMap::default(), within, wait.outcome));
             sum.add(wait);
             *threads.entry(wait.thread).or_default() += wait.weight_ns();
         }
         let mut waiters: Vec<_> = places
             .into_iter()
-            .map(|((stack, mode), (waits, threads, within))| Waiter {
+            .map(|((stack, mode), (waits, threads, within, outcome))| Waiter {
                 stack,
+                outcome,
                 within,
                 mode,
                 waits,

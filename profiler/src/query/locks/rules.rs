@@ -57,6 +57,13 @@ const fn jvm(path: &'static str, class: Class) -> Rule {
     }
 }
 
+const fn jvm_part(path: &'static str) -> Rule {
+    Rule {
+        module: "libjvm",
+        ..part(Java, path)
+    }
+}
+
 use Library::{C, Go, Java, ParkingLot, RustCrate, RustStd, Tokio};
 
 /// Of several that fit, the first counts: what is more special comes first.
@@ -326,30 +333,12 @@ pub(super) const RULES: &[Rule] = &[
     jvm("Mutex::lock", Class::Mutex),
     jvm("Mutex::lock_contended", Class::Mutex),
     jvm("Mutex::lock_without_safepoint_check", Class::Mutex),
-    Rule {
-        module: "libjvm",
-        ..part(Java, "PlatformEvent")
-    },
-    Rule {
-        module: "libjvm",
-        ..part(Java, "os::PlatformEvent")
-    },
-    Rule {
-        module: "libjvm",
-        ..part(Java, "PlatformMonitor")
-    },
-    Rule {
-        module: "libjvm",
-        ..part(Java, "os::PlatformMonitor")
-    },
-    Rule {
-        module: "libjvm",
-        ..part(Java, "os::PlatformMutex")
-    },
-    Rule {
-        module: "libjvm",
-        ..part(Java, "ObjectSynchronizer")
-    },
+    jvm_part("PlatformEvent"),
+    jvm_part("os::PlatformEvent"),
+    jvm_part("PlatformMonitor"),
+    jvm_part("os::PlatformMonitor"),
+    jvm_part("os::PlatformMutex"),
+    jvm_part("ObjectSynchronizer"),
 ];
 
 /// The rule for a function of this path in this module.
