@@ -12,7 +12,10 @@ use super::{filter, view};
 use crate::{
     cli::ReportOptions,
     export::{self, Format},
-    profile::file::{self, Loaded},
+    profile::{
+        Profile,
+        file::{self, Loaded},
+    },
     query::{Selection, Summary},
     report::{self, Report, View},
     symbolize,
@@ -38,7 +41,7 @@ pub(super) fn run(options: &ReportOptions) -> Result<ExitCode> {
     let selection = filter::selection(&view::filter(options), path, &loaded.profile)?;
     if let Some(html) = &options.html {
         page(html, path, &loaded, &selection)?;
-        return Ok(verdict(options, &Summary::of(&loaded.profile, &selection)));
+        return Ok(verdict(options, &loaded.profile, &selection));
     }
     view::check(view, path, &loaded.profile)?;
     let mut out = io::BufWriter::new(io::stdout().lock());
@@ -48,7 +51,7 @@ pub(super) fn run(options: &ReportOptions) -> Result<ExitCode> {
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => {}
         written => written.context("cannot write the report to standard output")?,
     }
-    Ok(verdict(options, &Summary::of(&loaded.profile, &selection)))
+    Ok(verdict(options, &loaded.profile, &selection))
 }
 
 /// Names functions by what is on this machine. Without being asked it is not done: a trace reads the same everywhere.
@@ -118,10 +121,11 @@ fn layout(full_names: bool) -> report::text::Layout {
     }
 }
 
-fn verdict(options: &ReportOptions, summary: &Summary) -> ExitCode {
+fn verdict(options: &ReportOptions, profile: &Profile, selection: &Selection) -> ExitCode {
     let Some(wanted) = options.min_quality else {
         return ExitCode::SUCCESS;
     };
+    let summary = Summary::of(profile, selection);
     let quality = summary.quality_percent();
     if quality >= wanted {
         return ExitCode::SUCCESS;
@@ -237,7 +241,7 @@ mod tests {
     fn a_bad_recording_is_exit_status_5() {
         let file = trace();
         let mut profile = file::read(file.path()).unwrap().profile;
-        let code = |line, profile: &_| verdict(&options(line), &Summary::of(profile, &Selection::default()));
+        let code = |line, profile: &_| verdict(&options(line), profile, &Selection::default());
         assert_eq!(code("--min-quality 100", &profile), ExitCode::SUCCESS);
         profile.quality[0].lost.insert("ring full".into(), 1);
         assert_eq!(code("--min-quality 80", &profile), ExitCode::SUCCESS);

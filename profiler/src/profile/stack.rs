@@ -36,6 +36,12 @@ impl Stacks {
         self.nodes.intern(node)
     }
 
+    /// Adds one node that another tree had once, whose caller is here already. See [`Table::push`].
+    pub fn push(&mut self, node: Stack) -> Id<Stack> {
+        debug_assert!(node.caller.is_none_or(|caller| caller.index() < self.len()));
+        self.nodes.push(node)
+    }
+
     /// Appends nodes as another tree had them; callers before callees.
     ///
     /// # Errors

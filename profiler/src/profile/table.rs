@@ -6,9 +6,12 @@ use std::{
     hash::{Hash, Hasher},
     marker::PhantomData,
     ops::Index,
+    sync::OnceLock,
 };
 
-use rustc_hash::{FxHashMap, FxHashSet};
+use rustc_hash::{FxBuildHasher, FxHashMap, FxHashSet};
+
+const FULL: &str = "a table holds fewer than 2^32 rows";
 
 /// The number of a row in a [`Table<T>`] (or in a plain `Vec<T>` that is only ever appended to).
 pub struct Id<T>(u32, PhantomData<fn() -> T>);
@@ -67,14 +70,15 @@ impl<T> fmt::Debug for Id<T> {
 #[derive(Clone)]
 pub struct Table<T> {
     rows: Vec<T>,
-    ids: FxHashMap<T, Id<T>>,
+    /// Made when a row is first looked for: a large table that was read from a file is seldom searched.
+    ids: OnceLock<FxHashMap<T, Id<T>>>,
 }
 
 impl<T> Default for Table<T> {
     fn default() -> Self {
         Self {
             rows: Vec::new(),
-            ids: FxHashMap::default(),
+            ids: OnceLock::new(),
         }
     }
 }
@@ -88,14 +92,26 @@ impl<T: fmt::Debug> fmt::Debug for Table<T> {
 impl<T: Clone + Eq + Hash> Table<T> {
     /// The id of `row`, which is added if it is new.
     pub fn intern(&mut self, row: T) -> Id<T> {
-        match self.ids.entry(row) {
+        let id = self.next();
+        self.ids();
+        match self.ids.get_mut().expect("made above").entry(row) {
             Entry::Occupied(known) => *known.get(),
             Entry::Vacant(new) => {
-                let id = Id::new(u32::try_from(self.rows.len()).expect("a table holds fewer than 2^32 rows"));
                 self.rows.push(new.key().clone());
-                *new.insert(id)
+                *new.insert(id.expect(FULL))
             }
         }
+    }
+
+    /// Adds a row that another table had once. It is not looked for: if it is here already, it is here twice, under two
+    /// ids, and [`find`](Self::find) and [`intern`](Self::intern) give the first.
+    pub fn push(&mut self, row: T) -> Id<T> {
+        let id = self.next().expect(FULL);
+        if let Some(ids) = self.ids.get_mut() {
+            ids.entry(row.clone()).or_insert(id);
+        }
+        self.rows.push(row);
+        id
     }
 
     /// Appends rows as another table had them.
@@ -119,7 +135,7 @@ impl<T: Clone + Eq + Hash> Table<T> {
     pub fn check_new(&self, rows: &[T]) -> Result<(), Id<T>> {
         let mut seen = FxHashSet::default();
         for (row, id) in rows.iter().zip(self.len()..) {
-            if let Some(&known) = self.ids.get(row) {
+            if let Some(known) = self.find(row) {
                 return Err(known);
             }
             match u32::try_from(id) {
@@ -133,7 +149,23 @@ impl<T: Clone + Eq + Hash> Table<T> {
 
     /// The id of `row` if it was interned before.
     pub fn find(&self, row: &T) -> Option<Id<T>> {
-        self.ids.get(row).copied()
+        self.ids().get(row).copied()
+    }
+
+    /// The id of each row; of the first of equal ones.
+    fn ids(&self) -> &FxHashMap<T, Id<T>> {
+        self.ids.get_or_init(|| {
+            let mut ids = FxHashMap::with_capacity_and_hasher(self.rows.len(), FxBuildHasher);
+            for (id, row) in self.iter() {
+                ids.entry(row.clone()).or_insert(id);
+            }
+            ids
+        })
+    }
+
+    /// The id of the next row, while there may be one more.
+    fn next(&self) -> Option<Id<T>> {
+        u32::try_from(self.rows.len()).ok().map(Id::new)
     }
 }
 
@@ -184,6 +216,18 @@ mod tests {
         assert_ne!(a, b);
         assert_eq!(table.since(1), ["b"]);
         assert_eq!(table.since(9), [""; 0]);
+    }
+
+    #[test]
+    fn rows_that_were_not_looked_for_are_found_once_they_are() {
+        let mut table = Table::default();
+        let ids = ["a", "b", "a"].map(|row| table.push(row));
+        assert_eq!(ids.map(Id::index), [0, 1, 2]);
+        assert_eq!((table.find(&"a"), table.find(&"c")), (Some(ids[0]), None));
+        let c = table.push("c");
+        assert_eq!((table.find(&"c"), table.intern("b")), (Some(c), ids[1]));
+        assert_eq!(table.append(vec!["d", "b"]), Err(ids[1]));
+        assert_eq!((table.intern("d").index(), table.len()), (4, 5));
     }
 
     #[test]

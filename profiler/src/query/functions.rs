@@ -1,6 +1,9 @@
 //! Which functions the samples were in.
 
-use super::{Name, Names, Selection, weight::Weight, weight::weigh};
+use super::{
+    Name, Names, Selection,
+    weight::{Weight, Weights},
+};
 use crate::profile::Profile;
 
 /// One function and what was sampled in it.
@@ -35,12 +38,15 @@ pub struct Functions {
 
 /// Which functions the selected samples were in. A sample without a shown frame counts under a name in brackets.
 pub fn functions(profile: &Profile, selection: &Selection) -> Functions {
+    functions_of(profile, selection, &Weights::of(profile, selection))
+}
+
+/// As [`functions`], of what was added up for this selection.
+pub fn functions_of(profile: &Profile, selection: &Selection, weights: &Weights) -> Functions {
     let mut names = Names::new(profile);
     // By number of the name: self, total, and the latest stack it was counted for.
     let mut rows: Vec<(Weight, Weight, usize)> = Vec::new();
-    let mut sum = Weight::default();
-    for (turn, ((_, stack), weight)) in weigh(profile, selection).into_iter().enumerate() {
-        sum.add(weight);
+    for (turn, &((_, stack), weight)) in weights.by_end().iter().enumerate() {
         let mut innermost = true;
         let mut count = |number: u32| {
             let number = number as usize;
@@ -87,6 +93,7 @@ pub fn functions(profile: &Profile, selection: &Selection) -> Functions {
             .cmp(&(a.self_value, a.total_value))
             .then_with(|| (&a.label, &a.module).cmp(&(&b.label, &b.module)))
     });
+    let sum = weights.sum();
     Functions {
         rows,
         total_value: sum.value,

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use rustc_hash::FxHashMap;
 
-use super::{Frame, Name, Selection, frame::frames, weight::weigh};
+use super::{Frame, Name, Selection, frame::frames, weight::Weights};
 use crate::profile::{Id, Location, Mapping, Profile};
 
 /// Where an address is in the source.
@@ -92,7 +92,7 @@ pub fn lines(profile: &Profile, selection: &Selection, name: &Name) -> Lines {
         known: FxHashMap::default(),
     };
     let mut lines = Lines::default();
-    for ((_, stack), weight) in weigh(profile, selection) {
+    for &((_, stack), weight) in Weights::of(profile, selection).by_end() {
         lines.total_value = lines.total_value.saturating_add(weight.value);
         let mut pass = Pass::default();
         let locations = stack

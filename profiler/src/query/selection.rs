@@ -166,7 +166,8 @@ impl Selection {
                 .is_none_or(|id| !process.container.is_empty() && process.container.starts_with(id.as_str()))
     }
 
-    fn asks_for_frames(&self) -> bool {
+    /// Whether something must be on the stack.
+    pub(crate) fn asks_for_frames(&self) -> bool {
         !self.modules.is_empty() || self.pattern.is_some() || self.function.is_some()
     }
 

@@ -4,11 +4,7 @@ use std::collections::BTreeMap;
 
 use rustc_hash::FxHashMap;
 
-use super::{
-    Sampled, Selection, frame,
-    share::percent,
-    weight::{Ended, Weight, weigh},
-};
+use super::{Sampled, Selection, frame, share::percent, weight::Weights};
 use crate::profile::{Id, MappingKind, Outcome, Profile, QualityWindow, Sample};
 
 /// The clock whose periods are wall-clock time of a CPU.
@@ -70,6 +66,11 @@ pub struct Summary {
 impl Summary {
     /// Reads it off a profile.
     pub fn of(profile: &Profile, selection: &Selection) -> Self {
+        Self::with(profile, selection, &Weights::of(profile, selection))
+    }
+
+    /// As [`Self::of`], with what was added up for this selection.
+    pub fn with(profile: &Profile, selection: &Selection, weights: &Weights) -> Self {
         let mut summary = Self {
             sampled: Sampled::of(profile, selection),
             duration_ns: selected_duration(profile, selection),
@@ -83,7 +84,7 @@ impl Summary {
         let events = profile.slow.len() + profile.lock_waits.len() + profile.call_stacks.len();
         summary.events = events as u64;
         summary.add_quality(profile, selection);
-        summary.add_samples(profile, selection);
+        summary.add_samples(profile, selection, weights);
         summary
     }
 
@@ -200,12 +201,11 @@ impl Summary {
         }
     }
 
-    fn add_samples(&mut self, profile: &Profile, selection: &Selection) {
+    fn add_samples(&mut self, profile: &Profile, selection: &Selection, weights: &Weights) {
         let of_type = |sample: &&Sample| selection.sample_types.contains(&sample.sample_type);
         self.recorded_samples = profile.samples.iter().filter(of_type).count() as u64;
         let mut cut_in: FxHashMap<&str, u64> = FxHashMap::default();
-        let weights = weigh(profile, selection);
-        for &((outcome, stack), weight) in &weights {
+        for &((outcome, stack), weight) in weights.by_end() {
             self.samples += weight.samples;
             self.value = self.value.saturating_add(weight.value);
             match outcome {
@@ -222,13 +222,13 @@ impl Summary {
             }
         }
         self.incomplete_modules = most_first(cut_in);
-        self.add_frames(profile, &weights);
+        self.add_frames(profile, weights);
     }
 
-    fn add_frames(&mut self, profile: &Profile, weights: &[(Ended, Weight)]) {
+    fn add_frames(&mut self, profile: &Profile, weights: &Weights) {
         // How many samples come through each stack: from the leaves inward, callees before their callers.
         let mut through = vec![0u64; profile.stacks.len()];
-        for &((_, stack), weight) in weights {
+        for &((_, stack), weight) in weights.by_end() {
             if let Some(stack) = stack {
                 through[stack.index()] += weight.samples;
             }

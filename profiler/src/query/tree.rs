@@ -1,14 +1,14 @@
 //! The paths by which the samples came to be where they were.
 
-use std::{cmp::Reverse, collections::hash_map::Entry};
-
-use rustc_hash::FxHashMap;
+mod growing;
+mod hottest;
 
 use super::{
     Name, Names, Selection,
-    weight::{Ended, Weight, weigh},
+    weight::{Ended, Weight, Weights},
 };
 use crate::profile::{Id, Outcome, Profile, Stack};
+pub(crate) use growing::Growing;
 
 /// From which end a [`Tree`] grows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,8 +26,8 @@ pub struct Node {
     pub name: u32,
     /// The node it hangs from; always one with a smaller number.
     pub parent: Option<u32>,
-    /// The nodes that hang from it, by total value, largest first, then by name.
-    pub children: Vec<u32>,
+    /// Where in the tree's list the nodes stand that hang from it, and how many there are: see [`Tree::children`].
+    children: (u32, u32),
     /// Value of the samples whose path ends here: `total_value` less that of the children.
     pub self_value: u64,
     /// Value of the samples whose path comes through here.
@@ -36,6 +36,24 @@ pub struct Node {
     pub self_samples: u64,
     /// How many samples `total_value` is.
     pub samples: u64,
+}
+
+impl Node {
+    /// What ends here.
+    pub(crate) fn own(&self) -> Weight {
+        Weight {
+            value: self.self_value,
+            samples: self.self_samples,
+        }
+    }
+
+    /// What comes through here.
+    pub(crate) fn total(&self) -> Weight {
+        Weight {
+            value: self.total_value,
+            samples: self.samples,
+        }
+    }
 }
 
 /// Every path of the selected samples, merged by function (label and module).
@@ -48,6 +66,8 @@ pub struct Tree {
     pub nodes: Vec<Node>,
     /// The nodes without a parent, by total value, largest first, then by name.
     pub roots: Vec<u32>,
+    /// The nodes that hang from others, those of one parent beside each other.
+    children: Vec<u32>,
     /// The names that nodes refer to.
     pub names: Vec<Name>,
     /// Value of all selected samples: the sum over the roots.
@@ -60,10 +80,20 @@ impl Tree {
     /// The tree of the selected samples. Time grows with the number of distinct stack nodes, not with depth times
     /// samples.
     pub fn build(profile: &Profile, selection: &Selection, direction: Direction) -> Self {
-        let tree = top_down(profile, selection);
+        Self::of_weights(profile, selection, &Weights::of(profile, selection), direction)
+    }
+
+    /// As [`Self::build`], of what was added up for this selection.
+    pub fn of_weights(
+        profile: &Profile,
+        selection: &Selection,
+        weights: &Weights,
+        direction: Direction,
+    ) -> Self {
+        let (tree, names) = top_down(profile, selection, weights);
         match direction {
-            Direction::TopDown => tree.finish(),
-            Direction::BottomUp => tree.invert().finish(),
+            Direction::TopDown => tree.finish(names),
+            Direction::BottomUp => tree.invert().finish(names),
         }
     }
 
@@ -72,184 +102,27 @@ impl Tree {
         &self.names[self.nodes[node as usize].name as usize]
     }
 
+    /// The nodes that hang from a node, by total value, largest first, then by name.
+    pub fn children(&self, node: u32) -> &[u32] {
+        let (start, count) = self.nodes[node as usize].children;
+        &self.children[start as usize..][..count as usize]
+    }
+
     /// The node and its ancestors, the root last.
     pub fn path(&self, node: u32) -> impl Iterator<Item = u32> + '_ {
         std::iter::successors(Some(node), |&node| self.nodes[node as usize].parent)
     }
 }
 
-impl Tree {
-    /// Gives every node its children, and children their order.
-    fn hang(&mut self) {
-        let mut counts = vec![0; self.nodes.len()];
-        for parent in self.nodes.iter().filter_map(|node| node.parent) {
-            counts[parent as usize] += 1;
-        }
-        for (node, count) in self.nodes.iter_mut().zip(counts) {
-            node.children.reserve_exact(count);
-        }
-        for node in 0..self.nodes.len() as u32 {
-            match self.nodes[node as usize].parent {
-                Some(parent) => self.nodes[parent as usize].children.push(node),
-                None => self.roots.push(node),
-            }
-        }
-        let ranks = ranks(&self.names);
-        let key = |nodes: &[Node], node: u32| {
-            let Node {
-                name, total_value, ..
-            } = nodes[node as usize];
-            (Reverse(total_value), ranks[name as usize])
-        };
-        self.roots.sort_unstable_by_key(|&root| key(&self.nodes, root));
-        for index in 0..self.nodes.len() {
-            if self.nodes[index].children.len() > 1 {
-                let mut children = std::mem::take(&mut self.nodes[index].children);
-                children.sort_unstable_by_key(|&child| key(&self.nodes, child));
-                self.nodes[index].children = children;
-            }
-        }
-    }
-}
-
-/// A tree that still grows.
-struct Growing {
-    names: Vec<Name>,
-    nodes: Vec<(u32, Option<u32>, Weight)>,
-    /// For each node its latest child, its sibling before it, and how many children it has. Most have one or two, which
-    /// are found faster so than by a search.
-    family: Vec<(u32, u32, u32)>,
-    /// Children beyond the first [`FEW`] of their parents, and roots; by [`edge`].
-    children: FxHashMap<u64, u32>,
-}
-
-/// So many children are looked through one by one.
-const FEW: u32 = 6;
-/// No child, no sibling.
-const NONE: u32 = u32::MAX;
-
-/// A parent and the name of a child as one number, which hashes faster than a pair. No parent is none of the nodes.
-fn edge(parent: Option<u32>, name: u32) -> u64 {
-    u64::from(parent.unwrap_or(u32::MAX)) << 32 | u64::from(name)
-}
-
-impl Growing {
-    fn new(names: Vec<Name>) -> Self {
-        Self {
-            names,
-            nodes: Vec::new(),
-            family: Vec::new(),
-            children: FxHashMap::default(),
-        }
-    }
-
-    fn child(&mut self, parent: Option<u32>, name: u32) -> u32 {
-        let (latest, _, count) = parent.map_or((NONE, NONE, FEW), |parent| self.family[parent as usize]);
-        let mut next = latest;
-        while next != NONE {
-            if self.nodes[next as usize].0 == name {
-                return next;
-            }
-            next = self.family[next as usize].1;
-        }
-        let node = self.nodes.len() as u32;
-        match parent {
-            Some(parent) if count < FEW => {
-                let family = &mut self.family[parent as usize];
-                (family.0, family.2) = (node, count + 1);
-            }
-            _ => match self.children.entry(edge(parent, name)) {
-                Entry::Occupied(known) => return *known.get(),
-                Entry::Vacant(new) => {
-                    new.insert(node);
-                }
-            },
-        }
-        assert!(node < u32::MAX, "more nodes than fit into memory");
-        self.nodes.push((name, parent, Weight::default()));
-        // Those that are found by a search are nobody's sibling.
-        let before = if count < FEW { latest } else { NONE };
-        self.family.push((NONE, before, 0));
-        node
-    }
-
-    fn invert(self) -> Self {
-        let mut inverted = Self::new(self.names);
-        for start in 0..self.nodes.len() {
-            let weight = self.nodes[start].2;
-            if weight.samples == 0 {
-                continue;
-            }
-            let (mut from, mut to) = (Some(start as u32), None);
-            while let Some(node) = from {
-                let (name, parent, _) = self.nodes[node as usize];
-                to = Some(inverted.child(to, name));
-                from = parent;
-            }
-            let end = to.expect("a path has at least the node it starts from");
-            inverted.nodes[end as usize].2.add(weight);
-        }
-        inverted
-    }
-
-    fn finish(self) -> Tree {
-        let mut totals: Vec<Weight> = self.nodes.iter().map(|&(_, _, own)| own).collect();
-        let mut sum = Weight::default();
-        // Children come after their parents: backwards, every total is whole before it is passed on.
-        for index in (0..totals.len()).rev() {
-            let total = totals[index];
-            match self.nodes[index].1 {
-                Some(parent) => totals[parent as usize].add(total),
-                None => sum.add(total),
-            }
-        }
-        let mut tree = Tree {
-            nodes: Vec::with_capacity(totals.len()),
-            roots: Vec::new(),
-            names: self.names,
-            total_value: sum.value,
-            total_samples: sum.samples,
-        };
-        for (&(name, parent, own), total) in self.nodes.iter().zip(&totals) {
-            tree.nodes.push(Node {
-                name,
-                parent,
-                children: Vec::new(),
-                self_value: own.value,
-                total_value: total.value,
-                self_samples: own.samples,
-                samples: total.samples,
-            });
-        }
-        tree.hang();
-        tree
-    }
-}
-
-/// The place of each name in alphabetical order.
-fn ranks(names: &[Name]) -> Vec<u32> {
-    let mut order: Vec<u32> = (0..names.len() as u32).collect();
-    order.sort_by_key(|&name| {
-        let name = &names[name as usize];
-        (&name.label, &name.module)
-    });
-    let mut ranks = vec![0; order.len()];
-    for (rank, name) in (0..).zip(order) {
-        ranks[name as usize] = rank;
-    }
-    ranks
-}
-
-fn top_down(profile: &Profile, selection: &Selection) -> Growing {
+/// The call tree of stacks sorted by outcome, and the names of its nodes.
+fn top_down(profile: &Profile, selection: &Selection, weights: &Weights) -> (Growing, Vec<Name>) {
     let mut names = Names::new(profile);
-    let mut tree = Growing::new(Vec::new());
-    let weights = weigh(profile, selection);
-    for stacks in weights.chunk_by(|((a, _), _), ((b, _), _)| a == b) {
+    let mut tree = Growing::default();
+    for stacks in weights.by_end().chunk_by(|((a, _), _), ((b, _), _)| a == b) {
         let outcome = stacks[0].0.0;
         grow(profile, selection, outcome, stacks, &mut names, &mut tree);
     }
-    tree.names = names.into_names();
-    tree
+    (tree, names.into_names())
 }
 
 /// Adds stacks that ended alike. The profile's stacks share their prefixes, so each of its nodes is placed once.
@@ -277,8 +150,7 @@ fn grow(
         }
     }
     wanted.sort_unstable();
-    tree.nodes.reserve(wanted.len());
-    tree.family.reserve(wanted.len());
+    tree.reserve(wanted.len());
     for id in wanted {
         let Some(Stack { caller, location }) = profile.stacks.get(id) else {
             continue;
@@ -303,7 +175,7 @@ fn grow(
                 tree.child(root, number)
             }
         };
-        tree.nodes[place as usize].2.add(weight);
+        tree.add(place, weight);
     }
 }
 
@@ -333,7 +205,7 @@ mod tests {
                 node.self_samples,
                 node.samples
             ));
-            stack.extend(node.children.iter().rev().map(|&child| (depth + 1, child)));
+            stack.extend(tree.children(id).iter().rev().map(|&child| (depth + 1, child)));
         }
         lines
     }
@@ -389,9 +261,9 @@ mod tests {
     fn a_total_is_the_self_value_and_the_children() {
         for direction in [Direction::TopDown, Direction::BottomUp] {
             let tree = Tree::build(&from_folded(TEXT), &Selection::default(), direction);
-            for node in &tree.nodes {
-                let children: u64 = node
-                    .children
+            for (id, node) in (0..).zip(&tree.nodes) {
+                let children: u64 = tree
+                    .children(id)
                     .iter()
                     .map(|&child| tree.nodes[child as usize].total_value)
                     .sum();

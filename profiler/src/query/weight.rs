@@ -7,9 +7,9 @@ use crate::profile::{Id, Outcome, Profile, Stack};
 
 /// What a stack weighs.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Weight {
-    pub(super) value: u64,
-    pub(super) samples: u64,
+pub(crate) struct Weight {
+    pub(crate) value: u64,
+    pub(crate) samples: u64,
 }
 
 impl Weight {
@@ -23,8 +23,42 @@ impl Weight {
 /// A distinct stack and how the walk of it ended.
 pub(super) type Ended = (Outcome, Option<Id<Stack>>);
 
-/// The selected samples by stack and outcome, sorted by both.
-pub(super) fn weigh(profile: &Profile, selection: &Selection) -> Vec<(Ended, Weight)> {
+/// The selected samples, added up by stack and outcome. Of many samples it takes time: whoever asks several questions of
+/// one selection adds them up once.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Weights(Vec<(Ended, Weight)>);
+
+impl Weights {
+    /// Adds the selected samples up.
+    pub fn of(profile: &Profile, selection: &Selection) -> Self {
+        Self(weigh(profile, selection))
+    }
+
+    /// By outcome and stack, sorted by both.
+    pub(super) fn by_end(&self) -> &[(Ended, Weight)] {
+        &self.0
+    }
+
+    /// All of it.
+    pub(super) fn sum(&self) -> Weight {
+        let mut sum = Weight::default();
+        self.0.iter().for_each(|&(_, weight)| sum.add(weight));
+        sum
+    }
+
+    /// Those that end so.
+    pub(super) fn only(&self, ends: impl Fn(Ended) -> bool) -> Self {
+        Self(
+            self.0
+                .iter()
+                .filter(|&&(ended, _)| ends(ended))
+                .copied()
+                .collect(),
+        )
+    }
+}
+
+fn weigh(profile: &Profile, selection: &Selection) -> Vec<(Ended, Weight)> {
     // Where samples are many, most are of complete stacks, and find theirs without a search.
     let many = profile.samples.len() > profile.stacks.len();
     let mut complete = vec![Weight::default(); if many { profile.stacks.len() } else { 0 }];

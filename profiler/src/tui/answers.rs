@@ -4,18 +4,18 @@ use super::{
     app::Tab, branches::BranchRow, changes::ChangeRow, forest::Forest, heat::Heat, locks::LockRows,
     overview::Overview, slow::SlowRow,
 };
-use crate::query::{FunctionRow, Functions, GroupRow, Latencies, Name, States, Summary, Tree};
+use crate::query::{FunctionRow, Functions, GroupRow, Latencies, Name, States, Summary, Weights};
 
 /// Answers that are known; `None` is to be asked.
 #[derive(Debug, Default)]
 pub(super) struct Answers {
+    /// The samples, from which most other answers are made.
+    pub(super) weights: Option<Weights>,
     pub(super) summary: Option<Summary>,
     pub(super) functions: Option<Functions>,
     /// Functions compared with those that were marked.
     pub(super) changes: Option<Vec<ChangeRow>>,
     pub(super) processes: Option<Vec<GroupRow>>,
-    /// The call tree, from which forests around a function are made.
-    pub(super) tree: Option<Tree>,
     pub(super) forest: Option<Forest>,
     pub(super) preview: Option<Preview>,
     pub(super) states: Option<States>,

@@ -61,9 +61,11 @@ impl Branches {
         self.chosen.insert(row.path, true);
         let tree = &forest.trees[row.tree].1;
         let (mut node, mut path) = (row.node, row.path);
-        while let [hottest, ..] = tree.nodes[node as usize].children.as_slice() {
+        while let [hottest, ..] = tree.children(node) {
             let hot = &tree.nodes[*hottest as usize];
-            if hot.total_value < tree.nodes[node as usize].total_value / 2 || hot.children.is_empty() {
+            if hot.total_value < tree.nodes[node as usize].total_value / 2
+                || tree.children(*hottest).is_empty()
+            {
                 break;
             }
             path = step(path, tree.name(*hottest));
@@ -82,9 +84,7 @@ impl Branches {
             let roots = kept.of_children(&tree.roots).collect();
             let mut pending = self.beside(tree, roots, *reading as u64, None, 0);
             while let Some(next) = pending.pop() {
-                let children: Vec<u32> = kept
-                    .of_children(&tree.nodes[next.node as usize].children)
-                    .collect();
+                let children: Vec<u32> = kept.of_children(tree.children(next.node)).collect();
                 let open_by_itself = next.leads || kept.leads_to_match(&children);
                 let open = self.chosen.get(&next.path).copied().unwrap_or(open_by_itself);
                 let branch = match (children.is_empty(), open) {

@@ -114,12 +114,7 @@ impl Flame {
             }]);
         }
         let first = match path.last() {
-            Some(&node) => beside(
-                tree,
-                &tree.nodes[node as usize].children,
-                0.0,
-                scale(tree, node, cells),
-            ),
+            Some(&node) => beside(tree, tree.children(node), 0.0, scale(tree, node, cells)),
             None => beside(
                 tree,
                 &tree.roots,
@@ -136,9 +131,7 @@ impl Flame {
             self.rows.push(next.iter().map(|(piece, _)| *piece).collect());
             next = next
                 .iter()
-                .flat_map(|(piece, start)| {
-                    beside(tree, &tree.nodes[piece.node as usize].children, *start, scale)
-                })
+                .flat_map(|(piece, start)| beside(tree, tree.children(piece.node), *start, scale))
                 .collect();
         }
         self.find_cursor(tree);
@@ -298,13 +291,13 @@ impl Flame {
 /// The nodes along a path of names, as far as it leads.
 fn follow(tree: &Tree, names: &[Name]) -> Vec<u32> {
     let mut path = Vec::with_capacity(names.len());
-    let mut candidates = &tree.roots;
+    let mut candidates = &tree.roots[..];
     for name in names {
         let Some(&node) = candidates.iter().find(|&&node| tree.name(node) == name) else {
             break;
         };
         path.push(node);
-        candidates = &tree.nodes[node as usize].children;
+        candidates = tree.children(node);
     }
     path
 }

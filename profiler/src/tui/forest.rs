@@ -1,8 +1,6 @@
 //! The trees of the stacks tab: all paths, or those around one function.
 
-use rustc_hash::FxHashMap;
-
-use crate::query::{Name, Node, Tree};
+use crate::query::{Name, Tree, tree::Growing};
 
 /// Which way a tree is to be read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -54,119 +52,23 @@ impl Forest {
                         end = Some(callers.child(end, tree.nodes[node as usize].name));
                     }
                     if let Some(end) = end {
-                        callers.add(end, node.total_value, node.samples);
+                        callers.add(end, node.total());
                     }
                     Some(callees.child(None, node.name))
                 }
                 None => None,
             };
             if let Some(place) = place {
-                callees.add(place, node.self_value, node.self_samples);
+                callees.add(place, node.own());
             }
             places.push(place);
         }
         Self {
             total_value: tree.total_value,
             trees: vec![
-                (Reading::Callers, callers.finish(&tree.names)),
-                (Reading::Callees, callees.finish(&tree.names)),
+                (Reading::Callers, callers.finish_few(&tree.names)),
+                (Reading::Callees, callees.finish_few(&tree.names)),
             ],
-        }
-    }
-}
-
-/// A tree that still grows.
-#[derive(Default)]
-pub(super) struct Growing {
-    nodes: Vec<Node>,
-    children: FxHashMap<(Option<u32>, u32), u32>,
-}
-
-impl Growing {
-    /// The child with this name, which is added if it is new.
-    pub(super) fn child(&mut self, parent: Option<u32>, name: u32) -> u32 {
-        *self.children.entry((parent, name)).or_insert_with(|| {
-            self.nodes.push(Node {
-                name,
-                parent,
-                children: Vec::new(),
-                self_value: 0,
-                total_value: 0,
-                self_samples: 0,
-                samples: 0,
-            });
-            u32::try_from(self.nodes.len() - 1).expect("fewer nodes than the tree this is taken from")
-        })
-    }
-
-    /// So much ends at `node`.
-    pub(super) fn add(&mut self, node: u32, value: u64, samples: u64) {
-        let node = &mut self.nodes[node as usize];
-        node.self_value = node.self_value.saturating_add(value);
-        node.self_samples += samples;
-    }
-
-    /// Numbers the names anew, without those that no node has: there are many more than a function has to do with.
-    fn own_names(&mut self, names: &[Name]) -> Vec<Name> {
-        let mut own = Vec::new();
-        let mut numbers: FxHashMap<u32, u32> = FxHashMap::default();
-        for node in &mut self.nodes {
-            node.name = *numbers.entry(node.name).or_insert_with(|| {
-                own.push(names[node.name as usize].clone());
-                u32::try_from(own.len() - 1).expect("fewer names than before")
-            });
-        }
-        own
-    }
-
-    /// By total value, largest first, then by name.
-    fn sort(&self, siblings: &mut [u32], names: &[Name]) {
-        siblings.sort_by(|&a, &b| {
-            let (a, b) = (&self.nodes[a as usize], &self.nodes[b as usize]);
-            let name = |node: &Node| {
-                let name = &names[node.name as usize];
-                (&name.label, &name.module)
-            };
-            b.total_value
-                .cmp(&a.total_value)
-                .then_with(|| name(a).cmp(&name(b)))
-        });
-    }
-
-    /// The tree, whose nodes were named by their places in `names`.
-    pub(super) fn finish(mut self, names: &[Name]) -> Tree {
-        for index in (0..self.nodes.len()).rev() {
-            let node = &mut self.nodes[index];
-            node.total_value = node.total_value.saturating_add(node.self_value);
-            node.samples += node.self_samples;
-            let (total, samples) = (node.total_value, node.samples);
-            if let Some(parent) = node.parent {
-                let parent = &mut self.nodes[parent as usize];
-                parent.total_value = parent.total_value.saturating_add(total);
-                parent.samples += samples;
-            }
-        }
-        let names = self.own_names(names);
-        let mut roots = Vec::new();
-        for node in 0..self.nodes.len() {
-            match self.nodes[node].parent {
-                Some(parent) => self.nodes[parent as usize].children.push(node as u32),
-                None => roots.push(node as u32),
-            }
-        }
-        for node in 0..self.nodes.len() {
-            let mut children = std::mem::take(&mut self.nodes[node].children);
-            self.sort(&mut children, &names);
-            self.nodes[node].children = children;
-        }
-        self.sort(&mut roots, &names);
-        let sum = |of: fn(&Node) -> u64| roots.iter().map(|&root| of(&self.nodes[root as usize])).sum();
-        Tree {
-            total_value: sum(|node| node.total_value),
-            total_samples: sum(|node| node.samples),
-            names,
-            roots,
-            nodes: self.nodes,
         }
     }
 }

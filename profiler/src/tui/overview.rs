@@ -12,7 +12,7 @@ const POINTS: u64 = 240;
 /// The shortest stretch of time that is a point.
 const SHORTEST: u64 = 1_000_000_000;
 /// The most paths that are kept.
-const PATHS: usize = 40;
+pub(super) const PATHS: usize = 40;
 
 /// What is charted beside the CPUs: how many threads were in these states, on average.
 pub(super) const CHARTS: [(&str, &[State]); 5] = [
@@ -32,17 +32,19 @@ pub(super) struct Overview {
     pub(super) busy: Vec<u64>,
     /// For each of [`CHARTS`] thousandths of threads, point by point.
     pub(super) threads: [Vec<u64>; CHARTS.len()],
+    /// The call tree, or as much of it as has [`Self::paths`].
+    pub(super) tree: Tree,
     /// Where most time was spent: nodes of the call tree, largest own value first.
     pub(super) paths: Vec<u32>,
 }
 
 impl Overview {
-    /// Of what is known of a stretch of time, and the call tree of what is shown.
+    /// Of what is known of a stretch of time, and the call tree of what is shown: at least its [`PATHS`] hottest paths.
     pub(super) fn of<'a>(
         quality: impl Iterator<Item = &'a QualityWindow>,
         times: impl Iterator<Item = &'a ThreadTime>,
         within: Range<u64>,
-        tree: &Tree,
+        tree: Tree,
     ) -> Self {
         let span_ns = within.end.saturating_sub(within.start);
         let points = (span_ns / SHORTEST).clamp(1, POINTS) as usize;
@@ -68,7 +70,8 @@ impl Overview {
             span_ns,
             busy: busy(quality, &axis),
             threads: threads.map(|sums| sums.into_iter().map(thousandths).collect()),
-            paths: hottest(tree),
+            paths: hottest(&tree),
+            tree,
         }
     }
 }
@@ -170,7 +173,7 @@ mod tests {
     fn a_span_counts_where_it_lies_and_a_window_as_what_it_is() {
         let quality = [window(0, 2, 4, 0), window(2, 4, 1, 3)];
         let times = [waited(1, 3, 2), waited(2, 4, 1), waited(9, 12, 3)];
-        let overview = Overview::of(quality.iter(), times.iter(), 0..4 * S, &Tree::default());
+        let overview = Overview::of(quality.iter(), times.iter(), 0..4 * S, Tree::default());
         assert_eq!(overview.busy, [1000, 1000, 250, 250]);
         assert_eq!(overview.threads[1], [0, 1000, 1500, 500]);
         assert_eq!(overview.threads[0], [0; 4]);
@@ -182,10 +185,10 @@ mod tests {
             [].iter(),
             [waited(0, u64::MAX / S, 1)].iter(),
             5..5,
-            &Tree::default(),
+            Tree::default(),
         );
         assert!(overview.busy.is_empty() && overview.paths.is_empty());
-        let long = Overview::of([].iter(), [waited(0, 9, 9)].iter(), 0..u64::MAX, &Tree::default());
+        let long = Overview::of([].iter(), [waited(0, 9, 9)].iter(), 0..u64::MAX, Tree::default());
         assert_eq!(long.threads[1].len(), POINTS as usize);
     }
 

@@ -14,14 +14,14 @@ use super::{
     heat::Heat,
     locks::{Kind, LockRow, locks},
     matching::Text,
-    overview::Overview,
+    overview::{self, Overview},
     recursion,
     slow::{SlowRow, slowest},
     weights,
 };
 use crate::query::{
-    Direction, FunctionRow, GroupRow, LatencyRow, Name, Owner, Selection, StateRow, Summary, Tree, functions,
-    groups, latencies,
+    Direction, FunctionRow, GroupRow, LatencyRow, Name, Owner, Selection, StateRow, Summary, Tree, Weights,
+    functions_of, groups, latencies,
     operation::{is_call, object, operation, waits_for_others},
     states,
 };
@@ -44,9 +44,6 @@ impl App {
     }
 
     fn ask(&mut self) {
-        if self.tab == Tab::Overview && self.answers.overview.is_none() {
-            self.tree();
-        }
         let selection = self.selection();
         let process = self.process().is_some();
         // What was opened stands among the others.
@@ -64,12 +61,15 @@ impl App {
         };
         let profile = self.source.shown();
         let answers = &mut self.answers;
+        let weights = answers
+            .weights
+            .get_or_insert_with(|| Weights::of(profile, &selection));
         answers
             .summary
-            .get_or_insert_with(|| Summary::of(profile, &selection));
+            .get_or_insert_with(|| Summary::with(profile, &selection, weights));
         match self.tab {
             Tab::Functions if answers.functions.is_none() => {
-                let functions = functions(profile, &selection);
+                let functions = functions_of(profile, &selection, weights);
                 let mark = self.mark.as_ref().filter(|mark| mark.is_of(&selection));
                 answers.changes = mark.map(|mark| mark.compare(&functions));
                 answers.functions = Some(functions);
@@ -117,10 +117,9 @@ impl App {
                 if profile.lock_waits.len() <= FEW_WAITS {
                     answers.locks.get_or_insert_with(|| locks(profile, &selection));
                 }
-                if let Some(tree) = &answers.tree {
-                    let (quality, times) = (self.source.quality(), self.source.thread_times());
-                    answers.overview = Some(Overview::of(quality, times, charted, tree));
-                }
+                let tree = weights::hottest(profile, &selection, weights, overview::PATHS);
+                let (quality, times) = (self.source.quality(), self.source.thread_times());
+                answers.overview = Some(Overview::of(quality, times, charted, tree));
             }
             Tab::Locks if answers.locks.is_none() => {
                 answers.locks = Some(locks(profile, &selection));
@@ -135,33 +134,44 @@ impl App {
     }
 
     /// The trees of the stacks tab.
-    fn forest(&mut self) -> Forest {
-        let selection = self.selection();
-        let profile = self.source.shown();
-        let one_call = self.one_call;
-        if let Some(function) = self.function().cloned() {
-            let tree = self.tree();
-            return match one_call {
-                true => Forest::around(&recursion::folded(tree), &function),
-                false => Forest::around(tree, &function),
-            };
+    fn forest(&self) -> Forest {
+        if let Some(function) = self.function() {
+            return self.around(function);
         }
         let (reading, direction) = match self.inverted {
             false => (Reading::Paths, Direction::TopDown),
             true => (Reading::Inverted, Direction::BottomUp),
         };
-        let tree = weights::tree(profile, &selection, direction);
-        let tree = if one_call { recursion::folded(&tree) } else { tree };
+        let (profile, selection) = (self.source.shown(), self.selection());
+        let tree = match &self.answers.weights {
+            Some(weights) => weights::tree(profile, &selection, weights, direction),
+            None => Tree::default(),
+        };
+        let tree = match self.one_call {
+            true => recursion::folded(&tree),
+            false => tree,
+        };
         Forest::whole(tree, reading)
     }
 
-    /// The call tree of what is selected.
-    fn tree(&mut self) -> &Tree {
-        let selection = self.selection();
-        let profile = self.source.shown();
-        self.answers
-            .tree
-            .get_or_insert_with(|| weights::tree(profile, &selection, Direction::TopDown))
+    /// The callers and callees of a function; shares are of all that is selected.
+    fn around(&self, function: &Name) -> Forest {
+        let (profile, mut selection) = (self.source.shown(), self.selection());
+        if !selection.asks_for_frames() {
+            // Of many stacks, only those that matter are looked at.
+            selection.function = Some(function.clone());
+        }
+        let weights = Weights::of(profile, &selection);
+        let tree = weights::tree(profile, &selection, &weights, Direction::TopDown);
+        let tree = match self.one_call && self.tab == Tab::Stacks {
+            true => recursion::folded(&tree),
+            false => tree,
+        };
+        let whole = self.answers.summary.as_ref().map(|summary| summary.value);
+        Forest {
+            total_value: whole.unwrap_or(tree.total_value),
+            ..Forest::around(&tree, function)
+        }
     }
 
     fn arrange(&mut self) {
@@ -312,7 +322,7 @@ impl App {
                 let Some(name) = self.function_of(&row) else {
                     return;
                 };
-                let forest = Forest::around(self.tree(), &name);
+                let forest = self.around(&name);
                 (name.label, forest)
             }
             (Tab::Processes, _, Some(processes)) => {
@@ -325,7 +335,9 @@ impl App {
                     }
                     None => return self.answers.preview = None,
                 };
-                let tree = weights::tree(self.source.shown(), &selection, Direction::TopDown);
+                let profile = self.source.shown();
+                let weights = Weights::of(profile, &selection);
+                let tree = weights::tree(profile, &selection, &weights, Direction::TopDown);
                 (title, Forest::whole(tree, Reading::Paths))
             }
             _ => return,
@@ -376,7 +388,7 @@ fn hottest_open(forest: &Forest) -> Vec<BranchRow> {
         let hottest = |row: &&BranchRow| {
             let tree = &forest.trees[row.tree].1;
             let parent = tree.nodes[row.node as usize].parent;
-            let beside = parent.map_or(&tree.roots, |parent| &tree.nodes[parent as usize].children);
+            let beside = parent.map_or(&tree.roots[..], |parent| tree.children(parent));
             beside.first() == Some(&row.node)
         };
         if let Some(&row) = closed.filter(hottest) {

@@ -1,7 +1,6 @@
 //! Calls of a function by itself as one.
 
-use super::forest::Growing;
-use crate::query::Tree;
+use crate::query::{Tree, tree::Growing};
 
 /// The tree with every function that directly called itself as if it had not: what it called is called by the outermost of
 /// these calls, and what they spent themselves is spent there.
@@ -14,10 +13,10 @@ pub(super) fn folded(tree: &Tree) -> Tree {
             Some(parent) if tree.nodes[parent as usize].name == node.name => places[parent as usize],
             parent => growing.child(parent.map(|parent| places[parent as usize]), node.name),
         };
-        growing.add(place, node.self_value, node.self_samples);
+        growing.add(place, node.own());
         places.push(place);
     }
-    growing.finish(&tree.names)
+    growing.finish(tree.names.clone())
 }
 
 #[cfg(test)]

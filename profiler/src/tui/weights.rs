@@ -2,10 +2,10 @@
 
 use rustc_hash::FxHashMap;
 
-use super::{forest::Growing, kind::WAITING};
+use super::kind::WAITING;
 use crate::{
     profile::Profile,
-    query::{Direction, Name, Sampled, Selection, Tree},
+    query::{Direction, Name, Sampled, Selection, Tree, Weights, tree::Growing},
 };
 
 /// The sample type of threads that wait, as recorders call it.
@@ -39,11 +39,39 @@ pub(super) fn next(sampled: Sampled) -> Sampled {
     }
 }
 
-/// The tree of what is selected. Where busy and waiting threads are in it, `[waiting]` is where a thread waited, as if
-/// it were called there.
-pub(super) fn tree(profile: &Profile, selection: &Selection, direction: Direction) -> Tree {
+/// The tree of what is selected, which `weights` added up. Where busy and waiting threads are in it, `[waiting]` is where
+/// a thread waited, as if it were called there.
+pub(super) fn tree(
+    profile: &Profile,
+    selection: &Selection,
+    weights: &Weights,
+    direction: Direction,
+) -> Tree {
+    with_waits(profile, selection, weights, direction, |selection, weights| {
+        Tree::of_weights(profile, selection, weights, direction)
+    })
+}
+
+/// Of the call tree of what is selected the `most` paths where most ends, and some more: see [`Tree::hottest`].
+pub(super) fn hottest(profile: &Profile, selection: &Selection, weights: &Weights, most: usize) -> Tree {
+    with_waits(
+        profile,
+        selection,
+        weights,
+        Direction::TopDown,
+        |selection, weights| Tree::hottest(profile, selection, weights, most),
+    )
+}
+
+fn with_waits(
+    profile: &Profile,
+    selection: &Selection,
+    weights: &Weights,
+    direction: Direction,
+    build: impl Fn(&Selection, &Weights) -> Tree,
+) -> Tree {
     if Sampled::of(profile, selection) != Sampled::Wall {
-        return Tree::build(profile, selection, direction);
+        return build(selection, weights);
     }
     let (busy, waiting): (Vec<u8>, Vec<u8>) = selection.sample_types.iter().partition(|&&kind| {
         profile
@@ -51,17 +79,21 @@ pub(super) fn tree(profile: &Profile, selection: &Selection, direction: Directio
             .get(usize::from(kind))
             .is_none_or(|kind| kind.name != OFF_CPU)
     });
-    let of = |sample_types| {
+    let [busy, waiting] = [busy, waiting].map(|sample_types| {
         let selection = Selection {
             sample_types,
             ..selection.clone()
         };
-        Tree::build(profile, &selection, direction)
-    };
+        build(&selection, &Weights::of(profile, &selection))
+    });
     let mut both = Merged::default();
-    both.add(&of(busy), None);
-    both.add(&of(waiting), Some(direction));
-    both.growing.finish(&both.names)
+    both.add(&busy, None);
+    both.add(&waiting, Some(direction));
+    let mut tree = both.growing.finish(both.names);
+    // It may be only a part that was added.
+    tree.total_value = busy.total_value.saturating_add(waiting.total_value);
+    tree.total_samples = busy.total_samples + waiting.total_samples;
+    tree
 }
 
 /// Trees laid over each other.
@@ -104,7 +136,7 @@ impl Merged {
                     Some(Direction::TopDown) => self.growing.child(Some(place), waiting),
                     _ => place,
                 };
-                self.growing.add(end, node.self_value, node.self_samples);
+                self.growing.add(end, node.own());
             }
             places.push(place);
         }
@@ -122,7 +154,12 @@ mod tests {
             sample_types: sample_types(&profile, Sampled::Wall).unwrap(),
             ..Selection::default()
         };
-        let tree = tree(&profile, &selection, direction);
+        let tree = tree(
+            &profile,
+            &selection,
+            &Weights::of(&profile, &selection),
+            direction,
+        );
         let path = |node| {
             let mut names: Vec<_> = tree
                 .path(node)

@@ -76,6 +76,8 @@ pub(super) struct Assembler {
     next_row: [u64; Kind::ALL.len() + 1],
     /// How deep each of the profile's stacks is.
     depths: Vec<u16>,
+    /// What stands for stacks that are not there.
+    lost_stack: Option<Id<Stack>>,
     value_sum: u64,
     counter_sum: u64,
     span_sum: u64,
@@ -301,28 +303,21 @@ impl Assembler {
             self.oddities.dangling += 1;
             lost_location(&mut self.profile)
         });
-        self.intern_stack(Stack { caller, location }, depth)
-    }
-
-    fn intern_stack(&mut self, node: Stack, depth: u16) -> Id<Stack> {
-        let id = self.profile.stacks.intern_node(node);
-        if id.index() == self.depths.len() {
-            self.depths.push(depth);
-        }
-        id
+        self.depths.push(depth);
+        self.profile.stacks.push(Stack { caller, location })
     }
 
     fn stack_of(&mut self, row: Id<Stack>) -> Id<Stack> {
         self.stacks.get(row).unwrap_or_else(|| {
             self.oddities.dangling += 1;
             let location = lost_location(&mut self.profile);
-            self.intern_stack(
-                Stack {
+            *self.lost_stack.get_or_insert_with(|| {
+                self.depths.push(1);
+                self.profile.stacks.push(Stack {
                     caller: None,
                     location,
-                },
-                1,
-            )
+                })
+            })
         })
     }
 

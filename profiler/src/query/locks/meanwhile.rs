@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::call_stacks::ids;
 use crate::{
@@ -155,12 +155,29 @@ pub(super) struct Activity<'a> {
 }
 
 impl<'a> Activity<'a> {
+    /// Of those threads that had to do with a wait: who held what others waited for is one of them.
     pub(super) fn new(profile: &'a Profile) -> Self {
+        let mut asked = vec![false; profile.threads.len()];
+        let involved: FxHashSet<(u32, u32)> = profile
+            .lock_waits
+            .iter()
+            .flat_map(|wait| [Waker::Thread(wait.thread), wait.waker, wait.owner])
+            .filter_map(|waker| match waker {
+                Waker::Thread(thread) => Some(ids(profile, thread)),
+                _ => None,
+            })
+            .collect();
+        for (thread, asked) in (0..).map(Id::new).zip(&mut asked) {
+            *asked = involved.contains(&ids(profile, thread));
+        }
+        let asked = |thread: Id<Thread>| asked[thread.index()];
         let on_cpu = Sampled::Cpu.sample_types(profile).unwrap_or_default();
         let off_cpu = Sampled::OffCpu.sample_types(profile).unwrap_or_default();
         let mut samples: FxHashMap<(u32, u32), Vec<&Sample>> = FxHashMap::default();
         for sample in &profile.samples {
-            if on_cpu.contains(&sample.sample_type) || off_cpu.contains(&sample.sample_type) {
+            if asked(sample.thread)
+                && (on_cpu.contains(&sample.sample_type) || off_cpu.contains(&sample.sample_type))
+            {
                 samples
                     .entry(ids(profile, sample.thread))
                     .or_default()
@@ -171,7 +188,7 @@ impl<'a> Activity<'a> {
             samples.sort_by_key(|sample| sample.time_ns);
         }
         let mut spans: FxHashMap<(u32, u32), Vec<&ThreadTime>> = FxHashMap::default();
-        for span in &profile.thread_times {
+        for span in profile.thread_times.iter().filter(|span| asked(span.thread)) {
             spans.entry(ids(profile, span.thread)).or_default().push(span);
         }
         for spans in spans.values_mut() {
@@ -180,7 +197,7 @@ impl<'a> Activity<'a> {
         let mut slow: FxHashMap<(u32, u32), Vec<&SlowEvent>> = FxHashMap::default();
         for event in &profile.slow {
             // Who waits for a lock itself is another link of the chain.
-            if is_call(event.operation) && operation(event.operation) != "futex" {
+            if asked(event.thread) && is_call(event.operation) && operation(event.operation) != "futex" {
                 slow.entry(ids(profile, event.thread)).or_default().push(event);
             }
         }
@@ -348,6 +365,8 @@ mod tests {
             preemptions: 0,
             in_calls_ns: None,
         });
+        assert!(Activity::new(&profile).samples.is_empty(), "nobody waited");
+        profile.lock_waits = vec![LockWait { thread, ..wait(0, 0) }];
         let activity = Activity::new(&profile);
         let mut sum = Meanwhile::default();
         activity.add(&mut sum, &wait(0, 0), thread, (5_000_000, 80_000_000));
@@ -376,6 +395,7 @@ mod tests {
     fn the_slow_calls_of_a_holder_are_said_with_their_files() {
         let mut profile = from_folded("app/7;main;work 1");
         profile.samples.clear();
+        profile.lock_waits = vec![wait(0, 0)];
         let log = profile.targets.intern(Target("/srv/app.log".into()));
         let futex = Operation::Call(202);
         let call = |operation, start_ms: u64, end_ms: u64| SlowEvent {

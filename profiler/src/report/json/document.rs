@@ -10,7 +10,10 @@ use super::{
 };
 use crate::{
     profile::{Metadata, State},
-    query::{self, Direction, GroupBy, Owner, Selection, Share, StateTimes, Summary, Targets, Timing, Tree},
+    query::{
+        self, Direction, GroupBy, Owner, Selection, Share, StateTimes, Summary, Targets, Timing, Tree,
+        Weights,
+    },
 };
 
 #[derive(Serialize)]
@@ -224,10 +227,11 @@ struct Modes {
 impl<'a> Document<'a> {
     pub(super) fn of(report: &Report<'a>) -> Self {
         let (profile, selection) = (report.profile, report.selection);
-        let summary = Summary::of(profile, selection);
+        let weights = Weights::of(profile, selection);
+        let summary = Summary::with(profile, selection, &weights);
         let answer = match report.view {
-            View::Functions(sort) => Answer::Functions(functions(report, sort)),
-            View::Tree(direction) => Answer::Tree(tree(report, direction)),
+            View::Functions(sort) => Answer::Functions(functions(report, sort, &weights)),
+            View::Tree(direction) => Answer::Tree(tree(report, direction, &weights)),
             View::Groups(by) => Answer::Groups(groups(report, by, &summary)),
             View::States(by) => Answer::States(states(report, by)),
             View::Syscalls(by) => Answer::Syscalls(latencies::syscalls(report, by)),
@@ -360,8 +364,8 @@ fn rounded(percent: f64) -> f64 {
     (percent * 1e4).round() / 1e4
 }
 
-fn functions(report: &Report<'_>, sort: Sort) -> Vec<Function> {
-    let mut all = query::functions(report.profile, report.selection);
+fn functions(report: &Report<'_>, sort: Sort, weights: &Weights) -> Vec<Function> {
+    let mut all = query::functions_of(report.profile, report.selection, weights);
     sort.apply(&mut all.rows);
     let (whole, samples) = (all.total_value, all.total_samples);
     report
@@ -378,8 +382,8 @@ fn functions(report: &Report<'_>, sort: Sort) -> Vec<Function> {
 }
 
 /// The nodes that are large enough, parents first, callers and callees by size; a parent is named by its position.
-fn tree(report: &Report<'_>, direction: Direction) -> Paths {
-    let tree = Tree::build(report.profile, report.selection, direction);
+fn tree(report: &Report<'_>, direction: Direction, weights: &Weights) -> Paths {
+    let tree = Tree::of_weights(report.profile, report.selection, weights, direction);
     let mut nodes = Vec::new();
     let mut stack: Vec<(u32, Option<usize>)> = tree.roots.iter().rev().map(|&root| (root, None)).collect();
     while let Some((id, parent)) = stack.pop() {
@@ -392,7 +396,7 @@ fn tree(report: &Report<'_>, direction: Direction) -> Paths {
         }
         let name = tree.name(id);
         stack.extend(
-            node.children
+            tree.children(id)
                 .iter()
                 .rev()
                 .map(|&child| (child, Some(nodes.len()))),

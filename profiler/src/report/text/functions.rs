@@ -7,13 +7,19 @@ use super::{
     layout::{Ink, Layout, cut, module},
     number,
 };
-use crate::query::{Share, functions, percent};
+use crate::query::{Share, Weights, functions_of, percent};
 
 /// The widest a column of modules gets.
 const MODULE_WIDTH: usize = 24;
 
-pub(super) fn write(report: &Report<'_>, sort: Sort, layout: &Layout, out: &mut dyn Write) -> io::Result<()> {
-    let mut all = functions(report.profile, report.selection);
+pub(super) fn write(
+    report: &Report<'_>,
+    sort: Sort,
+    weights: &Weights,
+    layout: &Layout,
+    out: &mut dyn Write,
+) -> io::Result<()> {
+    let mut all = functions_of(report.profile, report.selection, weights);
     sort.apply(&mut all.rows);
     let shown = report.select(&all.rows, sort, all.total_value);
     let modules = shown.iter().map(|row| module(&row.module).chars().count());

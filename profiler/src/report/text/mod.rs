@@ -23,14 +23,15 @@ pub use layout::Layout;
 pub use number::{count, duration, latency, percent};
 
 use super::{Report, View};
-use crate::query::{self, Summary};
+use crate::query::{self, Summary, Weights};
 
 /// Writes the whole report.
 ///
 /// # Errors
 /// What `out` says.
 pub fn write(report: &Report<'_>, layout: &Layout, out: &mut dyn Write) -> io::Result<()> {
-    let summary = Summary::of(report.profile, report.selection);
+    let weights = Weights::of(report.profile, report.selection);
+    let summary = Summary::with(report.profile, report.selection, &weights);
     match report.view {
         View::States(by) => {
             let all = query::states(report.profile, report.selection, by);
@@ -52,8 +53,8 @@ pub fn write(report: &Report<'_>, layout: &Layout, out: &mut dyn Write) -> io::R
     }
     writeln!(out)?;
     match report.view {
-        View::Functions(sort) => functions::write(report, sort, layout, out),
-        View::Tree(direction) => tree::write(report, direction, layout, out),
+        View::Functions(sort) => functions::write(report, sort, &weights, layout, out),
+        View::Tree(direction) => tree::write(report, direction, &weights, layout, out),
         View::Groups(by) => groups::write(report, by, layout, out),
         _ => Ok(()),
     }

@@ -10,15 +10,16 @@ use super::{
     layout::{Ink, Layout, module},
     number,
 };
-use crate::query::{Direction, Share, Tree, percent};
+use crate::query::{Direction, Share, Tree, Weights, percent};
 
 pub(super) fn write(
     report: &Report<'_>,
     direction: Direction,
+    weights: &Weights,
     layout: &Layout,
     out: &mut dyn Write,
 ) -> io::Result<()> {
-    let tree = Tree::build(report.profile, report.selection, direction);
+    let tree = Tree::of_weights(report.profile, report.selection, weights, direction);
     let header = match direction {
         Direction::TopDown => format!(
             "{:>7} {:<5}  {:>7}  function and what it calls",
@@ -48,7 +49,7 @@ pub(super) fn write(
         write_node(&tree, &row, direction, layout, out)?;
         push(
             &mut stack,
-            tree.nodes[row.node as usize].children.iter().filter(is_shown),
+            tree.children(row.node).iter().filter(is_shown),
             &row.below,
         );
     }

@@ -15,7 +15,7 @@ use super::{
     time,
 };
 use crate::{
-    query::{Tree, share},
+    query::share,
     tui::{
         app::App,
         locks::{Kind, LockRow},
@@ -54,9 +54,7 @@ pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, app: &App, theme: &Theme) 
     time::briefly(frame, below(block, 1 + u16::from(headed)), app, theme);
     let block = next(part);
     title(frame, block, "hottest paths", theme);
-    if let Some(tree) = &app.answers.tree {
-        paths(frame, below(block, 1), overview, tree, theme);
-    }
+    paths(frame, below(block, 1), overview, theme);
     let mut block = next(part);
     if let Some(lock) = worst_lock(app).filter(|_| block.height >= 4) {
         block.height -= 1;
@@ -170,7 +168,8 @@ fn chart(
 }
 
 /// The innermost function first, and as many of its callers as there is room for.
-fn paths(frame: &mut Frame<'_>, area: Rect, overview: &Overview, tree: &Tree, theme: &Theme) {
+fn paths(frame: &mut Frame<'_>, area: Rect, overview: &Overview, theme: &Theme) {
+    let tree = &overview.tree;
     for (line, &node) in (0..area.height).zip(&overview.paths) {
         let value = tree.nodes[node as usize].self_value;
         let mut spans = vec![Span::styled(
