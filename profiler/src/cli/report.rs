@@ -166,6 +166,9 @@ pub enum By {
     Comm,
     /// Module that was executing
     Module,
+    /// Crate, package or namespace of the function that was executing
+    #[value(alias = "crate")]
+    Package,
     /// cgroup path
     Cgroup,
     /// systemd unit

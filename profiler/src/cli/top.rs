@@ -36,7 +36,8 @@ pub struct TopOptions {
     #[command(flatten)]
     pub sampling: SamplingOptions,
 
-    /// Look over the last so much time (10s, 60s, 5m), or over all since the start (start); w changes it
+    /// Look over the last so much time (10s, 60s, 5m), over all since the start (start), or over all of which half is
+    /// forgotten in so much time (decay:10s); w changes it
     /// [default: 10s; of a trace: start]
     #[arg(short, long, value_name = "TIME", value_parser = window)]
     pub window: Option<TopWindow>,
@@ -95,6 +96,8 @@ pub enum TopWindow {
     Last(Duration),
     /// All since the start.
     Start,
+    /// All, of which half is forgotten in so much time.
+    Decaying(Duration),
 }
 
 /// By what functions are sorted.
@@ -121,8 +124,19 @@ pub enum TopTheme {
 
 fn window(text: &str) -> Result<TopWindow, String> {
     const LIMITS: std::ops::RangeInclusive<Duration> = Duration::from_secs(1)..=Duration::from_secs(600);
+    // Longer, and what is to be half forgotten would be gone for want of room.
+    const HALVES: std::ops::RangeInclusive<Duration> = Duration::from_secs(1)..=Duration::from_secs(30);
     if text == "start" {
         return Ok(TopWindow::Start);
+    }
+    if let Some(half) = text.strip_prefix("decay:") {
+        return match duration(half) {
+            Ok(time) if HALVES.contains(&time) => Ok(TopWindow::Decaying(time)),
+            Ok(_) => Err("give decay:1s to decay:30s".to_owned()),
+            Err(error) => Err(format!(
+                "{error}; it is decay: and the time in which half is forgotten"
+            )),
+        };
     }
     match duration(text) {
         Ok(time) if LIMITS.contains(&time) => Ok(TopWindow::Last(time)),
@@ -146,6 +160,12 @@ mod tests {
     fn a_window_is_a_time_or_all_since_the_start() {
         assert_eq!(window("start"), Ok(TopWindow::Start));
         assert_eq!(window("2m"), Ok(TopWindow::Last(Duration::from_secs(120))));
+        assert_eq!(
+            window("decay:5s"),
+            Ok(TopWindow::Decaying(Duration::from_secs(5)))
+        );
+        assert!(window("decay:10m").unwrap_err().contains("decay:30s"));
+        assert!(window("decay:").unwrap_err().contains("half"));
         assert!(window("11m").unwrap_err().contains("1s to 10m"));
         assert!(window("soon").unwrap_err().contains("start"));
     }

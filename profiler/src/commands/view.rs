@@ -229,8 +229,8 @@ fn about_order(options: &ReportOptions) -> Option<&'static str> {
         ("--children", options.children),
         ("--sort", options.sort.is_some()),
         (
-            "--by module or outcome",
-            matches!(options.by, Some(By::Module | By::Outcome)),
+            "--by module, package or outcome",
+            matches!(options.by, Some(By::Module | By::Package | By::Outcome)),
         ),
     ];
     flags.into_iter().find_map(|(flag, asked)| asked.then_some(flag))
@@ -266,7 +266,7 @@ fn about_stacks(options: &ReportOptions) -> Option<&'static str> {
 
 fn owner(by: Option<By>) -> Owner {
     match by {
-        None | Some(By::Process | By::Module | By::Outcome) => Owner::Process,
+        None | Some(By::Process | By::Module | By::Package | By::Outcome) => Owner::Process,
         Some(By::Thread) => Owner::Thread,
         Some(By::Comm) => Owner::Comm,
         Some(By::Cgroup) => Owner::Cgroup,
@@ -288,6 +288,7 @@ fn view_of_samples(options: &ReportOptions) -> View {
             By::Thread => GroupBy::Thread,
             By::Comm => GroupBy::Comm,
             By::Module => GroupBy::Module,
+            By::Package => GroupBy::Package,
             By::Cgroup => GroupBy::Cgroup,
             By::Unit => GroupBy::Unit,
             By::Container => GroupBy::Container,

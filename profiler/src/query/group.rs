@@ -5,9 +5,10 @@ use rustc_hash::FxHashMap;
 use super::{
     Selection, frame,
     owner::{Key, Owner},
+    package::package,
     weight::Weight,
 };
-use crate::profile::{Profile, Sample};
+use crate::profile::{Id, Location, Profile, Sample};
 
 /// By what samples are put together.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -18,6 +19,8 @@ pub enum GroupBy {
     Thread,
     /// The module of the innermost shown frame.
     Module,
+    /// The crate, package or namespace of the innermost shown function; its module where its name has none.
+    Package,
     /// cgroup path.
     Cgroup,
     /// systemd unit.
@@ -32,11 +35,12 @@ pub enum GroupBy {
 
 impl GroupBy {
     /// Every way, in the order in which they are offered.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Process,
         Self::Thread,
         Self::Comm,
         Self::Module,
+        Self::Package,
         Self::Cgroup,
         Self::Unit,
         Self::Container,
@@ -49,6 +53,7 @@ impl GroupBy {
             Self::Process => "process",
             Self::Thread => "thread",
             Self::Module => "module",
+            Self::Package => "package",
             Self::Cgroup => "cgroup",
             Self::Unit => "unit",
             Self::Container => "container",
@@ -78,8 +83,10 @@ pub struct GroupRow {
 /// Who the selected samples belong to: by value, largest first, then by name and id. Every sample is in one group.
 pub fn groups(profile: &Profile, selection: &Selection, by: GroupBy) -> Vec<GroupRow> {
     let mut groups: FxHashMap<Key<'_>, (Weight, u64)> = FxHashMap::default();
+    let mut packages = FxHashMap::default();
     for sample in selection.matcher(profile).samples() {
-        let (weight, incomplete) = groups.entry(key(profile, selection, by, sample)).or_default();
+        let key = key(profile, selection, by, sample, &mut packages);
+        let (weight, incomplete) = groups.entry(key).or_default();
         weight.add(Weight {
             value: sample.value,
             samples: 1,
@@ -105,9 +112,30 @@ pub fn groups(profile: &Profile, selection: &Selection, by: GroupBy) -> Vec<Grou
     rows
 }
 
-fn key<'a>(profile: &'a Profile, selection: &Selection, by: GroupBy, sample: &Sample) -> Key<'a> {
+fn key<'a>(
+    profile: &'a Profile,
+    selection: &Selection,
+    by: GroupBy,
+    sample: &Sample,
+    packages: &mut FxHashMap<Id<Location>, &'a str>,
+) -> Key<'a> {
+    let innermost = || innermost(profile, selection, sample).ok_or(selection.nothing_left());
     match by {
-        GroupBy::Module => Key::plain(innermost_module(profile, selection, sample), "[unknown]"),
+        GroupBy::Module => Key::plain(
+            innermost().map_or_else(|remark| remark, |location| module(profile, location)),
+            "[unknown]",
+        ),
+        GroupBy::Package => Key::plain(
+            innermost().map_or_else(
+                |remark| remark,
+                |location| {
+                    *packages
+                        .entry(location)
+                        .or_insert_with(|| package_of(profile, location))
+                },
+            ),
+            "[unknown]",
+        ),
         GroupBy::Outcome => Key::plain(sample.outcome.describe(), ""),
         GroupBy::Process => Owner::Process.of(profile, sample.thread),
         GroupBy::Thread => Owner::Thread.of(profile, sample.thread),
@@ -118,15 +146,24 @@ fn key<'a>(profile: &'a Profile, selection: &Selection, by: GroupBy, sample: &Sa
     }
 }
 
-fn innermost_module<'a>(profile: &'a Profile, selection: &Selection, sample: &Sample) -> &'a str {
+fn innermost(profile: &Profile, selection: &Selection, sample: &Sample) -> Option<Id<Location>> {
     sample
         .stack
         .into_iter()
         .flat_map(|stack| profile.stacks.locations(stack))
         .find(|&location| selection.shows(profile, location))
-        .map_or(selection.nothing_left(), |location| {
-            frame::module(profile.mapping_of(location))
-        })
+}
+
+fn module(profile: &Profile, location: Id<Location>) -> &str {
+    frame::module(profile.mapping_of(location))
+}
+
+fn package_of(profile: &Profile, location: Id<Location>) -> &str {
+    let function = frame::frames(profile, location)
+        .next()
+        .and_then(|frame| frame.function);
+    let package = function.and_then(package);
+    package.unwrap_or_else(|| module(profile, location))
 }
 
 #[cfg(test)]
@@ -157,6 +194,25 @@ mod tests {
             rows(&profile, GroupBy::Comm),
             [("a".into(), None, 3, 1), ("b".into(), None, 1, 0)]
         );
+    }
+
+    #[test]
+    fn functions_without_a_path_belong_to_their_module() {
+        let profile =
+            from_folded("a;main;serde_json::de::from_str 3\na;main;libc.so.6`memcpy 2\na;main;read_[k] 1");
+        let rows: Vec<_> = rows(&profile, GroupBy::Package)
+            .into_iter()
+            .map(|row| (row.0, row.2))
+            .collect();
+        let kernel = profile
+            .mappings
+            .iter()
+            .find(|(_, mapping)| mapping.is_kernel())
+            .unwrap()
+            .1
+            .name();
+        let row = |label: &str, samples| (label.to_owned(), samples);
+        assert_eq!(rows, [row("serde_json", 3), row("libc.so.6", 2), row(kernel, 1)]);
     }
 
     #[test]

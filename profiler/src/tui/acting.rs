@@ -30,7 +30,7 @@ impl App {
             }
             return;
         }
-        if self.read_annotation(action) {
+        if self.read_annotation(action) || self.read_detail(action) {
             return;
         }
         if let Some(help) = &mut self.help {
@@ -91,6 +91,7 @@ impl App {
             Action::GroupBy => self.group_by(),
             Action::Click(column, row) => self.click(column, row),
             Action::Annotate => self.annotate(),
+            Action::Detail => self.show_detail(),
             Action::Export => self.name_export(),
             Action::Record => self.record(),
             Action::Mark => self.set_mark(),
@@ -104,7 +105,7 @@ impl App {
                 self.window = (self.window + 1) % self.windows.len();
                 self.show();
             }
-            Action::Window | Action::Redraw => {}
+            Action::Window | Action::Redraw | Action::Suspend => {}
             Action::Idle => {
                 self.idle = !self.idle;
                 self.answers.slow = None;
@@ -159,13 +160,14 @@ impl App {
 
     /// The next way to put processes together.
     fn group_by(&mut self) {
-        const WAYS: [GroupBy; 6] = [
+        const WAYS: [GroupBy; 7] = [
             GroupBy::Process,
             GroupBy::Thread,
             GroupBy::Cgroup,
             GroupBy::Unit,
             GroupBy::Container,
             GroupBy::Module,
+            GroupBy::Package,
         ];
         if self.tab != Tab::Processes {
             return self.go(Tab::Processes);

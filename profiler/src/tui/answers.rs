@@ -1,8 +1,8 @@
 //! What the queries answered about what is shown. Asked once, when data or selection have changed, never by a draw.
 
 use super::{
-    app::Tab, branches::BranchRow, changes::ChangeRow, forest::Forest, heat::Heat, locks::LockRows,
-    overview::Overview, slow::SlowRow,
+    app::Tab, branches::BranchRow, changes::ChangeRow, course::Course, forest::Forest, heat::Heat,
+    locks::LockRows, overview::Overview, slow::SlowRow,
 };
 use crate::query::{FunctionRow, Functions, GroupRow, Latencies, Name, States, Summary, Weights};
 
@@ -17,6 +17,8 @@ pub(super) struct Answers {
     pub(super) changes: Option<Vec<ChangeRow>>,
     pub(super) processes: Option<Vec<GroupRow>>,
     pub(super) forest: Option<Forest>,
+    /// How the share of the function that is open went.
+    pub(super) course: Option<Course>,
     pub(super) preview: Option<Preview>,
     pub(super) states: Option<States>,
     pub(super) calls: Option<Latencies>,

@@ -14,6 +14,8 @@ use super::{
     branches::{BranchRow, Branches},
     changes::Mark,
     chosen::Chosen,
+    decay,
+    detail::Detail,
     exporting::Export,
     flame::Flame,
     heat::Pointer,
@@ -184,6 +186,7 @@ pub(super) struct App {
     pub(super) code: Option<ReadCode>,
     /// Where in a function the samples were, over the rest.
     pub(super) annotation: Option<Annotation>,
+    pub(super) detail: Option<Detail>,
     /// The name of a file, while it is typed.
     pub(super) naming: Option<(Naming, String)>,
     pub(super) help: Option<usize>,
@@ -230,6 +233,7 @@ impl App {
         let mut windows = vec![
             Window::Last(Duration::from_secs(10)),
             Window::Last(Duration::from_secs(60)),
+            Window::Decaying(Duration::from_secs(10)),
             Window::Start,
         ];
         let window = windows.iter().position(|&window| window == options.window);
@@ -239,6 +243,7 @@ impl App {
         });
         let longest = windows.iter().map(|window| match window {
             Window::Last(time) => *time,
+            Window::Decaying(half) => *half * decay::HALVINGS,
             Window::Start => Duration::ZERO,
         });
         Self {
@@ -272,6 +277,7 @@ impl App {
             export: options.export,
             code: options.code,
             annotation: None,
+            detail: None,
             naming: None,
             help: None,
             notes: false,

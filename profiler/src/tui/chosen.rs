@@ -34,7 +34,7 @@ impl Choice {
             GroupBy::Unit => Some(Self::Unit(label)),
             GroupBy::Container => Some(Self::Container(label)),
             GroupBy::Module => Some(Self::Module(label)),
-            GroupBy::Comm | GroupBy::Outcome => None,
+            GroupBy::Package | GroupBy::Comm | GroupBy::Outcome => None,
         }
     }
 

@@ -15,6 +15,7 @@ use std::{collections::VecDeque, fmt, ops::Range, time::Duration};
 use super::{
     coin::Coin,
     compact::{Compaction, Moved},
+    decay,
     epoch::Epoch,
     measured::Measured,
     recorder::Recorder,
@@ -33,6 +34,9 @@ pub(super) const LONGEST: Duration = Duration::from_secs(600);
 pub enum Window {
     /// The latest stretch of time.
     Last(Duration),
+    /// Everything, of which half is forgotten in so much time, half of the rest in as much again, and so on. What was
+    /// measured and not sampled is that of a stretch that holds as much.
+    Decaying(Duration),
     /// Everything since the start.
     Start,
 }
@@ -48,6 +52,7 @@ impl fmt::Display for Window {
         match self {
             Self::Last(time) if time.subsec_nanos() == 0 => write!(f, "last {} s", time.as_secs()),
             Self::Last(time) => write!(f, "last {:.1} s", time.as_secs_f64()),
+            Self::Decaying(half) => write!(f, "decaying, half in {} s", half.as_secs_f64()),
             Self::Start => f.write_str("since start"),
         }
     }
@@ -180,7 +185,7 @@ impl History {
         self.shown_ns = self.latest_ns.saturating_sub(self.reach_ns(window))..self.latest_ns;
         let Self { profile, .. } = self;
         let start = match window {
-            Window::Last(_) => Some(self.shown_ns.start),
+            Window::Last(_) | Window::Decaying(_) => Some(self.shown_ns.start),
             Window::Start => None,
         };
         self.measured.show(start, profile);
@@ -192,6 +197,18 @@ impl History {
                 let recent = self.recent.iter().filter(|sample| sample.time_ns >= start);
                 profile.samples.extend(recent);
                 // A window of quality that only begins before belongs to it in part: the one that has its end in it.
+                let quality = self.quality.iter().filter(|window| window.end_ns > start);
+                profile.quality.extend(quality.cloned());
+            }
+            Window::Decaying(half) => {
+                let (latest_ns, half_ns) = (self.latest_ns, nanoseconds(half));
+                let oldest = latest_ns.saturating_sub(half_ns.saturating_mul(decay::HALVINGS.into()));
+                let recent = self.recent.iter().filter(|sample| sample.time_ns >= oldest);
+                let left = recent.filter(|sample| {
+                    decay::is_left(sample, latest_ns.saturating_sub(sample.time_ns), half_ns)
+                });
+                profile.samples.extend(left);
+                let start = self.shown_ns.start;
                 let quality = self.quality.iter().filter(|window| window.end_ns > start);
                 profile.quality.extend(quality.cloned());
             }
@@ -295,6 +312,7 @@ impl History {
                 };
                 nanoseconds(time).min(kept)
             }
+            Window::Decaying(half) => nanoseconds(decay::length(half, Duration::from_nanos(self.latest_ns))),
             Window::Start => self.latest_ns,
         }
     }

@@ -45,6 +45,9 @@ mod chosen;
 mod clicking;
 mod coin;
 mod compact;
+mod course;
+mod decay;
+mod detail;
 mod epoch;
 mod exporting;
 mod finding;
@@ -259,6 +262,10 @@ impl<B: Backend<Error: Error + Send + Sync + 'static>> Dashboard<'_, B> {
             if let Some(ending) = interrupted() {
                 return Ok(ending);
             }
+            if terminal::continued()? {
+                self.redraw()?;
+                changed = true;
+            }
             let taken = self.take_in(feed);
             changed |= taken.ended;
             changed |= self.app.code_came();
@@ -323,12 +330,11 @@ impl<B: Backend<Error: Error + Send + Sync + 'static>> Dashboard<'_, B> {
     /// Does what an event asks for. Whether the picture has to change.
     fn heed(&mut self, event: &Event) -> Result<bool> {
         let action = self.app.keys.action(event, self.app.mode());
-        if action == Some(Action::Redraw) {
-            let size = self.terminal.size().context("cannot learn the terminal's size")?;
-            // Not `clear`, which asks the terminal where its cursor is, and fails where it does not answer.
-            self.terminal
-                .resize(size.into())
-                .context("cannot write to the terminal")?;
+        if action == Some(Action::Suspend) {
+            terminal::suspend()?;
+        }
+        if matches!(action, Some(Action::Redraw | Action::Suspend)) {
+            self.redraw()?;
         }
         if let Some(action) = action {
             if self.app.mode() != Mode::Typing {
@@ -338,6 +344,15 @@ impl<B: Backend<Error: Error + Send + Sync + 'static>> Dashboard<'_, B> {
             self.app.update(action);
         }
         Ok(action.is_some() || matches!(event, Event::Resize(..)))
+    }
+
+    /// Whatever the terminal shows, the next picture is drawn whole.
+    fn redraw(&mut self) -> Result<()> {
+        let size = self.terminal.size().context("cannot learn the terminal's size")?;
+        // Not `clear`, which asks the terminal where its cursor is, and fails where it does not answer.
+        self.terminal
+            .resize(size.into())
+            .context("cannot write to the terminal")
     }
 
     fn draw(&mut self) -> Result<()> {

@@ -28,6 +28,8 @@ use crate::query::{
 
 /// The most waits for locks that the overview asks about beside all else.
 const FEW_WAITS: usize = 20_000;
+/// Parts of the course of a function: as many as fit into the heading of a wide screen.
+const COURSE: usize = 60;
 
 impl App {
     /// Asks what is not known yet for the screen that is shown. To be called before a draw.
@@ -79,6 +81,8 @@ impl App {
             }
             Tab::Stacks if answers.forest.is_none() => {
                 self.answers.forest = Some(self.forest());
+                let open = self.function().cloned();
+                self.answers.course = open.and_then(|name| self.course(&name, COURSE));
             }
             Tab::Time if answers.states.is_none() => {
                 // Of spans that the begin of what is shown cuts, a part counts.

@@ -93,7 +93,7 @@ impl Replay {
 
     pub(super) fn shown_ns(&self) -> Range<u64> {
         let start = match self.window {
-            Window::Last(time) => self.at_ns.saturating_sub(nanoseconds(time)),
+            Window::Last(time) | Window::Decaying(time) => self.at_ns.saturating_sub(nanoseconds(time)),
             Window::Start => 0,
         };
         start..self.at_ns
@@ -134,7 +134,7 @@ impl Replay {
     /// So many windows forth, or back.
     pub(super) fn step(&mut self, windows: isize) {
         let window = match self.window {
-            Window::Last(time) => nanoseconds(time),
+            Window::Last(time) | Window::Decaying(time) => nanoseconds(time),
             Window::Start => (self.end_ns / STEPS).max(1),
         };
         let distance = window.saturating_mul(windows.unsigned_abs() as u64);

@@ -14,7 +14,7 @@ use ratatui::{backend::TestBackend, layout::Size};
 
 use super::*;
 use crate::{
-    profile::{Mark, Outcome, Profile, folded::from_folded},
+    profile::{Id, Mark, Outcome, Profile, folded::from_folded},
     query::{Direction, Selection, Summary, Tree, functions},
     tui::{app::Tab, forest::Forest},
 };
@@ -23,6 +23,7 @@ mod annotation;
 mod changes;
 mod chosen;
 mod clicking;
+mod detail;
 mod exporting;
 mod flame;
 mod heat;
@@ -540,7 +541,7 @@ fn many_stacks(stacks: u32) -> Profile {
     let threads: Vec<_> = profile.threads.iter().map(|(id, _)| id).collect();
     let locations: Vec<_> = (0..5_000u32)
         .map(|function| {
-            let mapping = profile.locations[crate::profile::Id::new(function % 50)].mapping;
+            let mapping = profile.locations[Id::new(function % 50)].mapping;
             let location = profile.locations.intern(crate::profile::Location {
                 mapping,
                 address: 0x9000 + u64::from(function) * 16,

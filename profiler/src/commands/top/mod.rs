@@ -108,6 +108,7 @@ fn display(options: &TopOptions, window: tui::Window) -> tui::Options {
     tui::Options {
         window: match options.window {
             Some(TopWindow::Last(time)) => tui::Window::Last(time),
+            Some(TopWindow::Decaying(half)) => tui::Window::Decaying(half),
             Some(TopWindow::Start) => tui::Window::Start,
             None => window,
         },

@@ -61,6 +61,8 @@ pub(in crate::tui) enum Action {
     Record,
     /// Show which lines and instructions of the function under the cursor are hot.
     Annotate,
+    /// Show what is under the cursor with nothing left out.
+    Detail,
     /// What is at this column and row.
     Click(u16, u16),
     /// Turn the tree around.
@@ -83,6 +85,8 @@ pub(in crate::tui) enum Action {
     Accept,
     /// Draw everything anew.
     Redraw,
+    /// Give the terminal back to the shell until the job is continued.
+    Suspend,
     /// Show what is wrong with the recording.
     Notes,
     /// Play the recording, or stop.

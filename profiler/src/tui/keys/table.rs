@@ -217,7 +217,7 @@ pub(super) const BROWSING: &[Binding] = &[
         &[char('w')],
         Action::Window,
         "window",
-        "last 10 s, last 60 s, since start",
+        "last 10 s, last 60 s, decaying (half of it in 10 s), since start",
     ),
     bind(
         "kernel",
@@ -245,7 +245,7 @@ pub(super) const BROWSING: &[Binding] = &[
         &[char('b')],
         Action::GroupBy,
         "by",
-        "processes, threads, cgroups, units, containers, modules",
+        "processes, threads, cgroups, units, containers, modules, crates or packages",
     ),
     bind(
         "export",
@@ -302,6 +302,13 @@ pub(super) const BROWSING: &[Binding] = &[
         Action::Annotate,
         "",
         "hot lines and instructions of the function under the cursor",
+    ),
+    bind(
+        "whole",
+        &[char('u')],
+        Action::Detail,
+        "",
+        "the whole name of what is under the cursor, where it is from, its share over time",
     ),
     bind(
         "recursion",
@@ -386,6 +393,13 @@ pub(super) const BROWSING: &[Binding] = &[
         Action::Redraw,
         "",
         "draw the screen anew",
+    ),
+    bind(
+        "suspend",
+        &[control('z')],
+        Action::Suspend,
+        "",
+        "back to the shell; its `fg` goes on, probes stay meanwhile",
     ),
     bind("quit-at-once", &[control('c')], Action::Quit, "", "quit at once"),
 ];

@@ -1,7 +1,8 @@
 //! The terminal: entered once, left whatever happens.
 //!
 //! Whatever ends the dashboard (a key, an error, a signal, a panic in any thread), [`Screen`]'s end or the panic hook
-//! leaves the alternate screen and raw mode, once. What is written after that goes nowhere.
+//! leaves the alternate screen and raw mode, once. What is written after that goes nowhere. Whoever suspends it gets the
+//! terminal as it was, too, until it is continued.
 
 mod input;
 mod output;
@@ -24,7 +25,7 @@ use crossterm::{
     execute, queue,
     terminal::{EnterAlternateScreen, LeaveAlternateScreen, disable_raw_mode, enable_raw_mode},
 };
-use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM};
+use signal_hook::consts::{SIGCONT, SIGHUP, SIGINT, SIGQUIT, SIGTERM};
 
 use self::input::Input;
 pub(super) use self::output::{Output, is_stuck};
@@ -34,6 +35,8 @@ use super::Ending;
 const ENDINGS: [i32; 4] = [SIGHUP, SIGINT, SIGQUIT, SIGTERM];
 /// How long a terminal that takes nothing is waited for when it is left.
 const PATIENCE: Duration = Duration::from_millis(300);
+/// How long it may take until a signal to oneself has stopped all threads.
+const STOPPING: Duration = Duration::from_millis(50);
 
 static ENTERED: AtomicBool = AtomicBool::new(false);
 
@@ -58,15 +61,11 @@ impl Screen {
         check_output()?;
         let signals = Signals::watched()?;
         leave_on_panic();
-        enable_raw_mode().context("cannot set the terminal to raw mode")?;
-        ENTERED.store(true, Ordering::SeqCst);
-        output::open();
         let screen = Self {
             signals,
             wanted: Arc::new(AtomicBool::new(true)),
         };
-        execute!(io::stdout(), EnterAlternateScreen, Hide, EnableMouseCapture)
-            .context("cannot write to the terminal")?;
+        enter()?;
         Ok(screen)
     }
 
@@ -116,6 +115,45 @@ fn check(is_terminal: bool, kind: Option<&str>) -> Result<()> {
     Ok(())
 }
 
+fn enter() -> Result<()> {
+    enable_raw_mode().context("cannot set the terminal to raw mode")?;
+    ENTERED.store(true, Ordering::SeqCst);
+    output::open();
+    execute!(io::stdout(), EnterAlternateScreen, Hide, EnableMouseCapture)
+        .context("cannot write to the terminal")
+}
+
+/// Gives the terminal back and stops, with all programs of the job (`sudo` in front of this one may be among them), until
+/// the job is continued. Where nobody could continue it (a terminal without a shell), the kernel stops nothing, and it goes
+/// on at once.
+///
+/// # Errors
+/// If the terminal is gone when the job is continued.
+pub(super) fn suspend() -> Result<()> {
+    if !ENTERED.load(Ordering::SeqCst) {
+        return Ok(());
+    }
+    leave();
+    // SAFETY: no memory is involved. 0 is the process group of the caller.
+    unsafe { libc::kill(0, libc::SIGTSTP) };
+    thread::sleep(STOPPING);
+    enter()
+}
+
+/// Whether the program was stopped and goes on: then the terminal, as others left it, is entered again.
+///
+/// # Errors
+/// If the terminal is gone.
+pub(super) fn continued() -> Result<bool> {
+    let continued = SIGNALS
+        .get()
+        .is_some_and(|it| it.continued.swap(false, Ordering::SeqCst));
+    if continued && ENTERED.load(Ordering::SeqCst) {
+        enter()?;
+    }
+    Ok(continued)
+}
+
 /// Leaves, if it was not left yet. Errors are of no use to anybody: the terminal may be gone.
 fn leave() {
     if ENTERED.swap(false, Ordering::SeqCst) {
@@ -138,22 +176,26 @@ fn leave_on_panic() {
     });
 }
 
+static SIGNALS: OnceLock<Signals> = OnceLock::new();
+
 /// What signals there were.
 #[derive(Debug)]
 struct Signals {
     received: Arc<AtomicUsize>,
     /// Whether signals do what they do by default: when the screen was left.
     fatal: Arc<AtomicBool>,
+    /// Whether the program was stopped and goes on.
+    continued: Arc<AtomicBool>,
 }
 
 impl Signals {
     /// Watches from now on. Handlers stay for good; they are put in place once.
     fn watched() -> Result<&'static Self> {
-        static SIGNALS: OnceLock<Signals> = OnceLock::new();
         if SIGNALS.get().is_none() {
             let signals = Self {
                 received: Arc::default(),
                 fatal: Arc::default(),
+                continued: Arc::default(),
             };
             for signal in ENDINGS {
                 let number = usize::try_from(signal).unwrap_or_default();
@@ -163,6 +205,8 @@ impl Signals {
                     })
                     .with_context(|| format!("cannot watch for signal {signal}"))?;
             }
+            signal_hook::flag::register(SIGCONT, Arc::clone(&signals.continued))
+                .context("cannot watch for being continued")?;
             let _ = SIGNALS.set(signals);
         }
         let signals = SIGNALS.get().context("cannot watch for signals")?;

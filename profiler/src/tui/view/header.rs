@@ -116,6 +116,7 @@ fn looked_at(app: &App, summary: &Summary, theme: &Theme) -> Line<'static> {
         }
         _ if app.source.replay().is_some() => format!("{} of a recording", duration(span)),
         Window::Start => format!("since start: {}", duration(span)),
+        Window::Decaying(_) => format!("{} of {}", app.window(), duration(shown.end)),
         Window::Last(time) if u128::from(span) >= time.as_nanos() => {
             format!("{} of {}", app.window(), duration(shown.end))
         }

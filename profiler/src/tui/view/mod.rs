@@ -3,6 +3,7 @@
 mod annotation;
 mod calls;
 mod changes;
+mod detail;
 mod flame;
 mod footer;
 mod functions;
@@ -53,7 +54,7 @@ pub(super) fn draw(frame: &mut Frame<'_>, app: &App, theme: &Theme) {
             Tab::Functions => functions::heading(frame, heading, app, theme),
             Tab::Processes => processes::heading(frame, heading, app, theme),
             Tab::Stacks if app.is_flame() => flame::heading(frame, heading, app, theme),
-            Tab::Stacks => tree::heading(frame, heading, theme),
+            Tab::Stacks => tree::heading(frame, heading, app, theme),
             Tab::Time => time::heading(frame, heading, app, theme),
             Tab::Calls => calls::heading(frame, heading, theme),
             Tab::Locks => locks::heading(frame, heading, theme),
@@ -94,6 +95,9 @@ pub(super) fn draw(frame: &mut Frame<'_>, app: &App, theme: &Theme) {
     }
     if let Some(annotation) = &app.annotation {
         annotation::draw(frame, annotation, app, theme);
+    }
+    if let Some(detail) = &app.detail {
+        detail::draw(frame, detail, app, theme);
     }
     if app.notes {
         notes::draw(frame, app, theme);
@@ -241,6 +245,12 @@ fn row(area: Rect, index: u16) -> Rect {
 fn below(area: Rect, rows: u16) -> Rect {
     let rows = rows.min(area.height);
     Rect::new(area.x, area.y + rows, area.width, area.height - rows)
+}
+
+/// `area` without its first cells.
+fn right_of(area: Rect, cells: u16) -> Rect {
+    let cells = cells.min(area.width);
+    Rect::new(area.x + cells, area.y, area.width - cells, area.height)
 }
 
 /// The rows of `area` with the numbers of the list's rows that stand there, and whether the cursor does.

@@ -53,6 +53,7 @@ pub(super) fn heading(frame: &mut Frame<'_>, area: Rect, app: &App, theme: &Them
         GroupBy::Unit => ("", "UNIT"),
         GroupBy::Container => ("", "CONTAINER"),
         GroupBy::Module => ("", "MODULE"),
+        GroupBy::Package => ("", "CRATE, PACKAGE OR MODULE"),
         GroupBy::Comm | GroupBy::Outcome => ("", ""),
     };
     put_text(frame, cells.pid, id, theme.dim);

@@ -203,6 +203,27 @@ pub(super) fn count(count: u64) -> String {
     text
 }
 
+/// Lines of at most so many cells, cut between words where that is possible.
+pub(super) fn wrapped(text: &str, cells: usize) -> Vec<String> {
+    let mut lines = vec![String::new()];
+    for word in text.split(' ') {
+        let line = lines.last_mut().expect("there is one from the begin");
+        if !line.is_empty() && width(line) + 1 + width(word) > cells {
+            lines.push(String::new());
+        } else if !line.is_empty() {
+            line.push(' ');
+        }
+        for c in word.chars() {
+            let line = lines.last_mut().expect("there is one from the begin");
+            if width(line) >= cells {
+                lines.push(String::new());
+            }
+            lines.last_mut().expect("there is one from the begin").push(c);
+        }
+    }
+    lines
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -277,5 +298,15 @@ mod tests {
         let shares = [0, 1, 123_456, 999_999, 1_000_000].map(|part| share(part, 1_000_000));
         assert_eq!(shares, ["·", "<0.1", "12.3", "99.9", "100"]);
         assert_eq!(count(12), "12");
+    }
+
+    #[test]
+    fn lines_end_between_words_and_long_words_are_cut() {
+        assert_eq!(
+            wrapped("a torn chunk at the end", 8),
+            ["a torn", "chunk at", "the end"]
+        );
+        assert_eq!(wrapped("abcdefghij k", 4), ["abcd", "efgh", "ij k"]);
+        assert_eq!(wrapped("", 4), [""]);
     }
 }

@@ -7,7 +7,7 @@ use ratatui::{
 };
 
 use super::{
-    Columns, below, mark, put, put_text, row,
+    Columns, below, detail, mark, put, put_text, right_of, row,
     text::{bar, fit, module, percent, width},
     visible,
 };
@@ -43,11 +43,17 @@ impl Cells {
     }
 }
 
-pub(super) fn heading(frame: &mut Frame<'_>, area: Rect, theme: &Theme) {
+pub(super) fn heading(frame: &mut Frame<'_>, area: Rect, app: &App, theme: &Theme) {
     let cells = Cells::of(area);
     put_text(frame, cells.total, "TOTAL%", theme.strong);
     put_text(frame, cells.own, "  SELF", theme.dim);
     put_text(frame, cells.tree, "STACK", theme.dim);
+    let room = right_of(cells.tree, 8);
+    if let Some(course) = &app.answers.course {
+        let (figures, chart) = detail::in_line(course, usize::from(room.width));
+        let spans = vec![Span::styled(figures, theme.dim), Span::styled(chart, theme.own)];
+        put(frame, room, Line::from(spans));
+    }
 }
 
 pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, app: &App, theme: &Theme) {
