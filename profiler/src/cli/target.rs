@@ -49,7 +49,7 @@ pub const MAX_STACK: u32 = 512;
 #[command(next_help_heading = "Sampling")]
 pub struct SamplingOptions {
     /// Samples a second on every CPU
-    #[arg(short = 'F', long, value_name = "HZ", default_value_t = 99, value_parser = clap::value_parser!(u32).range(1..=9999))]
+    #[arg(short = 'F', long, alias = "freq", value_name = "HZ", default_value_t = 99, value_parser = clap::value_parser!(u32).range(1..=9999))]
     pub frequency: u32,
 
     /// What makes the sampler fire

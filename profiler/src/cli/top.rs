@@ -76,7 +76,7 @@ pub struct TopOptions {
     pub sort: TopSort,
 
     /// Read settings and keys from this file [default: $XDG_CONFIG_HOME/profiler/config.toml or
-    /// ~/.config/profiler/config.toml]; flags count more
+    /// ~/.config/profiler/config.toml, under sudo root's, else that of who called it]; flags count more
     #[arg(long, value_name = "FILE", help_heading = "Settings")]
     pub config: Option<PathBuf>,
 

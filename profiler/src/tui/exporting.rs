@@ -14,14 +14,14 @@ use crate::{
 /// back is said to the person.
 pub type Export = fn(&Profile, &Selection, bool, &Path) -> Result<String>;
 
-/// The name that is offered.
-const OFFERED: &str = "top.svg";
+/// So many names are tried before one is offered that there is already.
+const TRIES: usize = 1000;
 
 impl App {
     /// Begins to type the name of a file.
     pub(super) fn name_export(&mut self) {
         match self.export {
-            Some(_) => self.naming = Some((Naming::Export, OFFERED.to_owned())),
+            Some(_) => self.naming = Some((Naming::Export, offered(|name| Path::new(name).exists()))),
             None => self.say("nothing can be exported from here"),
         }
     }
@@ -39,5 +39,30 @@ impl App {
         // Errors may have more lines than there is room for.
         let line = message.lines().next().unwrap_or_default();
         self.say(&clean(line));
+    }
+}
+
+/// The name that is offered: one that there is not, so that Enter replaces nothing.
+fn offered(is_there: impl Fn(&str) -> bool) -> String {
+    let numbered = (2..TRIES).map(|number| format!("top-{number}.svg"));
+    let first = "top.svg".to_owned();
+    let free = std::iter::once(first.clone())
+        .chain(numbered)
+        .find(|name| !is_there(name));
+    free.unwrap_or(first)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_there_is_not_offered() {
+        assert_eq!(offered(|_| false), "top.svg");
+        assert_eq!(
+            offered(|name| ["top.svg", "top-2.svg"].contains(&name)),
+            "top-3.svg"
+        );
+        assert_eq!(offered(|_| true), "top.svg");
     }
 }

@@ -5,7 +5,7 @@
 //! that is killed therefore leaves a trace that is good up to its last flush; only a chunk that was being written is
 //! torn. A trace needs no seeking to be written or read, so it may be a pipe.
 //!
-//! The rest of this page is the format, version 1.1. All fixed-size numbers are little-endian. `crc32` is the checksum
+//! The rest of this page is the format, version 1.3. All fixed-size numbers are little-endian. `crc32` is the checksum
 //! of zip and gzip (polynomial 0x04c11db7, reflected).
 //!
 //! # File header, 40 bytes
