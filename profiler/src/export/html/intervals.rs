@@ -1,5 +1,7 @@
 //! The intervals in which the page knows what was measured and not sampled: the recorder's own, about a second each.
 
+use std::collections::BTreeMap;
+
 use rustc_hash::FxHashSet;
 
 use super::streams::{FINEST_NS, Span};
@@ -19,24 +21,36 @@ const SHORTEST_NS: u64 = 500_000_000;
 const USUAL_NS: u64 = 1_000_000_000;
 
 /// Where intervals begin and end, ascending, in nanoseconds since the recording began: whole milliseconds, as `--time`
-/// has them, but for the last. There is one interval at least.
+/// has them, but for the first and the last. There is one interval at least.
 pub(super) fn borders(profile: &Profile, span: Span) -> Vec<u64> {
-    let mut begins: Vec<u64> = profile.latencies.iter().map(|window| window.start_ns).collect();
-    begins.sort_unstable();
-    begins.dedup();
+    let step = USUAL_NS.max((span.end_ns - span.start_ns) / MAX as u64);
     let mut borders = vec![span.start_ns];
-    if begins.is_empty() {
-        let length = USUAL_NS.max((span.end_ns - span.start_ns) / MAX as u64);
-        let next = |border: &u64| border.checked_add(length);
-        begins.extend(std::iter::successors(next(&span.start_ns), next).take(MAX));
-    }
-    for begin in begins {
-        let begin = begin - begin % FINEST_NS;
-        let before = borders[borders.len() - 1];
-        if begin < span.end_ns && begin.saturating_sub(before) >= SHORTEST_NS {
-            borders.push(begin);
+    let mut fill = |until_ns: u64, step: Option<u64>| {
+        let until = until_ns.min(span.end_ns);
+        let until = until - until % FINEST_NS;
+        while let Some(next) = step.and_then(|step| borders[borders.len() - 1].checked_add(step))
+            && next.saturating_add(SHORTEST_NS) <= until
+        {
+            borders.push(next);
         }
+        let shortest = until
+            .saturating_sub(borders[borders.len() - 1])
+            .min(span.end_ns - until);
+        if shortest >= SHORTEST_NS {
+            borders.push(until);
+        }
+    };
+    let mut windows: BTreeMap<u64, u64> = BTreeMap::new();
+    for window in &profile.latencies {
+        let end_ns = windows.entry(window.start_ns).or_default();
+        *end_ns = window.end_ns.max(*end_ns);
     }
+    // Where nothing happened there are no windows; no window is divided.
+    for (start_ns, end_ns) in windows {
+        fill(start_ns, Some(step));
+        fill(end_ns, None);
+    }
+    fill(span.end_ns, Some(step));
     borders.push(span.end_ns);
     while borders.len() > 2 && (borders.len() - 1 > MAX || cells(profile, &borders) > MAX_CELLS) {
         let last = borders.len() - 1;

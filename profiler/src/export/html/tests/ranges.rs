@@ -55,7 +55,7 @@ fn calls_are_told_second_by_second() {
     let (_, data) = page(&profile);
     assert_eq!(
         data["sides"][0]["borders"],
-        serde_json::json!([0, 2 * SECOND, 3 * SECOND])
+        serde_json::json!([0, SECOND, 2 * SECOND, 3 * SECOND])
     );
     let follows = &table(&data, "calls")["follows"];
     assert_eq!((&follows["by"], &follows["busy"]), (&"calls".into(), &2.into()));
@@ -69,7 +69,7 @@ fn calls_are_told_second_by_second() {
         profiler_common::histogram::bucket(2_000),
     ];
     let [short, long] = buckets.map(u64::from);
-    let more = [1 << 2 | 2, 3, 2, short, 2, long - short, 1, 2_200, 100, 2_000];
+    let more = [2 << 2 | 2, 3, 2, short, 2, long - short, 1, 2_200, 100, 2_000];
     let errors = [2, 0, 1, 11, 2];
     assert_eq!(numbers(&follows["rows"][1]), [&one[..], &more, &errors].concat());
 }
@@ -196,6 +196,20 @@ fn many_seconds_of_many_calls_make_intervals_longer_and_lose_nothing() {
 }
 
 #[test]
+fn time_in_which_nothing_happened_has_intervals_too() {
+    let mut profile = from_folded("a/7;main 1");
+    windows(&mut profile, 0, Operation::Call(0), &[&[100]]);
+    profile.latencies[0].end_ns = SECOND + 400_700;
+    profile.samples[0].time_ns = 4 * SECOND + 100_001;
+    let (_, data) = page(&profile);
+    let borders = [0, 1_000_000_000, 2_000_000_000, 3_000_000_000, 4_000_100_001u64];
+    assert_eq!(data["sides"][0]["borders"], serde_json::json!(borders));
+    profile.latencies.clear();
+    let (_, data) = page(&profile);
+    assert_eq!(data["sides"][0]["borders"], serde_json::json!(borders));
+}
+
+#[test]
 fn a_selected_time_has_intervals_of_its_own() {
     let mut profile = from_folded("a/7;main 1");
     windows(
@@ -205,15 +219,15 @@ fn a_selected_time_has_intervals_of_its_own() {
         &[&[100], &[200], &[300], &[400]],
     );
     let selection = Selection {
-        time: Some(SECOND..3 * SECOND + 250_000_000),
+        time: Some(SECOND..3 * SECOND + 750_000_000),
         ..Selection::default()
     };
     let (_, data) = page_of(&profile, &selection, &Options::default());
-    let borders = serde_json::json!([SECOND, 2 * SECOND, 3 * SECOND, 3 * SECOND + 250_000_000]);
+    let borders = serde_json::json!([SECOND, 2 * SECOND, 3 * SECOND, 3 * SECOND + 750_000_000]);
     assert_eq!(data["sides"][0]["borders"], borders);
     assert_eq!(
         numbers(&table(&data, "calls")["follows"]["rows"][0]),
-        [1, 200, 5, 300]
+        [1, 200, 5, 300, 5, 400]
     );
 }
 
