@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use profiler_common::histogram::bucket;
 use rustc_hash::FxHashMap;
 use serde::Serialize;
 
@@ -129,11 +128,10 @@ fn timings(cells: &[(usize, Timing)]) -> Numbers {
             numbers.push(timing.count);
             numbers.push(timing.buckets().count() as u64);
             let mut last = 0;
-            for stretch in timing.buckets() {
-                let number = bucket(stretch.from_ns);
-                numbers.push(u64::from(number - last));
-                numbers.push(stretch.count);
-                last = number;
+            for bucket in timing.buckets() {
+                numbers.push(u64::from(bucket.number - last));
+                numbers.push(bucket.count);
+                last = bucket.number;
             }
             if timing.timed > 0 {
                 numbers.push(timing.total_ns);

@@ -54,12 +54,9 @@ pub(super) fn borders(profile: &Profile, span: Span) -> Vec<u64> {
     borders.push(span.end_ns);
     while borders.len() > 2 && (borders.len() - 1 > MAX || cells(profile, &borders) > MAX_CELLS) {
         let last = borders.len() - 1;
-        let mut place = 0..;
-        borders.retain(|_| {
-            place
-                .next()
-                .is_some_and(|place: usize| place % 2 == 0 || place == last)
-        });
+        let places = borders.iter().enumerate();
+        let kept = places.filter(|(place, _)| place.is_multiple_of(2) || *place == last);
+        borders = kept.map(|(_, border)| *border).collect();
     }
     borders
 }

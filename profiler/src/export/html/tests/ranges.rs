@@ -64,11 +64,8 @@ fn calls_are_told_second_by_second() {
     assert_eq!(table(&data, "calls")["rows"][0][0], "b");
     assert_eq!(numbers(&follows["rows"][0]), [0]);
     let one = [1, 1_000];
-    let buckets = [
-        profiler_common::histogram::bucket(100),
-        profiler_common::histogram::bucket(2_000),
-    ];
-    let [short, long] = buckets.map(u64::from);
+    // The buckets of 100 ns and 2 µs.
+    let (short, long) = (5, 40);
     let more = [2 << 2 | 2, 3, 2, short, 2, long - short, 1, 2_200, 100, 2_000];
     let errors = [2, 0, 1, 11, 2];
     assert_eq!(numbers(&follows["rows"][1]), [&one[..], &more, &errors].concat());
@@ -80,10 +77,10 @@ fn of_what_had_not_ended_the_longest_is_another_than_the_sum() {
     windows(&mut profile, 0, Operation::Call(0), &[&[1_000], &[1_000]]);
     profile.latencies[1].max_ns = 1_023;
     let (_, data) = page(&profile);
-    let bucket = profiler_common::histogram::bucket(1_000).into();
+    let bucket_of_1_us = 32;
     assert_eq!(
         numbers(&table(&data, "calls")["follows"]["rows"][0]),
-        [1, 1_000, 1 << 2, 1, 1, bucket, 1, 1_000, 1_000, 1_023]
+        [1, 1_000, 1 << 2, 1, 1, bucket_of_1_us, 1, 1_000, 1_000, 1_023]
     );
 }
 
