@@ -2,7 +2,7 @@
 //!
 //! A [`Selection`] says which samples and frames are meant; every question takes one:
 //! [`functions()`] (which functions), [`Tree`] (which paths), [`groups`] (who), [`states()`] (what threads
-//! did all the time), [`timeline()`] (and when), [`latencies()`] (how long calls took), [`slow()`] (which ones took long),
+//! did all the time), [`timeline()`] and [`state_slices()`] (and when), [`latencies()`] (how long calls took), [`slow()`] (which ones took long),
 //! [`targets()`] (on what), [`locks()`] (who waits for which lock, and who held it), [`block()`] (how long disks took),
 //! [`wakers()`] (who ended waits), [`async_blocking()`] (which tasks held up an
 //! async runtime), [`Summary`] (how much, and how sure).
@@ -31,6 +31,7 @@ mod sampled;
 mod selection;
 pub mod share;
 pub mod slow;
+pub mod state_slices;
 pub mod states;
 pub mod summary;
 pub mod targets;
@@ -61,6 +62,7 @@ pub use sampled::Sampled;
 pub use selection::{Matcher, Selection};
 pub use share::{Share, percent};
 pub use slow::{Slow, slow};
+pub use state_slices::{StateSlice, state_slices};
 pub use states::{StateRow, StateTimes, States, states};
 pub use summary::Summary;
 pub use targets::{TargetRow, Targets, targets};

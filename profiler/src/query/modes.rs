@@ -89,16 +89,16 @@ impl ModesOfStacks {
 }
 
 /// What is known of the modes of some threads.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Evidence {
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Evidence {
     /// Nanoseconds in system calls, and those of kernel threads.
-    pub(super) calls_ns: u64,
+    pub calls_ns: u64,
     /// Nanoseconds that they ran in spans in which calls were recorded, but in no call.
-    pub(super) outside_ns: u64,
+    pub outside_ns: u64,
     /// Nanoseconds that they ran in spans in which calls were not recorded.
-    pub(super) anywhere_ns: u64,
+    pub anywhere_ns: u64,
     /// Samples in user mode, in the kernel outside of calls, and in calls.
-    samples: [u64; 3],
+    pub samples: [u64; 3],
 }
 
 impl Evidence {

@@ -68,6 +68,21 @@ impl StateTimes {
         add(&mut self.in_calls_ns, other.in_calls_ns);
         add(&mut self.not_divided_ns, other.not_divided_ns);
     }
+
+    /// What is more than in `other`.
+    pub(super) fn less(&self, other: &Self) -> Self {
+        let mut ns = self.ns;
+        ns.iter_mut()
+            .zip(other.ns)
+            .for_each(|(rest, less)| *rest = rest.saturating_sub(less));
+        Self {
+            ns,
+            waits: self.waits.saturating_sub(other.waits),
+            preemptions: self.preemptions.saturating_sub(other.preemptions),
+            in_calls_ns: self.in_calls_ns.saturating_sub(other.in_calls_ns),
+            not_divided_ns: self.not_divided_ns.saturating_sub(other.not_divided_ns),
+        }
+    }
 }
 
 /// Whose time, and how it was spent.
@@ -225,6 +240,14 @@ pub(super) fn clip(span: &ThreadTime, time: Option<&Range<u64>>) -> Option<State
         whole if whole == length => number,
         some => (u128::from(number) * u128::from(some) / u128::from(length)) as u64,
     };
+    // The nearest number: a border that cuts off a thousandth of a span leaves its only wait where nearly all of it is.
+    let times = |number: u32| match to - from {
+        whole if whole == length => u64::from(number),
+        some => {
+            ((u128::from(number) * u128::from(some) * 2 + u128::from(length)) / (u128::from(length) * 2))
+                as u64
+        }
+    };
     // Shares of running sums, so that what is rounded away in one state is in the next, and no nanosecond is lost.
     let (mut sum, mut before) = (0u64, 0);
     let ns = span.ns.map(|ns| {
@@ -242,8 +265,8 @@ pub(super) fn clip(span: &ThreadTime, time: Option<&Range<u64>>) -> Option<State
     };
     Some(StateTimes {
         ns,
-        waits: part(span.waits.into()),
-        preemptions: part(span.preemptions.into()),
+        waits: times(span.waits),
+        preemptions: times(span.preemptions),
         in_calls_ns,
         not_divided_ns,
     })

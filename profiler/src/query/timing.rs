@@ -28,6 +28,8 @@ pub struct Timing {
 /// A stretch of durations, and how many operations lie in it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Bucket {
+    /// Which of the histogram's buckets it is.
+    pub number: u32,
     /// The shortest duration in it, in nanoseconds.
     pub from_ns: u64,
     /// The first beyond it; `None`: it has no end.
@@ -98,6 +100,7 @@ impl Timing {
         buckets
             .filter(|&(_, &count)| count > 0)
             .map(|(bucket, &count)| Bucket {
+                number: bucket as u32,
                 from_ns: lower_bound(bucket as u32),
                 to_ns: upper_bound(bucket),
                 count,

@@ -15,6 +15,10 @@ class Numbers {
     this.at = 0;
   }
 
+  get done() {
+    return this.at >= this.text.length;
+  }
+
   next() {
     let number = 0, scale = 1;
     for (;;) {
@@ -41,6 +45,8 @@ function readTree(raw, kinds) {
     function: new Uint32Array(frames), functions: 0,
     frame: new Uint32Array(count), parent: new Int32Array(count), depth: new Uint16Array(count),
     end: new Uint32Array(count),
+    // The node with which the path begins.
+    root: new Uint32Array(count),
     // Whether the function is further out on the path already.
     recurs: new Uint8Array(count),
   };
@@ -69,6 +75,7 @@ function readTree(raw, kinds) {
     tree.frame[node] = frame;
     tree.depth[node] = path.length;
     tree.parent[node] = path.length ? path[path.length - 1] : -1;
+    tree.root[node] = path.length ? path[0] : node;
     tree.recurs[node] = open[tree.function[frame]]++ > 0 ? 1 : 0;
     path.push(node);
   }
@@ -77,14 +84,18 @@ function readTree(raw, kinds) {
 }
 
 /** Samples of one type, in the order of time. */
-function readStream(raw) {
-  const { count } = raw, numbers = new Numbers(raw.records);
+function readStream(raw, tree) {
+  const { count } = raw, numbers = new Numbers(raw.records), rows = new Numbers(raw.rows);
   const stream = {
     name: raw.name, unit: raw.unit, samples: raw.samples, count,
     tick: new Float64Array(count), node: new Uint32Array(count),
     number: new Uint32Array(count), value: new Float64Array(count),
+    // Which row of the table of processes it belongs to.
+    row: new Uint32Array(count),
   };
-  let tick = 0, node = 0;
+  // Of the records of one root each belongs to the same row as the one before, but for some.
+  const last = new Map();
+  let tick = 0, node = 0, same = rows.done ? Infinity : rows.next();
   for (let at = 0; at < count; at++) {
     const first = numbers.next();
     tick += Math.floor(first / 4);
@@ -94,6 +105,11 @@ function readStream(raw) {
     stream.node[at] = node;
     stream.number[at] = number;
     stream.value[at] = (first & 2 ? numbers.next() : number) * raw.scale;
+    if (same-- === 0) {
+      last.set(tree.root[node], rows.next());
+      same = rows.done ? Infinity : rows.next();
+    }
+    stream.row[at] = last.get(tree.root[node]);
   }
   return stream;
 }
@@ -107,7 +123,7 @@ function readData() {
     index,
     name: raw.sides.length === 1 ? "" : index === 0 ? "now" : "before",
     range: null,
-    streams: new Map(side.streams.map((stream) => [stream.name, readStream(stream)])),
+    streams: new Map(side.streams.map((stream) => [stream.name, readStream(stream, tree)])),
   }));
   const recorded = new Set(sides.flatMap((side) => [...side.streams.keys()]));
   const listed = new Set(raw.graphs.flatMap((graph) => graph.streams));

@@ -106,12 +106,16 @@ impl Forest {
         last_first(&mut next);
         let mut order = Order {
             places: vec![0; self.nodes.len()],
+            roots: Vec::new(),
             tree: Tree::default(),
         };
         let mut depth_before = 0;
         while let Some(node) = next.pop() {
             let (_, frame, depth) = self.nodes[node as usize];
             order.places[node as usize] = order.tree.count;
+            if depth == 0 {
+                order.roots.push(order.tree.count);
+            }
             // How many levels up from the node before this one's parent is.
             let up = if order.tree.count == 0 {
                 0
@@ -135,6 +139,8 @@ impl Forest {
 #[derive(Debug)]
 pub(super) struct Order {
     places: Vec<u32>,
+    /// The places of nodes without a parent, ascending.
+    roots: Vec<u32>,
     pub(super) tree: Tree,
 }
 
@@ -142,6 +148,12 @@ impl Order {
     /// Where a node went.
     pub(super) fn place(&self, node: u32) -> u32 {
         self.places[node as usize]
+    }
+
+    /// The place of the root above a place.
+    pub(super) fn root(&self, place: u32) -> u32 {
+        let behind = self.roots.partition_point(|&root| root <= place);
+        self.roots[behind.saturating_sub(1)]
     }
 }
 

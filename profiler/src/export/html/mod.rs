@@ -5,7 +5,9 @@
 //! the order in which they are read. A new graph is a line in [`GRAPHS`].
 
 mod escape;
+mod follow;
 mod frames;
+mod intervals;
 mod locks;
 mod numbers;
 mod sha256;
@@ -37,7 +39,7 @@ pub(super) const FORMAT: Format = Format {
 
 const PAGE: &str = include_str!("page.html");
 const STYLE: &str = include_str!("page.css");
-const SCRIPTS: [&str; 13] = [
+const SCRIPTS: [&str; 15] = [
     include_str!("figures.js"),
     include_str!("data.js"),
     include_str!("weights.js"),
@@ -46,6 +48,8 @@ const SCRIPTS: [&str; 13] = [
     include_str!("tooltip.js"),
     include_str!("overview.js"),
     include_str!("heat.js"),
+    include_str!("timings.js"),
+    include_str!("ranges.js"),
     include_str!("tables.js"),
     include_str!("head.js"),
     include_str!("tabs.js"),

@@ -4,6 +4,7 @@ use serde::Serialize;
 
 use super::{
     frames::{Forest, Order, Paths},
+    intervals,
     streams::{self, FINEST_NS, Gathered, Span, Stream},
     tables::{self, Table},
 };
@@ -47,6 +48,10 @@ pub(super) struct Side {
     end_ns: u64,
     /// How finely the time of samples is told.
     tick_ns: u64,
+    /// Of how many samples the page has one.
+    one_in: u64,
+    /// Where the intervals begin and end in which the page knows what was measured, in nanoseconds since it began.
+    borders: Vec<u64>,
     streams: Vec<Stream>,
     states: States,
     tables: Vec<Table>,
@@ -90,9 +95,12 @@ pub(super) fn draft(recording: &Recording<'_>, forest: &mut Forest) -> Draft {
         end_ns: end_ns.max(start_ns),
     };
     let mut paths = Paths::new(profile, selection);
-    let mut streams = streams::gather(profile, selection, span, forest, &mut paths);
+    let (processes, rows) = tables::processes(profile, selection);
+    let mut streams = streams::gather(profile, selection, span, &rows, forest, &mut paths);
     let streams::Reduced { tick_ns, one_in } = streams::reduce(&mut streams);
-    let tables = tables::tables(profile, selection, forest, &mut paths);
+    let borders = intervals::borders(profile, span);
+    let mut tables = tables::tables(profile, selection, &borders, forest, &mut paths);
+    tables.insert(0, processes);
     let mut left_out = Vec::new();
     if tick_ns > FINEST_NS {
         left_out.push(format!(
@@ -103,7 +111,7 @@ pub(super) fn draft(recording: &Recording<'_>, forest: &mut Forest) -> Draft {
     if one_in > 1 {
         left_out.push(format!(
             "one sample in {one_in} is here, chosen by chance and weighed {one_in} times: there are too many; the tables \
-             below count all"
+             below count all, but that of processes while a range is chosen"
         ));
     }
     let side = Side {
@@ -121,6 +129,8 @@ pub(super) fn draft(recording: &Recording<'_>, forest: &mut Forest) -> Draft {
         start_ns: span.start_ns,
         end_ns: span.end_ns,
         tick_ns,
+        one_in,
+        borders,
         streams: Vec::new(),
         states: states(recording, span),
         tables,

@@ -6,6 +6,7 @@ use serde::Serialize;
 use super::{
     frames::{End, Forest, Order, Paths},
     numbers::Numbers,
+    tables::Rows,
 };
 use crate::{
     profile::{Profile, Unit},
@@ -36,13 +37,18 @@ pub(super) struct Stream {
     /// several samples, plus 2 if its value is another number than that of its samples; the distance in the tree from
     /// the one before; how many samples, if 1 says so; the value, if 2 says so.
     records: Numbers,
+    /// Which row of the table of processes each record belongs to: to that of the record before with the same root of the
+    /// tree, but for some records. For each of these how many records it is behind the one before, and its row.
+    rows: Numbers,
 }
 
-/// Samples at one place of the tree in one tick.
+/// Samples of one process at one place of the tree in one tick.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Record {
     tick: u64,
     node: u32,
+    /// Of the table of processes.
+    row: u32,
     samples: u64,
     value: u64,
 }
@@ -72,6 +78,7 @@ pub(super) fn gather(
     profile: &Profile,
     selection: &Selection,
     span: Span,
+    rows: &Rows,
     forest: &mut Forest,
     paths: &mut Paths<'_>,
 ) -> Vec<Gathered> {
@@ -95,6 +102,7 @@ pub(super) fn gather(
             (&kind.name, kind.unit),
             samples,
             span,
+            rows,
             forest,
             paths,
         ));
@@ -137,7 +145,7 @@ pub(super) fn reduce(streams: &mut [Gathered]) -> Reduced {
 fn merge(records: &mut Vec<Record>) {
     records.sort_unstable();
     records.dedup_by(|next, kept| {
-        let same = (next.tick, next.node) == (kept.tick, kept.node);
+        let same = (next.tick, next.node, next.row) == (kept.tick, kept.node, kept.row);
         if same {
             kept.samples += next.samples;
             kept.value = kept.value.saturating_add(next.value);
@@ -152,6 +160,7 @@ impl Gathered {
         (name, unit): (&str, Unit),
         samples: impl Fn() -> I,
         span: Span,
+        rows: &Rows,
         forest: &mut Forest,
         paths: &mut Paths<'_>,
     ) -> Option<Self> {
@@ -167,6 +176,7 @@ impl Gathered {
         let records = samples().map(|(time_ns, end, value)| Record {
             tick: (time_ns.clamp(span.start_ns, span.end_ns) - span.start_ns) / FINEST_NS,
             node: places[&end],
+            row: rows.of(end.0),
             samples: 1,
             value,
         });
@@ -206,9 +216,18 @@ impl Gathered {
             scale,
             count: records.len(),
             records: Numbers::default(),
+            rows: Numbers::default(),
         };
-        let (mut tick, mut node) = (0, 0);
+        let mut last: FxHashMap<u32, u32> = FxHashMap::default();
+        let (mut tick, mut node, mut known) = (0, 0, 0);
         for record in records {
+            if last.insert(order.root(record.node), record.row) == Some(record.row) {
+                known += 1;
+            } else {
+                stream.rows.push(known);
+                stream.rows.push(record.row.into());
+                known = 0;
+            }
             let value = record.value / scale;
             let (several, differs) = (record.samples > 1, value != record.samples);
             let numbers = &mut stream.records;

@@ -89,25 +89,25 @@ class Tables {
     const states = new Set(this.app.data.sides[0].states.names);
     const keep = table.columns.map(({ name, kind }, at) => kind !== "node"
       && (kind !== "ns" || !states.has(name) || table.rows.some((row) => row[at] > 0)));
-    return this.within({ ...table, keep });
+    const within = this.within({ ...table, keep });
+    if (table.id !== "states" || within.rows.length === 0) return within;
+    const threads = table.columns.findIndex(({ name }) => name === "threads");
+    const shown = figures.plural(within.rows.reduce((sum, row) => sum + row[threads], 0), "thread");
+    return { ...within, about: `${table.about} ${shown} shown.` };
   }
 
-  /** What the range that is chosen leaves of a table; where its figures have no times, that is said. */
+  /** What the range that is chosen leaves of a table, and what its figures are of; that they are of all time, if they are. */
   within(table) {
-    const side = this.app.data.sides[this.side];
+    const { tree, sides } = this.app.data, side = sides[this.side];
     if (!side.range) return table;
-    const from = side.start_ns + side.range.from, to = side.start_ns + side.range.to;
-    const words = `${figures.moment(from)} – ${figures.moment(to)}`;
-    const when = table.columns.findIndex(({ kind }) => kind === "when");
-    if (when < 0) {
-      const ask = `profiler report --time ${Math.round(from / 1e6)}ms-${Math.round(to / 1e6)}ms ${Tables.asks[table.id]}`;
-      return { ...table, scope: `Of all of the time, not of the chosen ${words}: these figures have no times here. ${ask} tells those of the range.` };
+    const { from, to } = touched(side), what = Tables.asks[table.id], follow = followers[table.follows?.by];
+    if (!follow) {
+      return { ...table, scope: `Of all of the time, not of the chosen ${ranges.words(from, to)}. ${ranges.ask(from, to, what)} tells that.` };
     }
-    // As `report --time` has it: what lies in the range in part counts whole.
-    const took = when + 1;
-    const rows = table.rows.filter((row) => row[when] < to && (row[when] + row[took] > from || row[when] === from));
-    const of = table.more > 0 ? `of the ${figures.count(table.rows.length)} longest` : `of ${figures.count(table.rows.length)}`;
-    return { ...table, rows, more: 0, scope: `Only what lies in ${words}, if only in part: ${figures.count(rows.length)} ${of}.` };
+    const { scope, of, ...rest } = follow(this.tables.find(({ id }) => id === table.id), side, tree);
+    const asked = what ? ` ${ranges.ask(of?.begins ?? from, of?.ends ?? to, what)} tells more of it.` : "";
+    const more = (rest.more ?? table.more) > 0 ? " Rows that the page leaves out are the last ones of all of the time." : "";
+    return { ...table, ...rest, scope: `${scope}${asked}${more}` };
   }
 
   sort(table, at) {

@@ -5,11 +5,12 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use super::{
+    follow::{self, Follows, Timings},
     frames::{Forest, Paths},
     locks::locks,
 };
 use crate::{
-    profile::{Extent, Id, Profile, SlowEvent, State, Thread, Unit, Waker},
+    profile::{Extent, Id, Operation, Process, Profile, SlowEvent, State, Thread, Unit, Waker},
     query::{
         self, GroupBy, Owner, Selection, clean,
         figures::plural,
@@ -33,6 +34,8 @@ pub(super) struct Table {
     rows: Vec<Vec<Cell>>,
     /// How many rows are left out.
     more: usize,
+    /// How its figures follow a range of time that is chosen; `None`: they do not.
+    follows: Option<Follows>,
 }
 
 /// A column of a table.
@@ -84,6 +87,7 @@ impl Table {
             columns,
             rows: Vec::new(),
             more: 0,
+            follows: None,
         }
     }
 
@@ -98,30 +102,47 @@ impl Table {
         self.about = text.into();
         self
     }
+
+    pub(super) fn follows(mut self, how: Follows) -> Self {
+        self.follows = Some(how);
+        self
+    }
 }
 
-/// All tables. Stacks of slow calls and of waits for locks are put into the tree.
+/// All tables but that of processes. Stacks of slow calls and of waits for locks are put into the tree; `borders` are those of
+/// the intervals in which the page knows what was measured.
 pub(super) fn tables(
     profile: &Profile,
     selection: &Selection,
+    borders: &[u64],
     forest: &mut Forest,
     paths: &mut Paths<'_>,
 ) -> Vec<Table> {
     let mut tables = vec![
-        processes(profile, selection),
-        states(profile, selection),
-        calls(profile, selection),
+        states(profile, selection, borders),
+        calls(profile, selection, borders),
         slow(profile, selection, forest, paths),
     ];
-    tables.extend(locks(profile, selection, forest, paths));
+    tables.extend(locks(profile, selection, borders, forest, paths));
     tables
+}
+
+/// For each process its row in the table of processes, counted from 0, if it has one.
+#[derive(Debug)]
+pub(super) struct Rows(Vec<Option<u32>>);
+
+impl Rows {
+    /// The row of a process; a number beyond the table's for those that it leaves out.
+    pub(super) fn of(&self, process: Id<Process>) -> u32 {
+        self.0[process.index()].unwrap_or(u32::MAX)
+    }
 }
 
 /// What was sampled of a process, of one type of sample: value, samples, and how many of these have a stack cut short.
 type Sampled = (u64, u64, u64);
 
-/// Who was sampled, one column for each type of sample.
-fn processes(profile: &Profile, selection: &Selection) -> Table {
+/// Who was sampled, one column for each type of sample; and which row each process is.
+pub(super) fn processes(profile: &Profile, selection: &Selection) -> (Table, Rows) {
     let mut columns = vec![column("process", "text", ""), column("pid", "id", "")];
     let mut rows: BTreeMap<(String, Option<u32>), Vec<Sampled>> = BTreeMap::new();
     let types: Vec<(u8, &str)> = (0..=u8::MAX)
@@ -178,8 +199,31 @@ fn processes(profile: &Profile, selection: &Selection) -> Table {
         let values = |figures: &[Sampled]| figures.iter().map(|figure| figure.0).collect::<Vec<_>>();
         values(&b.1).cmp(&values(&a.1)).then_with(|| a.0.cmp(&b.0))
     });
-    Table::new("processes", "Processes", columns)
+    let numbers: BTreeMap<(&str, Option<u32>), u32> = rows
+        .iter()
+        .zip(0..)
+        .map(|(((label, pid), _), number)| ((label.as_str(), *pid), number))
+        .collect();
+    let row = |process: &Process| {
+        let label = if process.name.is_empty() {
+            "[no name]"
+        } else {
+            &process.name
+        };
+        numbers.get(&(label, Some(process.pid))).copied()
+    };
+    let of = Rows(
+        profile
+            .processes
+            .iter()
+            .map(|(_, process)| row(process))
+            .collect(),
+    );
+    let table = Table::new("processes", "Processes", columns)
         .about("Sampled: a share of few samples may be chance.")
+        .follows(Follows::Samples {
+            streams: types.iter().map(|(_, name)| (*name).to_owned()).collect(),
+        })
         .fill(&rows, |((label, pid), figures)| {
             let mut cells = vec![Cell::text(label), Cell::from(pid.map(u64::from))];
             for (&(value, samples, _), total) in figures.iter().zip(&totals) {
@@ -190,7 +234,8 @@ fn processes(profile: &Profile, selection: &Selection) -> Table {
             let incomplete = figures.iter().map(|figure| figure.2).sum();
             cells.push(Cell::Number(incomplete));
             cells
-        })
+        });
+    (table, of)
 }
 
 /// What a person calls a state.
@@ -204,7 +249,12 @@ pub(super) fn state(state: State) -> &'static str {
     }
 }
 
-fn states(profile: &Profile, selection: &Selection) -> Table {
+fn states(profile: &Profile, selection: &Selection, borders: &[u64]) -> Table {
+    let slices = query::state_slices(profile, selection, Owner::Process, borders);
+    let queues = Timings::of(profile, selection, borders, |operation| {
+        operation == Operation::RunQueue
+    });
+    let (mut rows, mut waits) = (Vec::new(), Vec::new());
     let all = query::states(profile, selection, Owner::Process);
     let mut columns = vec![
         column("process", "text", ""),
@@ -237,14 +287,14 @@ fn states(profile: &Profile, selection: &Selection) -> Table {
         "How threads spent their time was not recorded: record with --probe states, or without --probe."
             .to_owned()
     } else {
-        format!(
-            "Measured at every switch, not sampled; {} shown.",
-            plural(all.threads, "thread")
-        )
+        "Measured at every switch, not sampled.".to_owned()
     };
     Table::new("states", "States", columns)
         .about(about)
         .fill(&all.rows, |row| {
+            let slices = slices.get(&(row.label.clone(), row.pid));
+            rows.push(slices.map(follow::states).unwrap_or_default());
+            waits.push(queues.process(&row.label, row.pid));
             let mut cells = vec![
                 Cell::text(&row.label),
                 Cell::from(row.pid.map(u64::from)),
@@ -259,9 +309,12 @@ fn states(profile: &Profile, selection: &Selection) -> Table {
             cells.push(Cell::from(queue(100.0)));
             cells
         })
+        .follows(Follows::States { rows, queues: waits })
 }
 
-fn calls(profile: &Profile, selection: &Selection) -> Table {
+fn calls(profile: &Profile, selection: &Selection, borders: &[u64]) -> Table {
+    let timings = Timings::of(profile, selection, borders, is_call);
+    let mut rows = Vec::new();
     let all = query::latencies(profile, selection, Owner::Process, is_call);
     let columns = vec![
         column("process", "text", ""),
@@ -290,6 +343,7 @@ fn calls(profile: &Profile, selection: &Selection) -> Table {
     Table::new("calls", "System calls", columns)
         .about(about)
         .fill(&all.rows, |row| {
+            rows.push(timings.row(row));
             let timing = &row.timing;
             let mut errors: Vec<_> = timing.errors.iter().collect();
             errors.sort_by_key(|&(_, &count)| std::cmp::Reverse(count));
@@ -315,6 +369,11 @@ fn calls(profile: &Profile, selection: &Selection) -> Table {
                 Cell::Number(timing.max_ns),
                 Cell::Text(errors.join(", ")),
             ]
+        })
+        .follows(Follows::Calls {
+            rows,
+            busy: all.rows.iter().filter(|row| !row.idle).count(),
+            errors: timings.errors(),
         })
 }
 
@@ -342,6 +401,7 @@ fn slow(profile: &Profile, selection: &Selection, forest: &mut Forest, paths: &m
     };
     Table::new("slow", "Slow calls", columns)
         .about(about)
+        .follows(Follows::Moments)
         .fill(&all.events, |event| slow_row(profile, event, forest, paths))
 }
 
@@ -399,6 +459,9 @@ fn result(event: &SlowEvent) -> String {
 /// Turns the stacks of tables into places in the tree, once every node has its place.
 pub(super) fn place(tables: &mut [Table], place: impl Fn(u32) -> u32) {
     for table in tables {
+        if let Some(Follows::Waits(waits)) = &mut table.follows {
+            waits.place(&place);
+        }
         let Some(at) = table.columns.iter().position(|column| column.kind == "node") else {
             continue;
         };

@@ -2,6 +2,8 @@
 
 use serde_json::Value;
 
+mod ranges;
+
 use super::*;
 use crate::{
     profile::{

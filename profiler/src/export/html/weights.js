@@ -12,6 +12,12 @@ function firstFrom(ticks, tick) {
   return low;
 }
 
+/** Which records of a stream lie in the chosen range: the first, and the one behind the last. */
+function recordsWithin(stream, { range, tick_ns }) {
+  if (!range) return { first: 0, end: stream.count };
+  return { first: firstFrom(stream.tick, Math.floor(range.from / tick_ns)), end: firstFrom(stream.tick, Math.ceil(range.to / tick_ns)) };
+}
+
 /** Own and total values and samples of all nodes, and where each begins if they lie side by side. */
 function weigh(tree, side, graph) {
   const { count } = tree;
@@ -27,8 +33,7 @@ function weigh(tree, side, graph) {
     if (!stream) continue;
     weights.recorded = true;
     weights.unit = stream.unit;
-    const first = side.range ? firstFrom(stream.tick, Math.floor(side.range.from / side.tick_ns)) : 0;
-    const end = side.range ? firstFrom(stream.tick, Math.ceil(side.range.to / side.tick_ns)) : stream.count;
+    const { first, end } = recordsWithin(stream, side);
     for (let at = first; at < end; at++) {
       let node = stream.node[at];
       if (alone && tree.kind[tree.frame[node]] === waiting) node = tree.parent[node];

@@ -35,7 +35,7 @@ pub use self::{
     joined::Joined,
     meanwhile::{Doing, LongCall, Meanwhile},
     place::Function,
-    row::{Deadlock, Link, LockRow, Waiter},
+    row::{Deadlock, Link, LockRow, Member, Waiter},
 };
 use self::{
     chains::Chains, holder::Holders, meanwhile::Activity, place::Places, row::Tables, subject::Subjects,

@@ -51,10 +51,23 @@ pub struct LockRow<'a> {
     pub unheld_count: f64,
     /// How long those took, in nanoseconds, estimated.
     pub unheld_ns: f64,
+    /// Each of its waits.
+    pub members: Vec<Member<'a>>,
     /// Its longest wait.
     pub longest: Link<'a>,
     /// What the holder waited for itself during the longest wait, what the holder of that did, and so on.
     pub chain: Vec<Link<'a>>,
+}
+
+/// A wait, and whose it is.
+#[derive(Clone, Copy, Debug)]
+pub struct Member<'a> {
+    /// The wait.
+    pub wait: &'a LockWait,
+    /// Which of the row's waiters.
+    pub waiter: usize,
+    /// Which of the row's holders, if it is known who held the lock.
+    pub holder: Option<usize>,
 }
 
 /// Threads that waited at one place.
@@ -158,7 +171,14 @@ impl<'a> Tables<'_, 'a> {
             .copied()
             .max_by_key(|&number| (all[number].duration_ns, number));
         let longest = longest.unwrap_or_default();
-        let (holders, unheld) = self.holders(waits);
+        let (waiters, of_waiters) = self.waiters(waits);
+        let (holders, of_holders, unheld) = self.holders(waits);
+        let whose = of_waiters.into_iter().zip(of_holders);
+        let members = waits.iter().zip(whose).map(|(&number, (waiter, holder))| Member {
+            wait: &all[number],
+            waiter,
+            holder,
+        });
         LockRow {
             label: subjects.labels[number].clone(),
             kernel: subject.kernel,
@@ -172,10 +192,11 @@ impl<'a> Tables<'_, 'a> {
             write,
             threads_ns: (!subject.kernel).then(|| self.lived(&processes)).flatten(),
             processes,
-            waiters: self.waiters(waits),
+            waiters,
             holders,
             unheld_count: unheld.count,
             unheld_ns: unheld.total_ns,
+            members: members.collect(),
             longest: self.link(longest),
             chain: self
                 .chains
@@ -218,17 +239,22 @@ impl<'a> Tables<'_, 'a> {
         (sum > 0).then_some(sum)
     }
 
-    fn waiters(&mut self, waits: &[usize]) -> Vec<Waiter> {
+    /// Who waited, and which of these each wait is of.
+    fn waiters(&mut self, waits: &[usize]) -> (Vec<Waiter>, Vec<usize>) {
         /// The waits, how long each thread waited, how many frames are the lock's own, and how the walk of the stack ended.
         type Sums = (Estimate, FxHashMap<Id<Thread>, f64>, usize, Outcome);
         let profile = self.profile;
         let mut places: FxHashMap<(Joined, Mode), Sums> = FxHashMap::default();
-        for &number in waits {
+        let key = |number: usize| {
             let wait = &profile.lock_waits[number];
-            let key = (
+            (
                 Joined::of(profile, self.calls, wait),
                 self.subjects.waits[number].mode,
-            );
+            )
+        };
+        let keys: Vec<_> = waits.iter().map(|&number| key(number)).collect();
+        for (&number, &key) in waits.iter().zip(&keys) {
+            let wait = &profile.lock_waits[number];
             let within = self.within(wait);
             let (sum, threads, ..) = places
                 .entry(key)
@@ -252,34 +278,38 @@ impl<'a> Tables<'_, 'a> {
             let sizes = b.waits.total_ns.total_cmp(&a.waits.total_ns);
             sizes.then_with(|| (a.stack, a.mode).cmp(&(b.stack, b.mode)))
         });
-        waiters
+        let number = |(place, waiter): (usize, &Waiter)| ((waiter.stack, waiter.mode), place);
+        let numbers: FxHashMap<_, _> = waiters.iter().enumerate().map(number).collect();
+        (waiters, keys.iter().map(|key| numbers[key]).collect())
     }
 
-    /// Who held it, and the waits of which that is not known.
-    fn holders(&mut self, waits: &[usize]) -> (Vec<Holder>, Estimate) {
+    /// Who held it, which of these held it during each wait, and the waits of which that is not known.
+    fn holders(&mut self, waits: &[usize]) -> (Vec<Holder>, Vec<Option<usize>>, Estimate) {
         let profile = self.profile;
         type Key = ((u32, u32), Evidence, Option<Id<Stack>>, Held);
         let mut holders: FxHashMap<Key, Holder> = FxHashMap::default();
         let mut unheld = Estimate::default();
+        let mut keys: Vec<Option<Key>> = Vec::with_capacity(waits.len());
         for &number in waits {
             let wait = &profile.lock_waits[number];
             let Some((thread, evidence)) = self.holders.of(number) else {
                 unheld.add(wait);
+                keys.push(None);
                 continue;
             };
             let (stack, held) = where_held(profile, number, thread, self.calls, self.activity, self.holders);
-            let holder = holders
-                .entry((ids(profile, thread), evidence, stack, held))
-                .or_insert_with(|| Holder {
-                    thread,
-                    evidence,
-                    stack,
-                    held,
-                    within: within(self.places, stack),
-                    count: 0.0,
-                    total_ns: 0.0,
-                    meanwhile: Meanwhile::default(),
-                });
+            let key = (ids(profile, thread), evidence, stack, held);
+            keys.push(Some(key));
+            let holder = holders.entry(key).or_insert_with(|| Holder {
+                thread,
+                evidence,
+                stack,
+                held,
+                within: within(self.places, stack),
+                count: 0.0,
+                total_ns: 0.0,
+                meanwhile: Meanwhile::default(),
+            });
             holder.count += wait.stands_for();
             holder.total_ns += wait.weight_ns();
             self.activity
@@ -287,7 +317,15 @@ impl<'a> Tables<'_, 'a> {
         }
         let mut holders: Vec<_> = holders.into_iter().collect();
         holders.sort_by(|(a, x), (b, y)| y.total_ns.total_cmp(&x.total_ns).then_with(|| a.cmp(b)));
-        (holders.into_iter().map(|(_, holder)| holder).collect(), unheld)
+        let number = |(place, (key, _)): (usize, &(Key, Holder))| (*key, place);
+        let numbers: FxHashMap<_, _> = holders.iter().enumerate().map(number).collect();
+        let of = keys.into_iter().map(|key| key.map(|key| numbers[&key]));
+        let of = of.collect();
+        (
+            holders.into_iter().map(|(_, holder)| holder).collect(),
+            of,
+            unheld,
+        )
     }
 }
 

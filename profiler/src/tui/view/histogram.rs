@@ -71,6 +71,7 @@ mod tests {
     #[test]
     fn bars_are_as_fine_as_there_is_room_for() {
         let bucket = |from_ns, count| Bucket {
+            number: 0,
             from_ns,
             to_ns: None,
             count,
