@@ -78,10 +78,7 @@ impl App {
             Action::Tab(index) => self.go(Tab::ALL[index % Tab::ALL.len()]),
             Action::NextTab => self.go(self.tab.next(1)),
             Action::PreviousTab => self.go(self.tab.next(Tab::ALL.len() - 1)),
-            Action::Sort => {
-                self.sort = self.sort.other();
-                self.rows_known = false;
-            }
+            Action::Sort => self.next_order(),
             Action::Kernel => {
                 self.kernel = !self.kernel;
                 self.answers = Answers::default();

@@ -27,6 +27,7 @@ use super::{
     naming::Naming,
     opening::Opened,
     replay::{self, Recording, Replay},
+    sorting::Orders,
     source::Source,
     theme::Colours,
 };
@@ -157,6 +158,7 @@ pub(super) struct App {
     pub(super) source: Source,
     pub(super) keys: Keymap,
     /// What `w` goes through.
+    pub(super) orders: Orders,
     pub(super) windows: Vec<Window>,
     pub(super) window: usize,
     pub(super) tab: Tab,
@@ -251,6 +253,7 @@ impl App {
             source: Source::Live(Box::new(History::new(
                 longest.max().unwrap_or_default().max(MAPPED),
             ))),
+            orders: Orders::default(),
             windows,
             window,
             tab: if options.overview {

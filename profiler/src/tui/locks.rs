@@ -22,7 +22,7 @@ const PLACES: usize = 6;
 const FRAMES: usize = 32;
 
 /// What waits for a lock are.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) enum Kind {
     /// Threads wait for each other in a circle: no lock, but several.
     Deadlock,

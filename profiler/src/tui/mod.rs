@@ -73,6 +73,7 @@ mod recursion;
 mod replay;
 mod slow;
 mod slowest;
+mod sorting;
 mod source;
 mod terminal;
 mod theme;

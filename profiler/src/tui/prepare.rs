@@ -196,6 +196,7 @@ impl App {
                     filter.is_in(&row.label) || row.pid.is_some_and(|pid| filter.is_in(&pid.to_string()))
                 };
                 self.process_rows = select(rows, found, |row| hash(&(row.pid, row.tid, &row.label)));
+                self.sort_processes();
             }
             Tab::Stacks if self.shape == Shape::Flame => {
                 if let Some(forest) = &self.answers.forest {
@@ -215,6 +216,7 @@ impl App {
                     filter.is_in(&row.label) || ids.any(|id| filter.is_in(&id.to_string()))
                 };
                 self.time_rows = select(rows, found, |row| time_key(row.pid, row.tid, &row.label));
+                self.sort_times();
             }
             Tab::Calls => self.arrange_calls(),
             Tab::Overview => self.arrange_calls(),
@@ -269,6 +271,7 @@ impl App {
             texts.into_iter().any(|text| filter.is_in(text))
         };
         self.slow_rows = (0..slow.len()).filter(|&index| found(&slow[index])).collect();
+        self.sort_calls();
     }
 
     /// Idle waits come last, and only if they are asked for.
@@ -282,6 +285,7 @@ impl App {
                 && (filter.is_in(&row.label) || process.any(|text| filter.is_in(&text)))
         };
         self.lock_rows = select(rows, found, |row| row.key);
+        self.sort_locks();
     }
 
     fn settle(&mut self) {

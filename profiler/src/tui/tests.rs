@@ -35,6 +35,7 @@ mod recording;
 mod replay;
 mod searching;
 mod soak;
+mod sorting;
 mod weights;
 
 const WEB: &str = "\

@@ -210,7 +210,7 @@ pub(super) const BROWSING: &[Binding] = &[
         &[char('s')],
         Action::Sort,
         "sort",
-        "sort by self or by total time",
+        "sort by another column: functions by self or total time, tables by what they show",
     ),
     bind(
         "window",

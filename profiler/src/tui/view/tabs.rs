@@ -116,6 +116,9 @@ fn chosen(app: &App, theme: &Theme) -> Vec<Span<'static>> {
     if app.tab == Tab::Stacks && app.one_call {
         spans.push(Span::styled("recursion as one call ", theme.dim));
     }
+    if let Some(order) = app.order() {
+        spans.push(Span::styled(format!("by {order} "), theme.strong));
+    }
     if app.typing || !app.filter().is_empty() {
         spans.push(Span::styled("/", theme.dim));
         spans.push(Span::styled(
