@@ -9,7 +9,7 @@ use ratatui::{
 use super::{
     help::{centred, mark_background},
     put, row,
-    text::{clean, width},
+    text::{clean, width, wrapped},
 };
 use crate::tui::{app::App, keys::Action, theme::Theme};
 
@@ -41,40 +41,4 @@ pub(super) fn draw(frame: &mut Frame<'_>, app: &App, theme: &Theme) {
     let (open, again) = (app.key(Action::Open), app.key(Action::Notes));
     let more = format!(" {open} shows the rest of it; {again} shows this again");
     put(frame, row(area, last), Line::from(Span::styled(more, theme.dim)));
-}
-
-/// Lines of at most so many cells, cut between words where that is possible.
-fn wrapped(text: &str, cells: usize) -> Vec<String> {
-    let mut lines = vec![String::new()];
-    for word in text.split(' ') {
-        let line = lines.last_mut().expect("there is one from the begin");
-        if !line.is_empty() && width(line) + 1 + width(word) > cells {
-            lines.push(String::new());
-        } else if !line.is_empty() {
-            line.push(' ');
-        }
-        for c in word.chars() {
-            let line = lines.last_mut().expect("there is one from the begin");
-            if width(line) >= cells {
-                lines.push(String::new());
-            }
-            lines.last_mut().expect("there is one from the begin").push(c);
-        }
-    }
-    lines
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn lines_end_between_words_and_long_words_are_cut() {
-        assert_eq!(
-            wrapped("a torn chunk at the end", 8),
-            ["a torn", "chunk at", "the end"]
-        );
-        assert_eq!(wrapped("abcdefghij k", 4), ["abcd", "efgh", "ij k"]);
-        assert_eq!(wrapped("", 4), [""]);
-    }
 }

@@ -203,9 +203,40 @@ pub(super) fn count(count: u64) -> String {
     text
 }
 
+/// Lines of at most so many cells, cut between words where that is possible.
+pub(super) fn wrapped(text: &str, cells: usize) -> Vec<String> {
+    let mut lines = vec![String::new()];
+    for word in text.split(' ') {
+        let line = lines.last_mut().expect("there is one from the begin");
+        if !line.is_empty() && width(line) + 1 + width(word) > cells {
+            lines.push(String::new());
+        } else if !line.is_empty() {
+            line.push(' ');
+        }
+        for c in word.chars() {
+            let line = lines.last_mut().expect("there is one from the begin");
+            if width(line) >= cells {
+                lines.push(String::new());
+            }
+            lines.last_mut().expect("there is one from the begin").push(c);
+        }
+    }
+    lines
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn lines_end_between_words_and_long_words_are_cut() {
+        assert_eq!(
+            wrapped("a torn chunk at the end", 8),
+            ["a torn", "chunk at", "the end"]
+        );
+        assert_eq!(wrapped("abcdefghij k", 4), ["abcd", "efgh", "ij k"]);
+        assert_eq!(wrapped("", 4), [""]);
+    }
 
     #[test]
     fn what_is_cut_says_so_and_fits() {
