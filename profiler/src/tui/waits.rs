@@ -108,11 +108,15 @@ impl Waits {
             .for_each(|call| compaction.keep_call_stack(call));
     }
 
+    /// All waits.
+    pub(super) fn iter(&self) -> impl Iterator<Item = &LockWait> {
+        self.waits.iter().chain(&self.unfinished)
+    }
+
     /// Lets `profile` have what ended after `start_ns`.
     pub(super) fn show(&self, start_ns: u64, profile: &mut Profile) {
         profile.lock_waits.clear();
-        let waits = self.waits.iter().chain(&self.unfinished);
-        let waits = waits.filter(|wait| wait.end_ns > start_ns);
+        let waits = self.iter().filter(|wait| wait.end_ns > start_ns);
         profile.lock_waits.extend(waits);
         profile.call_stacks.clear();
         let calls = self.calls.iter().filter(|call| call.end_ns > start_ns);

@@ -178,7 +178,7 @@ fn values_tell_where_frames_do_not() {
     add(7, bits, &[2]);
     // glibc's mutex has its owner behind its word; musl's condition variables wait for a 2 as well.
     profile.lock_waits[1].owner = Waker::Thread(Id::new(0));
-    let mut subjects = Subjects::new(&profile, &mut Places::new(&profile));
+    let mut subjects = Subjects::new(&profile, &profile.lock_waits, &mut Places::new(&profile));
     let mut seen = Vec::new();
     for (wait, judged) in profile.lock_waits.iter().zip(subjects.waits.drain(..)) {
         seen.push((wait.lock.raw(), subjects.subjects[judged.subject].class));
