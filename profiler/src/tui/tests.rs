@@ -25,6 +25,7 @@ mod chosen;
 mod clicking;
 mod exporting;
 mod flame;
+mod header;
 mod heat;
 mod large;
 mod locks;

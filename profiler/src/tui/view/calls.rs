@@ -199,6 +199,7 @@ pub(super) fn slowest(frame: &mut Frame<'_>, area: Rect, app: &App, theme: &Them
             // The table above says why.
             (Tab::Calls, _) if app.missing().is_some() => String::new(),
             (_, Some(off)) => format!(" – {off}"),
+            (_, None) if app.source.shown().quality.is_empty() => " – nothing is known yet".to_owned(),
             (_, None) => format!(" none ({})", app.window()),
         };
         return put_text(frame, row(area, 1), words, theme.dim);

@@ -164,9 +164,7 @@ fn nothing(app: &App) -> String {
         };
     }
     if let Some(probe) = shed(app) {
-        return format!(
-            " no {what}: {probe} was turned off, for it would have cost more than --max-overhead allows"
-        );
+        return format!(" no {what}: {probe} was turned off, too dear for --max-overhead");
     }
     let window = match &app.range {
         Some(_) => "chosen range".to_owned(),

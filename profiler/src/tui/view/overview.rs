@@ -132,10 +132,14 @@ fn owners(app: &App) -> String {
             let why = off.split(';').next().unwrap_or_default();
             format!("{what}: CPU time only, from samples; states {why}")
         }
-        (Some(times), _) if times.measured_ns < shown_ns => format!(
-            "{what}: how their threads spent the {} that were measured",
-            duration(times.measured_ns)
-        ),
+        (Some(times), off) if times.measured_ns < shown_ns => {
+            let off = off.map(|off| format!("; states {}", off.split(';').next().unwrap_or_default()));
+            format!(
+                "{what}: how their threads spent the {} that were measured{}",
+                duration(times.measured_ns),
+                off.unwrap_or_default()
+            )
+        }
         _ => format!("{what}: how their threads spent the time"),
     }
 }
@@ -203,7 +207,7 @@ fn chart(frame: &mut Frame<'_>, area: Rect, app: &App, (index, chart): (usize, &
         _ => app.off_words(Probe::States),
     };
     // Why there is nothing any more stands where there is nothing, or not at all.
-    if let Some(off) = off.filter(|_| chart.average.is_none()) {
+    if let Some(off) = off.filter(|_| latest.last().is_none_or(Option::is_none)) {
         let empty = latest.iter().rev().take_while(|point| point.is_none()).count();
         let before = (cells - empty) as u16;
         let place = Rect {
