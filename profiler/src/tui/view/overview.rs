@@ -135,7 +135,7 @@ fn owners(app: &App) -> String {
         (Some(times), off) if times.measured_ns < shown_ns => {
             let off = off.map(|off| format!("; states {}", off.split(';').next().unwrap_or_default()));
             format!(
-                "{what}: how their threads spent the {} that were measured{}",
+                "{what}: how the {} were spent that were measured{}",
                 duration(times.measured_ns),
                 off.unwrap_or_default()
             )
