@@ -20,6 +20,7 @@ use super::{
     recursion,
     slow::{SlowRow, slowest},
     times::Times,
+    waits::fewer,
     weights,
 };
 use crate::query::{
@@ -29,7 +30,7 @@ use crate::query::{
     operation::{is_call, object, operation, waits_for_others},
 };
 
-/// The most waits for locks that the overview asks about beside all else.
+/// The most waits for locks that the overview asks about beside all else, and that are judged for charts.
 const FEW_WAITS: usize = 20_000;
 
 impl App {
@@ -140,6 +141,7 @@ impl App {
                 let has_locks = self.no_locks.is_none();
                 let has_states = self.no_states.is_none();
                 let waits = self.source.lock_waits();
+                let waits = fewer(&waits, FEW_WAITS);
                 let evidence = Evidence {
                     quality: self.source.quality().collect(),
                     times: has_states.then(|| self.source.thread_times().collect()),
@@ -149,10 +151,11 @@ impl App {
                 let averages = match shown.start >= kept.start {
                     true => evidence.averages(&shown),
                     false => {
+                        let waits = fewer(&profile.lock_waits, FEW_WAITS);
                         let evidence = Evidence {
                             quality: profile.quality.iter().collect(),
                             times: has_states.then(|| profile.thread_times.iter().collect()),
-                            contended: has_locks.then(|| contended(profile, &profile.lock_waits).collect()),
+                            contended: has_locks.then(|| contended(profile, &waits).collect()),
                         };
                         evidence.averages(&shown)
                     }

@@ -9,7 +9,7 @@ use std::ops::Range;
 
 use rustc_hash::FxHashMap;
 
-use super::off::Gaps;
+use super::{off::Gaps, waits::fewer};
 use crate::{
     profile::{LockWait, Profile, State, Thread},
     query::{
@@ -21,6 +21,9 @@ use crate::{
 
 /// The shortest time that rates are taken over, in nanoseconds: spans of threads are about as long.
 const SHORTEST: u64 = 1_000_000_000;
+
+/// The most waits for locks that are judged: more stand for each other.
+const FEW_WAITS: usize = 20_000;
 
 /// How threads spent their time.
 #[derive(Debug)]
@@ -67,7 +70,7 @@ impl Times {
     ) -> Self {
         let states = states(profile, selection, by);
         let mut waited: FxHashMap<(&str, u32, Option<u32>), f64> = FxHashMap::default();
-        for wait in contended(profile, &profile.lock_waits) {
+        for wait in contended(profile, &fewer(&profile.lock_waits, FEW_WAITS)) {
             let Thread { process, tid, name } = &profile.threads[wait.thread];
             let process = &profile.processes[*process];
             let key = match by {

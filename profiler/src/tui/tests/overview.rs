@@ -144,7 +144,10 @@ fn rates_are_over_the_time_that_was_measured() {
     press(&mut app, "0");
     let drawn = screen(&mut app, 200, 60);
     // As much as when all of the time was measured.
-    assert!(drawn.contains("the 5.2 s were spent that were measured; states off: too dear"), "{drawn}");
+    assert!(
+        drawn.contains("the 5.2 s were spent that were measured; states off: too dear"),
+        "{drawn}"
+    );
     let redis = from(&drawn, "redis-server")[0].clone();
     assert!(redis.starts_with(" 1.41 "), "{redis}");
     let disk = from(&drawn, "wait disk")[0].clone();
