@@ -52,6 +52,22 @@ impl StateTimes {
         active.fold(0, |sum, state| sum.saturating_add(self.of(state)))
     }
 
+    /// Nanoseconds in which there was work that ran, or was held up by the host: by the want of a CPU, by a disk, by
+    /// memory or by something else in the kernel that cannot be interrupted. Waits for other threads are not among them:
+    /// the state does not tell those for what another thread has from those for something to do.
+    pub fn held_up_ns(&self) -> u64 {
+        let states = [
+            State::Running,
+            State::Runnable,
+            State::Disk,
+            State::PageFault,
+            State::Blocked,
+        ];
+        states
+            .into_iter()
+            .fold(0, |sum, state| sum.saturating_add(self.of(state)))
+    }
+
     /// Time in one state in percent of the time in all; 0 of nothing is 0.
     pub fn percent(&self, state: State) -> f64 {
         percent(self.of(state), self.total_ns())

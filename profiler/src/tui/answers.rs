@@ -2,9 +2,9 @@
 
 use super::{
     app::Tab, branches::BranchRow, changes::ChangeRow, course::Course, forest::Forest, heat::Heat,
-    locks::LockRows, overview::Overview, slow::SlowRow,
+    locks::LockRows, off::Probe, overview::Overview, slow::SlowRow, times::Times,
 };
-use crate::query::{FunctionRow, Functions, GroupRow, Latencies, Name, States, Summary, Weights};
+use crate::query::{FunctionRow, Functions, GroupRow, Latencies, Name, Summary, Weights};
 
 /// Answers that are known; `None` is to be asked.
 #[derive(Debug, Default)]
@@ -20,12 +20,14 @@ pub(super) struct Answers {
     /// How the share of the function that is open went.
     pub(super) course: Option<Course>,
     pub(super) preview: Option<Preview>,
-    pub(super) states: Option<States>,
+    pub(super) times: Option<Times>,
     pub(super) calls: Option<Latencies>,
     pub(super) slow: Option<Vec<SlowRow>>,
     pub(super) locks: Option<LockRows>,
     pub(super) heat: Option<Heat>,
     pub(super) overview: Option<Overview>,
+    /// The probes that are off at the end of what is shown, because they would cost too much.
+    pub(super) shed: Vec<Probe>,
 }
 
 /// The stacks of the row under the cursor.

@@ -18,6 +18,7 @@ use super::{
     detail::Detail,
     exporting::Export,
     flame::Flame,
+    glance::Placed,
     heat::Pointer,
     history::{History, Window},
     keys::{Action, Keymap, Mode},
@@ -223,6 +224,8 @@ pub(super) struct App {
     /// Those of the slow calls that pass the filter, by their places in the answer.
     pub(super) slow_rows: Vec<usize>,
     pub(super) lock_rows: Vec<Row>,
+    /// What the cursor of the overview goes through.
+    pub(super) overview_rows: Vec<Placed>,
     /// Whether the rows are those of the answers, filters and branches.
     pub(super) rows_known: bool,
     pub(super) lists: [List<u64>; TABS],
@@ -305,6 +308,7 @@ impl App {
             call_rows: Vec::new(),
             slow_rows: Vec::new(),
             lock_rows: Vec::new(),
+            overview_rows: Vec::new(),
             rows_known: false,
             lists: Default::default(),
             branches: Branches::default(),

@@ -19,7 +19,7 @@ impl App {
             return;
         }
         let mut body = layout.body;
-        let heading = u16::from(layout.has_heading());
+        let heading = u16::from(layout.has_heading() && self.tab != Tab::Overview);
         body.y += heading;
         body.height -= heading;
         if !body.contains(at) {
@@ -27,7 +27,17 @@ impl App {
         }
         let line = usize::from(row - body.y);
         match self.tab {
-            Tab::Overview => {}
+            Tab::Overview => {
+                let here = self
+                    .overview_rows
+                    .iter()
+                    .position(|placed| placed.area.contains(at));
+                match here {
+                    Some(index) if index == self.list().cursor() => self.open(),
+                    Some(index) => self.list().move_to(index),
+                    None => {}
+                }
+            }
             Tab::Heat => {
                 let cell = self
                     .answers

@@ -11,6 +11,11 @@ use crate::{
 const SECOND: u64 = 1_000_000_000;
 /// How many seconds a column may stand for. Longer recordings do not fit whole.
 const SECONDS: [u64; 9] = [1, 2, 5, 10, 30, 60, 300, 600, 3600];
+/// How long a row may be, in milliseconds: what a person reads at a glance.
+const ROWS: [u64; 24] = [
+    20, 25, 40, 50, 100, 200, 250, 500, 1_000, 2_000, 3_000, 5_000, 6_000, 10_000, 12_000, 15_000, 20_000,
+    30_000, 60_000, 120_000, 300_000, 600_000, 1_200_000, 3_600_000,
+];
 
 /// A cell: column and row.
 pub(super) type Cell = (usize, usize);
@@ -26,6 +31,8 @@ pub(super) struct Heat {
     /// Column by column, from top to bottom.
     values: Vec<u64>,
     most: u64,
+    /// What the largest sample stands for, where all stand for the same.
+    grain: u64,
 }
 
 impl Heat {
@@ -38,10 +45,11 @@ impl Heat {
         time: Range<u64>,
         (columns, rows): (usize, usize),
     ) -> Self {
-        let (columns, rows) = (columns.max(1), rows.max(1));
+        let columns = columns.max(1);
         let end = time.end.max(time.start + 1);
         let fits = |seconds: &&u64| (end - time.start) / (*seconds * SECOND) < columns as u64;
         let column_ns = SECONDS.iter().find(fits).unwrap_or(&SECONDS[SECONDS.len() - 1]) * SECOND;
+        let rows = rows_of(column_ns, rows);
         let last = (end - 1) / column_ns;
         let first = (time.start / column_ns).max((last + 1).saturating_sub(columns as u64));
         let start_ns = first * column_ns;
@@ -52,7 +60,9 @@ impl Heat {
             rows,
             values: vec![0; (last - first + 1) as usize * rows],
             most: 0,
+            grain: 0,
         };
+        let (mut least, mut largest) = (u64::MAX, 0);
         let matcher = selection.matcher(profile);
         for sample in samples.filter(|sample| matcher.matches(sample)) {
             let Some(since) = sample.time_ns.checked_sub(start_ns) else {
@@ -62,9 +72,16 @@ impl Heat {
             let place = (since / column_ns) as usize * rows + row as usize;
             if let Some(value) = heat.values.get_mut(place) {
                 *value = value.saturating_add(sample.value);
+                (least, largest) = (least.min(sample.value), largest.max(sample.value));
             }
         }
         heat.most = usual_most(&heat.values);
+        // Periods of a clock; waits are as long as they are.
+        heat.grain = if least.saturating_mul(2) >= largest {
+            largest
+        } else {
+            0
+        };
         heat
     }
 
@@ -81,10 +98,33 @@ impl Heat {
         self.column_ns
     }
 
-    /// How much there is in a cell, and in a full one.
-    pub(super) fn value(&self, (column, row): Cell) -> (u64, u64) {
+    /// How much there is in a cell.
+    pub(super) fn value(&self, (column, row): Cell) -> u64 {
         let value = self.values.get(column * self.rows + row).copied();
-        (value.unwrap_or(0), self.most)
+        value.unwrap_or(0)
+    }
+
+    /// How full a cell is, in so many levels beyond nothing. A row is not a whole number of the clock's periods long, so
+    /// under the same load one cell has a sample more than the next: one that lacks one of a full cell's is full.
+    pub(super) fn level(&self, cell: Cell, levels: usize) -> usize {
+        let value = self.value(cell);
+        match value {
+            0 => 0,
+            _ if value.saturating_add(self.grain) >= self.most => levels,
+            _ => (value as f64 / self.most as f64 * levels as f64)
+                .ceil()
+                .clamp(1.0, levels as f64) as usize,
+        }
+    }
+
+    /// How many rows lie between two words of the scale.
+    pub(super) fn label_rows(&self) -> usize {
+        const MOST: usize = 12;
+        let steps = [1, 2, 4, 5, 10];
+        steps
+            .into_iter()
+            .find(|step| self.rows <= step * MOST && self.rows.is_multiple_of(*step))
+            .unwrap_or(10)
     }
 
     /// When a cell is.
@@ -96,6 +136,17 @@ impl Heat {
             begin + within as u64
         };
         at(row)..at(row + 1)
+    }
+
+    /// The latest cell that is over; the first if none is.
+    fn finished(&self) -> Cell {
+        let (column, row) = self.cell(self.latest_ns);
+        let is_over = self.time((column, row)).end <= self.latest_ns + 1;
+        match (is_over, column, row) {
+            (true, ..) | (_, 0, 0) => (column, row),
+            (_, _, 0) => (column - 1, self.rows.saturating_sub(1)),
+            _ => (column, row - 1),
+        }
     }
 
     /// The cell at a moment, or the nearest.
@@ -112,6 +163,17 @@ impl Heat {
     }
 }
 
+/// Into how many rows of round length a column is divided, of so many that there is room for.
+fn rows_of(column_ns: u64, room: usize) -> usize {
+    let lengths = ROWS.iter().map(|ms| ms * 1_000_000);
+    let mut whole = lengths.filter(|&row_ns| column_ns.is_multiple_of(row_ns));
+    let rows = whole.find_map(|row_ns| {
+        let rows = (column_ns / row_ns) as usize;
+        (rows <= room).then_some(rows)
+    });
+    rows.unwrap_or(1)
+}
+
 /// What 95 % of the cells that are not empty stay below: a single wait of a minute would leave all others pale.
 fn usual_most(values: &[u64]) -> u64 {
     let mut values: Vec<u64> = values.iter().copied().filter(|value| *value > 0).collect();
@@ -125,7 +187,7 @@ fn usual_most(values: &[u64]) -> u64 {
 /// Where on the map one is, as moments: the map moves on under them.
 #[derive(Debug, Default)]
 pub(super) struct Pointer {
-    /// The moment under the cursor; `None`: the latest.
+    /// The moment under the cursor; `None`: in the latest cell that is over.
     pub(super) at_ns: Option<u64>,
     /// Where a range was begun.
     pub(super) begun: Option<Range<u64>>,
@@ -134,7 +196,10 @@ pub(super) struct Pointer {
 impl Pointer {
     /// The cell under the cursor.
     pub(super) fn cell(&self, heat: &Heat) -> Cell {
-        heat.cell(self.at_ns.unwrap_or(heat.latest_ns))
+        match self.at_ns {
+            Some(at_ns) => heat.cell(at_ns),
+            None => heat.finished(),
+        }
     }
 
     /// Moves the cursor by so many columns and rows. Beyond the end of a column the next begins.
@@ -146,7 +211,9 @@ impl Pointer {
         let place = (column * height + row)
             .saturating_add_signed(steps)
             .min(cells.saturating_sub(1));
-        self.at_ns = (place + 1 < cells).then(|| heat.time((place / height, place % height)).start);
+        let cell = (place / height, place % height);
+        // There it goes on with the time.
+        self.at_ns = (cell != heat.finished()).then(|| heat.time(cell).start);
     }
 
     /// Begins a range at the cursor, or ends it there; then it is whole.
@@ -181,18 +248,69 @@ mod tests {
     fn every_second_is_a_column() {
         let heat = heat((80, 10));
         assert_eq!((heat.columns(), heat.rows(), heat.column_ns()), (6, 10, SECOND));
-        assert_eq!((heat.value((2, 0)).0, heat.value((2, 4)).0), (0, 0));
-        let (value, most) = heat.value((2, 5));
-        assert!(value > 0 && value == most);
+        assert_eq!((heat.value((2, 0)), heat.value((2, 4))), (0, 0));
+        assert_eq!((heat.level((2, 4), 4), heat.level((2, 5), 4)), (0, 4));
         assert_eq!(heat.time((2, 5)), 2_500_000_000..2_600_000_000);
         assert_eq!(heat.cell(2_599_999_999), (2, 5));
         assert_eq!(heat.cell(u64::MAX), (5, 9));
     }
 
+    /// So many busy CPUs for 10 s at 99 Hz.
+    fn constant(cpus: u64, size: Cell) -> Heat {
+        let mut profile = from_folded("app;main 1");
+        let sample = profile.samples.remove(0);
+        let period = SECOND / 99;
+        for number in 0..990 * cpus {
+            profile.samples.push(Sample {
+                time_ns: number / cpus * period + number % cpus * 1_000_000,
+                value: period,
+                ..sample
+            });
+        }
+        let all = Selection::default();
+        Heat::of(&profile, &all, profile.samples.iter(), 0..10 * SECOND, size)
+    }
+
+    #[test]
+    fn constant_load_looks_constant_at_any_size() {
+        for (cpus, rows) in [(1, 17), (2, 17), (2, 29), (4, 29), (2, 53), (8, 53)] {
+            let heat = constant(cpus, (80, rows));
+            let cells = (0..9).flat_map(|column| (0..heat.rows()).map(move |row| (column, row)));
+            let pale: Vec<_> = cells.filter(|&cell| heat.level(cell, 4) < 4).collect();
+            assert!(pale.is_empty(), "{cpus} CPUs, {rows} rows: {pale:?}");
+        }
+    }
+
+    #[test]
+    fn rows_are_of_round_length() {
+        let lengths = [
+            (SECOND, 17),
+            (SECOND, 29),
+            (SECOND, 53),
+            (60 * SECOND, 17),
+            (3600 * SECOND, 17),
+            (SECOND, 1),
+        ];
+        let lengths = lengths.map(|(column, room)| column / rows_of(column, room) as u64 / 1_000_000);
+        assert_eq!(lengths, [100, 40, 20, 5_000, 300_000, 1_000]);
+    }
+
+    #[test]
+    fn the_cursor_begins_in_the_latest_cell_that_is_over() {
+        let profile = from_folded("app;main 600");
+        let all = Selection::default();
+        let at = |end_ns| {
+            let heat = Heat::of(&profile, &all, profile.samples.iter(), 0..end_ns, (80, 10));
+            Pointer::default().cell(&heat)
+        };
+        assert_eq!([at(5_970_000_000), at(5_000_000_001)], [(5, 8), (4, 9)]);
+        assert_eq!([at(6_000_000_000), at(1)], [(5, 9), (0, 0)]);
+    }
+
     #[test]
     fn every_cell_is_where_its_first_moment_is() {
         let heat = heat((80, 17));
-        for cell in (0..6).flat_map(|column| (0..17).map(move |row| (column, row))) {
+        for cell in (0..6).flat_map(|column| (0..heat.rows()).map(move |row| (column, row))) {
             assert_eq!(heat.cell(heat.time(cell).start), cell);
         }
     }
@@ -208,7 +326,7 @@ mod tests {
         let long = Heat::of(&profile, &all, profile.samples.iter(), 0..u64::MAX, (5, 3));
         assert_eq!(long.columns(), 5);
         let none = Heat::of(&profile, &all, profile.samples.iter(), 0..0, (5, 3));
-        assert_eq!((none.columns(), none.value((9, 9)).0), (1, 0));
+        assert_eq!((none.columns(), none.value((9, 9))), (1, 0));
     }
 
     #[test]

@@ -20,7 +20,7 @@ use super::{
     measured::Measured,
     recorder::Recorder,
 };
-use crate::profile::{Delta, ExtendError, Profile, QualityWindow, Sample, ThreadTime};
+use crate::profile::{Delta, ExtendError, LockWait, Profile, QualityWindow, Sample, ThreadTime};
 
 /// The most samples of the latest stretch of time: 32 MB. 64 busy CPUs at 99 Hz fill it in 158 s.
 pub(super) const RECENT: usize = 1_000_000;
@@ -253,6 +253,11 @@ impl History {
     /// What is kept of how threads spent their latest time.
     pub(super) fn thread_times(&self) -> impl Iterator<Item = &ThreadTime> {
         self.measured.times()
+    }
+
+    /// What is kept of waits for locks, of the latest stretch of time.
+    pub(super) fn lock_waits(&self) -> impl Iterator<Item = &LockWait> {
+        self.measured.lock_waits()
     }
 
     /// From when to when samples are kept one by one.

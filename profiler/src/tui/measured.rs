@@ -7,7 +7,7 @@ use super::{
     slowest::Slowest,
     waits::{Thinned, Waits},
 };
-use crate::profile::{Latency, Profile, ThreadTime};
+use crate::profile::{Latency, LockWait, Profile, ThreadTime};
 
 /// The most spans of threads, of the latest stretch of time and as many since the start: 13 MB each. 800 threads that
 /// do something all the time fill it in 60 s; then their spans are joined.
@@ -107,6 +107,11 @@ impl Measured {
     /// How threads spent the latest stretch of time.
     pub(super) fn times(&self) -> impl Iterator<Item = &ThreadTime> {
         self.recent.times.iter()
+    }
+
+    /// The waits for locks in the latest stretch of time.
+    pub(super) fn lock_waits(&self) -> impl Iterator<Item = &LockWait> {
+        self.recent.waits.iter()
     }
 
     /// Lets `profile` have what was measured from `start_ns` on; `None`: since the start.

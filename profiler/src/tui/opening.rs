@@ -5,6 +5,7 @@ use super::{
     app::{App, Tab},
     branches::Branch,
     chosen::Choice,
+    glance::Item,
     keys::Action,
     matching::Text,
     prepare::time_key,
@@ -67,7 +68,7 @@ impl App {
             self.go(opened.from);
             if let Subject::Part(part) = opened.what {
                 self.answers = Answers::default();
-                if let (Tab::Time, Choice::Process(pid, name)) = (opened.from, part) {
+                if let (Tab::Time | Tab::Overview, Choice::Process(pid, name)) = (opened.from, part) {
                     // Its threads stood in its place.
                     self.list().seek(time_key(Some(pid), None, &name));
                 }
@@ -91,17 +92,14 @@ impl App {
                     self.open_subject(Subject::Function(name));
                 }
             }
-            Tab::Overview => self.go(Tab::Functions),
+            Tab::Overview => self.open_item(),
             Tab::Heat => self.mark_on_map(),
             Tab::Locks => self.lock_open = !self.lock_open,
             // In a process they show more of it, and then there is its code.
             Tab::Time | Tab::Calls if self.process().is_some() => self.go(Tab::Stacks),
             Tab::Processes | Tab::Time | Tab::Calls => match self.choice() {
                 Some(part) if self.tab == Tab::Processes => self.open_subject(Subject::Part(part)),
-                Some(part) => {
-                    self.list().move_to(0);
-                    self.open_in_place(Subject::Part(part));
-                }
+                Some(part) => self.open_in(Subject::Part(part), self.tab),
                 None if self.is_empty() => {}
                 None => self.say("this belongs nowhere: it cannot be opened"),
             },
@@ -126,7 +124,8 @@ impl App {
     pub(super) fn choice(&self) -> Option<Choice> {
         let cursor = self.shown_list().cursor();
         match self.tab {
-            Tab::Overview | Tab::Heat => None,
+            Tab::Overview => self.choice_of(self.item()?),
+            Tab::Heat => None,
             Tab::Functions => {
                 let row = self.function_rows.get(cursor)?;
                 let name = self.function_of(row)?;
@@ -150,25 +149,61 @@ impl App {
                 let name = forest.trees[tree].1.name(node);
                 (!name.module.is_empty()).then(|| Choice::Function(name.clone()))
             }
-            Tab::Time => {
-                let row = self.time_rows.get(cursor)?;
-                let StateRow { pid, tid, label, .. } = &self.answers.states.as_ref()?.rows[row.index];
-                Some(match tid {
-                    Some(tid) => Choice::Thread(*tid, label.clone()),
-                    None => Choice::Process((*pid)?, label.clone()),
-                })
-            }
-            Tab::Locks => {
-                let row = self.lock_rows.get(cursor)?;
-                let lock = &self.answers.locks.as_ref()?.rows[row.index];
-                let (pid, name) = lock.process.clone()?;
-                Some(Choice::Process(pid, name))
-            }
+            Tab::Time => self.choice_of(Item::Owner(self.time_rows.get(cursor)?.index)),
+            Tab::Locks => self.choice_of(Item::Lock(self.lock_rows.get(cursor)?.index)),
             Tab::Calls => {
                 let row = self.call_rows.get(cursor)?;
                 let LatencyRow { pid, label, .. } = &self.answers.calls.as_ref()?.rows[row.index];
                 Some(Choice::Process((*pid)?, label.clone()))
             }
+        }
+    }
+
+    /// What something in the overview stands for.
+    fn choice_of(&self, item: Item) -> Option<Choice> {
+        match item {
+            Item::Owner(index) => {
+                let StateRow { pid, tid, label, .. } = &self.answers.times.as_ref()?.states.rows[index];
+                Some(match tid {
+                    Some(tid) => Choice::Thread(*tid, label.clone()),
+                    None => Choice::Process((*pid)?, label.clone()),
+                })
+            }
+            Item::Path(node) => {
+                let name = self.answers.overview.as_ref()?.tree.name(node);
+                // What is no code is on no stack.
+                (!name.module.is_empty()).then(|| Choice::Function(name.clone()))
+            }
+            Item::Call(index) => {
+                let (pid, name) = self.answers.slow.as_ref()?[index].process.clone();
+                Some(Choice::Process(pid, name))
+            }
+            Item::Lock(index) => {
+                let (pid, name) = self.answers.locks.as_ref()?.rows[index].process.clone()?;
+                Some(Choice::Process(pid, name))
+            }
+        }
+    }
+
+    /// A process opens in the view that says more of what stood there, a path into the stacks around its function.
+    fn open_item(&mut self) {
+        let Some(item) = self.item() else { return };
+        let choice = self.choice_of(item);
+        match (item, choice) {
+            (Item::Lock(index), _) => {
+                let key = self.answers.locks.as_ref().map(|locks| locks.rows[index].key);
+                self.go(Tab::Locks);
+                key.into_iter().for_each(|key| self.list().seek(key));
+            }
+            (Item::Path(_), Some(Choice::Function(name))) => self.open_subject(Subject::Function(name)),
+            // In a process they show more of it, and then there is its code.
+            (Item::Owner(_), Some(_)) if self.process().is_some() => self.go(Tab::Stacks),
+            (Item::Owner(_), Some(part)) => {
+                let sampled = self.answers.times.as_ref().is_some_and(|times| times.sampled);
+                self.open_in(Subject::Part(part), if sampled { Tab::Stacks } else { Tab::Time });
+            }
+            (Item::Call(_), Some(part)) => self.open_in(Subject::Part(part), Tab::Calls),
+            _ => self.say("this belongs nowhere: it cannot be opened"),
         }
     }
 
@@ -196,11 +231,11 @@ impl App {
         }
     }
 
-    /// In the same tab.
-    fn open_in_place(&mut self, process: Subject) {
-        let tab = self.tab;
+    /// In this tab, from its first row on.
+    fn open_in(&mut self, process: Subject, tab: Tab) {
         self.open_subject(process);
         self.go(tab);
+        self.list().move_to(0);
     }
 
     fn open_subject(&mut self, what: Subject) {

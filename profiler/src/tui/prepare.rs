@@ -9,24 +9,28 @@ use super::{
     app::{App, Shape, Tab},
     branches::{Branch, BranchRow, Branches},
     changes::ChangeRow,
+    charts::Evidence,
     chosen::Choice,
     forest::{Forest, Reading},
     heat::Heat,
     locks::{Kind, LockRow, locks},
     matching::Text,
+    off::{Gaps, Probe, shed_at_end},
     overview::{self, Overview},
     recursion,
     slow::{SlowRow, slowest},
+    times::Times,
+    waits::fewer,
     weights,
 };
 use crate::query::{
-    Direction, FunctionRow, GroupRow, LatencyRow, Name, Owner, Selection, StateRow, Summary, Tree, Weights,
-    functions_of, groups, latencies,
+    Direction, FunctionRow, GroupRow, LatencyRow, Name, Owner, Sampled, Selection, StateRow, Summary, Tree,
+    Weights, functions_of, groups, latencies,
+    locks::contended,
     operation::{is_call, object, operation, waits_for_others},
-    states,
 };
 
-/// The most waits for locks that the overview asks about beside all else.
+/// The most waits for locks that the overview asks about beside all else, and that are judged for charts.
 const FEW_WAITS: usize = 20_000;
 /// Parts of the course of a function: as many as fit into the heading of a wide screen.
 const COURSE: usize = 60;
@@ -54,8 +58,12 @@ impl App {
         let by = self.by;
         let shown_ns = selection.time.clone().unwrap_or_else(|| self.source.shown_ns());
         // What comes after what is shown is not now.
+        let shown = self.shown_ns();
         let kept = self.source.kept().1;
-        let charted = kept.start..kept.end.min(self.shown_ns().end).max(kept.start);
+        let charted = match &self.range {
+            Some(range) => range.clone(),
+            None => kept.start..kept.end.min(shown.end).max(kept.start),
+        };
         let room = super::view::room_of_map(self.layout().body);
         let unbounded = Selection {
             time: None,
@@ -63,6 +71,23 @@ impl App {
         };
         let profile = self.source.shown();
         let answers = &mut self.answers;
+        let owner = match process {
+            true => Owner::Thread,
+            false => Owner::Process,
+        };
+        // Of spans that the begin of what is shown cuts, a part counts.
+        let within = Selection {
+            time: Some(shown_ns.clone()),
+            ..selection.clone()
+        };
+        let times = || {
+            let gaps = Gaps::of(profile.quality.iter(), &[Probe::States]);
+            Times::of(profile, &within, owner, &gaps, &shown_ns)
+        };
+        if answers.weights.is_none() {
+            let windows = self.source.quality();
+            answers.shed = shed_at_end(windows.filter(|window| window.start_ns < shown.end));
+        }
         let weights = answers
             .weights
             .get_or_insert_with(|| Weights::of(profile, &selection));
@@ -84,15 +109,7 @@ impl App {
                 let open = self.function().cloned();
                 self.answers.course = open.and_then(|name| self.course(&name, COURSE));
             }
-            Tab::Time if answers.states.is_none() => {
-                // Of spans that the begin of what is shown cuts, a part counts.
-                let within = Selection {
-                    time: Some(shown_ns),
-                    ..selection
-                };
-                let by = if process { Owner::Thread } else { Owner::Process };
-                answers.states = Some(states(profile, &within, by));
-            }
+            Tab::Time if answers.times.is_none() => answers.times = Some(times()),
             Tab::Calls if answers.calls.is_none() || answers.slow.is_none() => {
                 answers
                     .calls
@@ -103,16 +120,19 @@ impl App {
                     .get_or_insert_with(|| slowest(profile, &selection, idle));
             }
             Tab::Overview if answers.overview.is_none() => {
-                let within = Selection {
-                    time: Some(shown_ns),
-                    ..selection.clone()
-                };
-                answers.states.get_or_insert_with(|| {
-                    states(
-                        profile,
-                        &within,
-                        if process { Owner::Thread } else { Owner::Process },
-                    )
+                let is_off = self.no_states.is_some() || answers.shed.contains(&Probe::States);
+                let measured = answers.times.take().filter(|times| !times.sampled);
+                let measured = measured.unwrap_or_else(times);
+                answers.times = Some(match is_off && measured.says_nothing(&shown_ns) {
+                    true => {
+                        let types = weights::sample_types(profile, Sampled::Cpu);
+                        let within = Selection {
+                            sample_types: types.unwrap_or_default(),
+                            ..within.clone()
+                        };
+                        Times::sampled(profile, &within, owner, &shown_ns)
+                    }
+                    false => measured,
                 });
                 let idle = self.idle;
                 answers
@@ -122,8 +142,29 @@ impl App {
                     answers.locks.get_or_insert_with(|| locks(profile, &selection));
                 }
                 let tree = weights::hottest(profile, &selection, weights, overview::PATHS);
-                let (quality, times) = (self.source.quality(), self.source.thread_times());
-                answers.overview = Some(Overview::of(quality, times, charted, tree));
+                let has_locks = self.no_locks.is_none();
+                let has_states = self.no_states.is_none();
+                let waits = self.source.lock_waits();
+                let waits = fewer(&waits, FEW_WAITS);
+                let evidence = Evidence {
+                    quality: self.source.quality().collect(),
+                    times: has_states.then(|| self.source.thread_times().collect()),
+                    contended: has_locks.then(|| contended(profile, &waits).collect()),
+                };
+                // What is shown may go back further than what is kept one by one.
+                let averages = match shown.start >= kept.start {
+                    true => evidence.averages(&shown),
+                    false => {
+                        let waits = fewer(&profile.lock_waits, FEW_WAITS);
+                        let evidence = Evidence {
+                            quality: profile.quality.iter().collect(),
+                            times: has_states.then(|| profile.thread_times.iter().collect()),
+                            contended: has_locks.then(|| contended(profile, &waits).collect()),
+                        };
+                        evidence.averages(&shown)
+                    }
+                };
+                answers.overview = Some(Overview::of(&evidence, &charted, averages, tree));
             }
             Tab::Locks if answers.locks.is_none() => {
                 answers.locks = Some(locks(profile, &selection));
@@ -210,7 +251,8 @@ impl App {
                 };
             }
             Tab::Time => {
-                let rows = self.answers.states.as_ref().map_or(&[][..], |it| &it.rows);
+                let times = self.answers.times.as_ref().filter(|times| !times.sampled);
+                let rows = times.map_or(&[][..], |times| &times.states.rows);
                 let found = |row: &StateRow| {
                     let mut ids = row.pid.into_iter().chain(row.tid);
                     filter.is_in(&row.label) || ids.any(|id| filter.is_in(&id.to_string()))
@@ -219,7 +261,10 @@ impl App {
                 self.sort_times();
             }
             Tab::Calls => self.arrange_calls(),
-            Tab::Overview => self.arrange_calls(),
+            Tab::Overview => {
+                self.arrange_calls();
+                self.overview_rows = self.items();
+            }
             Tab::Locks => self.arrange_locks(),
             Tab::Heat => {}
         }
@@ -301,7 +346,11 @@ impl App {
             Tab::Time => list.settle(self.time_rows.iter().map(|row| row.key), height),
             Tab::Calls => list.settle(self.call_rows.iter().map(|row| row.key), height),
             Tab::Locks => list.settle(self.lock_rows.iter().map(|row| row.key), height),
-            Tab::Overview | Tab::Heat => {}
+            Tab::Overview => {
+                let keys = self.overview_rows.iter().map(|placed| placed.key);
+                list.settle(keys, self.overview_rows.len());
+            }
+            Tab::Heat => {}
         }
     }
 
@@ -417,7 +466,7 @@ pub(super) fn time_key(pid: Option<u32>, tid: Option<u32>, label: &str) -> u64 {
     hash(&(pid, tid, label))
 }
 
-fn hash(key: &impl Hash) -> u64 {
+pub(super) fn hash(key: &impl Hash) -> u64 {
     let mut hasher = FxHasher::default();
     key.hash(&mut hasher);
     hasher.finish()

@@ -17,6 +17,8 @@ const MOST: usize = 500;
 pub(super) struct SlowRow {
     pub(super) end_ns: u64,
     pub(super) duration_ns: u64,
+    /// The process: number and name.
+    pub(super) process: (u32, String),
     /// Who: name and number.
     pub(super) thread: String,
     /// What: `write`.
@@ -39,7 +41,9 @@ pub(super) fn slowest(profile: &Profile, selection: &Selection, idle: bool) -> V
 }
 
 fn row(profile: &Profile, event: &SlowEvent) -> SlowRow {
+    let process = &profile.processes[profile.threads[event.thread].process];
     SlowRow {
+        process: (process.pid, process.name.clone()),
         end_ns: event.end_ns,
         duration_ns: event.duration_ns,
         thread: name(profile, event.thread),

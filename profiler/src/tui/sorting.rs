@@ -77,7 +77,7 @@ impl App {
     }
 
     pub(super) fn sort_times(&mut self) {
-        let rows = self.answers.states.as_ref().map_or(&[][..], |it| &it.rows);
+        let rows = self.answers.times.as_ref().map_or(&[][..], |it| &it.states.rows);
         let of = |row: &Row| -> &StateRow { &rows[row.index] };
         if let Some((_, Some(state))) = TIME.get(self.orders.of(Tab::Time)) {
             self.time_rows

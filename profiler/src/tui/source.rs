@@ -1,13 +1,13 @@
 //! Where the picture comes from: what happens now, or a recording.
 
-use std::ops::Range;
+use std::{borrow::Cow, ops::Range};
 
 use super::{
     history::{History, Window},
     recorder::Recorder,
     replay::Replay,
 };
-use crate::profile::{Delta, ExtendError, Profile, QualityWindow, Sample, ThreadTime};
+use crate::profile::{Delta, ExtendError, LockWait, Profile, QualityWindow, Sample, ThreadTime};
 
 /// Where the picture comes from.
 #[derive(Debug)]
@@ -79,6 +79,14 @@ impl Source {
         match self {
             Self::Live(history) => Box::new(history.thread_times()),
             Self::Recording(replay) => Box::new(replay.profile().thread_times.iter()),
+        }
+    }
+
+    /// What is kept of waits for locks, whatever is shown.
+    pub(super) fn lock_waits(&self) -> Cow<'_, [LockWait]> {
+        match self {
+            Self::Live(history) => history.lock_waits().copied().collect(),
+            Self::Recording(replay) => Cow::Borrowed(&replay.profile().lock_waits),
         }
     }
 

@@ -26,6 +26,7 @@ mod clicking;
 mod detail;
 mod exporting;
 mod flame;
+mod header;
 mod heat;
 mod large;
 mod locks;

@@ -4,7 +4,7 @@
 //! chance was. Where there are too many, the threshold of some is raised, and a coin decides which of them stay: sums stay
 //! true on average, and long waits stay all.
 
-use std::collections::VecDeque;
+use std::{borrow::Cow, collections::VecDeque};
 
 use rustc_hash::FxHashMap;
 
@@ -108,11 +108,15 @@ impl Waits {
             .for_each(|call| compaction.keep_call_stack(call));
     }
 
+    /// All waits.
+    pub(super) fn iter(&self) -> impl Iterator<Item = &LockWait> {
+        self.waits.iter().chain(&self.unfinished)
+    }
+
     /// Lets `profile` have what ended after `start_ns`.
     pub(super) fn show(&self, start_ns: u64, profile: &mut Profile) {
         profile.lock_waits.clear();
-        let waits = self.waits.iter().chain(&self.unfinished);
-        let waits = waits.filter(|wait| wait.end_ns > start_ns);
+        let waits = self.iter().filter(|wait| wait.end_ns > start_ns);
         profile.lock_waits.extend(waits);
         profile.call_stacks.clear();
         let calls = self.calls.iter().filter(|call| call.end_ns > start_ns);
@@ -158,6 +162,33 @@ impl Waits {
             self.calls.drain(..self.calls.len() / 2);
         }
     }
+}
+
+/// About as many as `most` of these waits, that stand for all: long ones as they are, and of the others, in their order, one
+/// for each equal part of the time they took. So sums stay true over any stretch of time in which some stay.
+pub(super) fn fewer(waits: &[LockWait], most: usize) -> Cow<'_, [LockWait]> {
+    if waits.len() <= most {
+        return Cow::Borrowed(waits);
+    }
+    let step = waits.iter().map(LockWait::weight_ns).sum::<f64>() / most as f64;
+    let mut passed = 0.0;
+    let stays = |wait: &LockWait| {
+        let weight = wait.weight_ns();
+        if weight >= step {
+            return Some(*wait);
+        }
+        passed += weight;
+        if passed < step {
+            return None;
+        }
+        passed -= step;
+        let threshold = step / wait.duration_ns.max(1) as f64 * wait.blocked_ns.max(1) as f64;
+        Some(LockWait {
+            threshold_ns: threshold as u64,
+            ..*wait
+        })
+    };
+    waits.iter().filter_map(stays).collect()
 }
 
 fn has_no_end(wait: &LockWait) -> bool {
@@ -284,6 +315,28 @@ mod tests {
         assert!(shown(&waits).contains(&(9_000, Extent::NotEnded)));
         waits.forget_until(8_000);
         assert_eq!(shown(&waits).len(), 2);
+    }
+
+    #[test]
+    fn fewer_waits_stand_for_all_over_any_stretch_of_time() {
+        let waits: Vec<_> = (0..50_000)
+            .map(|number| match number % 1_000 {
+                0 => of(50_000_000, number),
+                _ => of(1_000 + number % 7 * 500, number),
+            })
+            .collect();
+        let few = fewer(&waits, 5_000);
+        assert!(few.len() <= 5_100, "{}", few.len());
+        assert!(matches!(fewer(&few, 5_100), Cow::Borrowed(_)));
+        for range in [0..50_000, 0..10_000, 35_000..40_000] {
+            let sum = |waits: &[LockWait]| {
+                let within = waits.iter().filter(|wait| range.contains(&wait.end_ns));
+                within.map(LockWait::weight_ns).sum::<f64>()
+            };
+            let (kept, truth) = (sum(&few), sum(&waits));
+            assert!((kept / truth - 1.0).abs() < 0.02, "{kept} {truth}");
+        }
+        assert_eq!(fewer(&vec![of(0, 1); 10], 5).len(), 10);
     }
 
     #[test]

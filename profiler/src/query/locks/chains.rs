@@ -162,7 +162,7 @@ mod tests {
         let profile = profile(waits);
         let purposes = vec![Purpose::Contention; profile.lock_waits.len()];
         let mut places = Places::new(&profile);
-        let subjects = Subjects::new(&profile, &mut places);
+        let subjects = Subjects::new(&profile, &profile.lock_waits, &mut places);
         let holders = Holders::new(&profile, &purposes, &subjects);
         let chains = Chains::new(&profile, &holders);
         let thread = |&number: &usize| profile.lock_waits[number].thread.index();

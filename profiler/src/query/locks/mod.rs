@@ -41,7 +41,7 @@ use self::{
     chains::Chains, holder::Holders, meanwhile::Activity, place::Places, row::Tables, subject::Subjects,
 };
 use super::{Selection, Timing};
-use crate::profile::{Contention, Operation, Profile};
+use crate::profile::{Contention, LockWait, Operation, Profile};
 
 /// Whose locks are meant.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -106,7 +106,7 @@ pub struct Group<'a> {
 /// A wait counts, and counts whole, if any of it lies in the selected time.
 pub fn locks<'a>(profile: &'a Profile, selection: &Selection, asked: Asked) -> Locks<'a> {
     let mut places = Places::new(profile);
-    let subjects = Subjects::new(profile, &mut places);
+    let subjects = Subjects::new(profile, &profile.lock_waits, &mut places);
     let purposes: Vec<Purpose> = subjects
         .waits
         .iter()
@@ -176,6 +176,22 @@ pub fn locks<'a>(profile: &'a Profile, selection: &Selection, asked: Asked) -> L
         });
     }
     found
+}
+
+/// Of `waits`, which belong to the profile whether it holds them now or not, those of programs for what another thread
+/// had.
+pub fn contended<'a>(
+    profile: &Profile,
+    waits: &'a [LockWait],
+) -> impl Iterator<Item = &'a LockWait> + use<'a> {
+    let subjects = Subjects::new(profile, waits, &mut Places::new(profile));
+    let purposes: Vec<Purpose> = subjects.subjects.iter().map(purpose).collect();
+    let judged = waits.iter().zip(subjects.waits);
+    judged
+        .filter(move |(wait, judged)| {
+            wait.contention.is_futex() && purposes[judged.subject] == Purpose::Contention
+        })
+        .map(|(wait, _)| wait)
 }
 
 /// The kernel's locks have one purpose, whatever they are: nobody is idle in the kernel for want of a lock.

@@ -17,7 +17,7 @@ pub fn add(profile: &mut Profile) {
     let samples = {
         let profile = &*profile;
         let mut places = Places::new(profile);
-        let subjects = Subjects::new(profile, &mut places);
+        let subjects = Subjects::new(profile, &profile.lock_waits, &mut places);
         let calls = CallStacks::new(profile);
         let waits = profile.lock_waits.iter().zip(&subjects.waits);
         let waits = waits.filter(|(_, judged)| purpose(&subjects.subjects[judged.subject]) != Purpose::Idle);

@@ -44,7 +44,7 @@ pub(super) struct Subjects {
     /// Of each subject, what a person calls it; raw.
     pub(super) labels: Vec<String>,
     pub(super) libraries: Vec<Library>,
-    /// Of each of the profile's waits, in their order.
+    /// Of each of the waits, in their order.
     pub(super) waits: Vec<Judged>,
 }
 
@@ -59,14 +59,15 @@ fn winner<T: Copy + Ord>(votes: &Votes<T>) -> Option<T> {
 }
 
 impl Subjects {
-    pub(super) fn new(profile: &Profile, places: &mut Places<'_>) -> Self {
-        let classes = classes(profile, places);
+    /// Those of `waits`, which belong to the profile whether it holds them now or not.
+    pub(super) fn new(profile: &Profile, waits: &[LockWait], places: &mut Places<'_>) -> Self {
+        let classes = classes(profile, waits, places);
         let arrays = arrays(profile);
         // Of each lock of each class, which function uses it most and what it is called.
         let mut objects: FxHashMap<(Id<Lock>, Class), Object> = FxHashMap::default();
         let mut functions: Vec<Function> = Vec::new();
         let mut numbers: FxHashMap<Function, usize> = FxHashMap::default();
-        for (wait, &(class, _, library)) in profile.lock_waits.iter().zip(&classes) {
+        for (wait, &(class, _, library)) in waits.iter().zip(&classes) {
             let object = objects.entry((wait.lock, class)).or_insert_with(|| Object {
                 process: profile.threads[wait.thread].process,
                 ..Object::default()
@@ -92,7 +93,7 @@ impl Subjects {
         let mut all = Self::default();
         let mut known: FxHashMap<Subject, usize> = FxHashMap::default();
         let mut of_object: FxHashMap<(Id<Lock>, Class), usize> = FxHashMap::default();
-        for (wait, &(class, mode, _)) in profile.lock_waits.iter().zip(&classes) {
+        for (wait, &(class, mode, _)) in waits.iter().zip(&classes) {
             let key = (wait.lock, class);
             let subject = *of_object.entry(key).or_insert_with(|| {
                 let object = &objects[&key];
@@ -150,11 +151,11 @@ fn symbol(name: &str) -> (&str, u64) {
 }
 
 /// What each wait is for: by its frames; else by those of other waits for that lock; else by operation and value.
-fn classes(profile: &Profile, places: &mut Places<'_>) -> Vec<(Class, Mode, Library)> {
-    let values = Values::new(profile);
+fn classes(profile: &Profile, waits: &[LockWait], places: &mut Places<'_>) -> Vec<(Class, Mode, Library)> {
+    let values = Values::new(profile, waits);
     let mut votes: FxHashMap<Id<Lock>, Votes<(Class, Library)>> = FxHashMap::default();
-    let mut told: Vec<Option<(Class, Mode, Library)>> = Vec::with_capacity(profile.lock_waits.len());
-    for wait in &profile.lock_waits {
+    let mut told: Vec<Option<(Class, Mode, Library)>> = Vec::with_capacity(waits.len());
+    for wait in waits {
         let found = by_frames(wait, places, &values);
         if let Some((class, _, library)) = found {
             let votes = votes.entry(wait.lock).or_default();
@@ -162,7 +163,7 @@ fn classes(profile: &Profile, places: &mut Places<'_>) -> Vec<(Class, Mode, Libr
         }
         told.push(found);
     }
-    let judged = profile.lock_waits.iter().zip(told).map(|(wait, found)| {
+    let judged = waits.iter().zip(told).map(|(wait, found)| {
         found
             .or_else(|| {
                 let most = votes.get(&wait.lock).and_then(winner);

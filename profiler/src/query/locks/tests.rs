@@ -79,6 +79,30 @@ const PUT: &str = "app/7;main;put;libc.so.6`pthread_mutex_lock;futex_wait_[k]";
 const IDLE: &str = "app/7;main;serve;libc.so.6`pthread_cond_wait;futex_wait_[k]";
 
 #[test]
+fn waits_for_what_another_had_are_known_of_any_waits_of_a_profile() {
+    let mut profile = from_folded(&format!("{GET}\n{IDLE}"));
+    let kernel = kernel_lock(&mut profile, 0xffff, "mmap_lock");
+    let locks = [lock(&mut profile, 0), lock(&mut profile, 1), kernel];
+    let contentions = [
+        Contention::FutexWait,
+        Contention::FutexWait,
+        Contention::SemaphoreWrite,
+    ];
+    let waits: Vec<_> = (0..3)
+        .map(|number| LockWait {
+            lock: locks[number],
+            contention: contentions[number],
+            value: 2 + number as u32,
+            stack: stack(&profile, number % 2),
+            ..wait(0, 10 + number as u64)
+        })
+        .collect();
+    let found: Vec<_> = contended(&profile, &waits).map(|wait| wait.end_ns).collect();
+    // Of the kernel's locks the states tell.
+    assert_eq!(found, [10 * MS]);
+}
+
+#[test]
 fn contention_and_idle_waits_stand_apart_and_none_is_dropped() {
     let mut profile = from_folded(&format!("{GET}\n{IDLE}\napp/7;main;mine;futex_wait_[k]"));
     let locks = [0, 1, 2].map(|number| lock(&mut profile, number));
@@ -178,7 +202,7 @@ fn values_tell_where_frames_do_not() {
     add(7, bits, &[2]);
     // glibc's mutex has its owner behind its word; musl's condition variables wait for a 2 as well.
     profile.lock_waits[1].owner = Waker::Thread(Id::new(0));
-    let mut subjects = Subjects::new(&profile, &mut Places::new(&profile));
+    let mut subjects = Subjects::new(&profile, &profile.lock_waits, &mut Places::new(&profile));
     let mut seen = Vec::new();
     for (wait, judged) in profile.lock_waits.iter().zip(subjects.waits.drain(..)) {
         seen.push((wait.lock.raw(), subjects.subjects[judged.subject].class));

@@ -33,13 +33,9 @@ pub(super) struct Values {
 }
 
 impl Values {
-    pub(super) fn new(profile: &Profile) -> Self {
+    pub(super) fn new(profile: &Profile, waits: &[LockWait]) -> Self {
         let mut locks: FxHashMap<Id<Lock>, Seen> = FxHashMap::default();
-        for wait in profile
-            .lock_waits
-            .iter()
-            .filter(|wait| wait.contention.is_futex())
-        {
+        for wait in waits.iter().filter(|wait| wait.contention.is_futex()) {
             let seen = locks.entry(wait.lock).or_default();
             seen.waits += 1;
             seen.others |= wait.value != LOCKED;

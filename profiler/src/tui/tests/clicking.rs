@@ -42,6 +42,21 @@ fn a_click_goes_to_a_tab_and_a_row_and_a_second_opens_it() {
 }
 
 #[test]
+fn a_click_goes_to_a_row_of_the_overview_and_a_second_opens_it() {
+    let mut app = app_of(measured::waiting());
+    press(&mut app, "0");
+    let drawn = screen(&mut app, 80, 24);
+    let line = |words: &str| drawn.lines().position(|line| line.contains(words)).unwrap() as u16;
+    click(&mut app, 70, line("nginx"));
+    assert_eq!((app.tab, app.shown_list().cursor()), (Tab::Overview, 2));
+    // What is no row is nowhere to go to.
+    click(&mut app, 70, line("hottest paths"));
+    assert_eq!(app.shown_list().cursor(), 2);
+    click(&mut app, 70, line("nginx"));
+    assert_eq!((app.tab, app.process()), (Tab::Time, Some((77, "nginx"))));
+}
+
+#[test]
 fn the_wheel_moves_the_cursor() {
     let mut app = app_of(web());
     mouse(&mut app, MouseEventKind::ScrollDown, 10, 10);

@@ -54,7 +54,7 @@ fn time_is_sorted_by_a_state_and_calls_by_their_number() {
     let mut app = app_of(measured::waiting());
     press(&mut app, "4s");
     screen(&mut app, 120, 30);
-    let rows = &app.answers.states.as_ref().unwrap().rows;
+    let rows = &app.answers.times.as_ref().unwrap().states.rows;
     let running: Vec<u64> = app
         .time_rows
         .iter()

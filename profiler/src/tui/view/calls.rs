@@ -17,7 +17,13 @@ use crate::{
         operation::{errno, object, operation},
         share,
     },
-    tui::{app::App, slow::SlowRow, theme::Theme},
+    tui::{
+        app::{App, Tab},
+        glance::Item,
+        off::{Off, Probe},
+        slow::SlowRow,
+        theme::Theme,
+    },
 };
 
 /// Where each figure is. What there is no room for has no width.
@@ -179,14 +185,22 @@ impl Words {
 /// The slowest calls, as many as there is room for.
 pub(super) fn slowest(frame: &mut Frame<'_>, area: Rect, app: &App, theme: &Theme) {
     let room = usize::from(area.width).saturating_sub(2);
-    let title = " slowest calls ";
+    // The rows may be from before it went off.
+    let off = app.off(Probe::Calls) == Some(Off::TooDear) && !app.slow_rows.is_empty();
+    let title = match off {
+        true => " slowest calls (off now: too dear) ",
+        false => " slowest calls ",
+    };
     let line = "─".repeat(room.saturating_sub(width(title)));
     put_text(frame, row(area, 0), format!("──{title}{line}"), theme.dim);
     let slow = app.answers.slow.as_deref().unwrap_or_default();
     if app.slow_rows.is_empty() {
-        let words = match app.missing() {
-            None => format!(" none ({})", app.window()),
-            Some(_) => String::new(),
+        let words = match (app.tab, app.off_words(Probe::Calls)) {
+            // The table above says why.
+            (Tab::Calls, _) if app.missing().is_some() => String::new(),
+            (_, Some(off)) => format!(" – {off}"),
+            (_, None) if app.source.shown().quality.is_empty() => " – nothing is known yet".to_owned(),
+            (_, None) => format!(" none ({})", app.window()),
         };
         return put_text(frame, row(area, 1), words, theme.dim);
     }
@@ -199,7 +213,11 @@ pub(super) fn slowest(frame: &mut Frame<'_>, area: Rect, app: &App, theme: &Them
     let area = below(area, 2);
     let now = app.shown_ns().end;
     for (line, &index) in (0..area.height).zip(&app.slow_rows) {
-        slow_call(frame, row(area, line), &slow[index], now, theme);
+        let area = row(area, line);
+        if app.tab == Tab::Overview && app.item() == Some(Item::Call(index)) {
+            mark(frame, area, theme);
+        }
+        slow_call(frame, area, &slow[index], now, theme);
     }
 }
 

@@ -49,7 +49,7 @@ pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, app: &App, theme: &Theme) 
         let (Some(key), Binding { short, .. }) = (bound.keys.first(), bound.binding) else {
             continue;
         };
-        if short.is_empty() {
+        if short.is_empty() || !app.offers(bound.binding.action) {
             continue;
         }
         let key = key.to_string();

@@ -48,7 +48,7 @@ pub(super) fn heading(frame: &mut Frame<'_>, area: Rect, app: &App, theme: &Them
             theme.strong,
         ),
         Span::styled(
-            format!("{} of {}  ", latency(heat.value(cell).0), app.sampled.time()),
+            format!("{} of {}  ", latency(heat.value(cell)), app.sampled.time()),
             theme.text,
         ),
         Span::styled(next, theme.dim),
@@ -63,9 +63,10 @@ pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, app: &App, theme: &Theme) 
     };
     let wide = wide(heat, area);
     let here = app.pointer.cell(heat);
+    let every = heat.label_rows();
     for line in 0..heat.rows().min(area.height.into()) as u16 {
         let at = heat.time((0, line.into())).start - heat.time((0, 0)).start;
-        let scale = if line % 4 == 0 {
+        let scale = if usize::from(line).is_multiple_of(every) {
             offset(at, heat.column_ns())
         } else {
             String::new()
@@ -84,7 +85,7 @@ pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, app: &App, theme: &Theme) 
         }
         put(frame, row(area, line), Line::from(spans));
     }
-    let axis = row(area, area.height.saturating_sub(1));
+    let axis = row(area, (heat.rows() as u16).min(area.height.saturating_sub(1)));
     if usize::from(area.height) > heat.rows() {
         put_axis(frame, axis, heat, wide, theme);
     }
@@ -119,11 +120,7 @@ fn put_axis(frame: &mut Frame<'_>, area: Rect, heat: &Heat, wide: u16, theme: &T
 }
 
 fn look(heat: &Heat, cell: Cell, app: &App, theme: &Theme) -> (&'static str, Style) {
-    let (value, most) = heat.value(cell);
-    let level = match value {
-        0 => 0,
-        _ => (value as f64 / most.max(1) as f64 * 4.0).ceil().clamp(1.0, 4.0) as usize,
-    };
+    let level = heat.level(cell, LEVELS.len() - 1);
     let time = heat.time(cell);
     let chosen = |range: &std::ops::Range<u64>| range.start < time.end && time.start < range.end;
     let begun = app.pointer.begun.as_ref().is_some_and(chosen);

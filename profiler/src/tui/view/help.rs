@@ -7,8 +7,14 @@ use ratatui::{
     widgets::Clear,
 };
 
-use super::{put, row, text::width};
+use super::{
+    put, row,
+    text::{width, wrapped},
+};
 use crate::tui::{app::App, theme::Theme};
+
+/// Wider lines are hard to read.
+const WIDEST: usize = 100;
 
 const FIGURES: &[(&str, &str)] = &[
     (
@@ -23,11 +29,11 @@ const FIGURES: &[(&str, &str)] = &[
     ),
     (
         "BUSY",
-        "how many threads ran or were held up, on average; sleeping is neither",
+        "how many threads ran, wanted a CPU, waited for a disk, for memory or in the kernel, or for a lock that another had, on average; waits for something to do, for children, pipes and sockets are not counted; rows are in this order",
     ),
     (
         "bar of BUSY",
-        "█ running, ▒ wants a CPU, waits for d disk n net i ipc l lock f fault o other",
+        "█ running, ▒ wants a CPU, waits for d disk l lock f fault o other; full: one thread always, or the largest",
     ),
     ("RUN …", "shares of the threads' whole time, idle time as well"),
     ("RUNQ P99", "99 % of the waits for a CPU were shorter"),
@@ -52,7 +58,18 @@ const FIGURES: &[(&str, &str)] = &[
         "user stacks that do not reach the thread's first function",
     ),
     ("unknown", "frames without a function name"),
-    ("own CPU", "what this program costs, in percent of one CPU"),
+    (
+        "own + kernel",
+        "what this program costs itself, and what its probes cost others, in percent of one CPU; --max-overhead is of all CPUs",
+    ),
+    (
+        "off",
+        "probes that were turned off in what is shown, for they would have cost more than --max-overhead",
+    ),
+    (
+        "wait lock",
+        "threads that wait for what another has, as the locks view judges; idle workers are not among them",
+    ),
 ];
 
 /// Over everything else, in the middle; `scroll` lines are above its first.
@@ -72,6 +89,17 @@ pub(super) fn draw(frame: &mut Frame<'_>, scroll: usize, app: &App, theme: &Them
             .map(|&(figure, meaning)| (figure.to_owned(), meaning)),
     );
     let left = lines.iter().map(|(keys, _)| width(keys)).max().unwrap_or(0);
+    let room = usize::from(frame.area().width)
+        .saturating_sub(left + 6)
+        .clamp(1, WIDEST);
+    // What does not fit goes on in the next line.
+    let lines: Vec<(String, String)> = lines
+        .into_iter()
+        .flat_map(|(keys, long)| {
+            let first = std::iter::once(keys).chain(std::iter::repeat(String::new()));
+            first.zip(wrapped(long, room))
+        })
+        .collect();
     let right = lines.iter().map(|(_, long)| width(long)).max().unwrap_or(0);
     let area = centred(frame.area(), left + right + 6, lines.len() + 2);
     frame.render_widget(Clear, area);
@@ -90,7 +118,7 @@ pub(super) fn draw(frame: &mut Frame<'_>, scroll: usize, app: &App, theme: &Them
             Span::raw("  "),
             Span::styled(format!("{keys}{blank}"), theme.strong),
             Span::raw("  "),
-            Span::styled(*long, theme.text),
+            Span::styled(long.as_str(), theme.text),
         ];
         put(frame, row(area, line), Line::from(spans));
     }

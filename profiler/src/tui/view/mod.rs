@@ -75,7 +75,7 @@ pub(super) fn draw(frame: &mut Frame<'_>, app: &App, theme: &Theme) {
             Tab::Calls => calls::draw(frame, body, app, theme),
             Tab::Locks => locks::draw(frame, body, app, theme),
             Tab::Heat => heat::draw(frame, body, app, theme),
-            Tab::Overview => overview::draw(frame, body, app, theme),
+            Tab::Overview => overview::draw(frame, app, theme),
         }
     }
     if layout.total.height > 0 {
@@ -168,9 +168,7 @@ fn nothing(app: &App) -> String {
         };
     }
     if let Some(probe) = shed(app) {
-        return format!(
-            " no {what}: {probe} was turned off, for it would have cost more than --max-overhead allows"
-        );
+        return format!(" no {what}: {probe} was turned off, too dear for --max-overhead");
     }
     let window = match &app.range {
         Some(_) => "chosen range".to_owned(),
@@ -193,19 +191,24 @@ fn nothing(app: &App) -> String {
         }
         (true, Tab::Locks) => format!(" no {what} ({window}): no thread waited for another"),
         (true, Tab::Calls) => format!(" no {what} ({window})"),
-        (true, Tab::Time) => format!(" no {what} ({window}): none did anything, or this kernel cannot tell"),
+        (true, Tab::Time) => format!(" no {what} ({window}): {}", no_times(app)),
         (true, _) => format!(" no {what} ({window}): nothing of this ran"),
+    }
+}
+
+/// Why there is no time of any thread: some thread of a whole system always does something.
+fn no_times(app: &App) -> &'static str {
+    let filtered = !app.source.shown().metadata.filters.is_empty();
+    match app.source.thread_times().next() {
+        None if !filtered => "this kernel has told of none yet; profiler doctor says whether it can",
+        None => "what was chosen has done nothing yet",
+        Some(_) => "no thread did anything",
     }
 }
 
 /// The probe that this tab lives on, if it was off in what is shown since it was too dear.
 fn shed(app: &App) -> Option<&'static str> {
-    let probe = match app.tab {
-        Tab::Time => "states",
-        Tab::Calls => "syscalls",
-        Tab::Locks => "lock",
-        Tab::Overview | Tab::Functions | Tab::Processes | Tab::Stacks | Tab::Heat => return None,
-    };
+    let probe = app.probe()?.name();
     let shed = &app.answers.summary.as_ref()?.quality.shed_ns;
     shed.contains_key(probe).then_some(probe)
 }

@@ -79,9 +79,6 @@ fn chosen(app: &App, theme: &Theme) -> Vec<Span<'static>> {
         spans.push(lead);
         spans.extend(named(choice, theme));
     }
-    if app.tab == Tab::Overview && !spans.is_empty() {
-        spans.push(Span::styled("(charts: the whole host) ", theme.warn));
-    }
     if let (Tab::Functions, Some(mark)) = (app.tab, &app.mark) {
         let when = format!(
             "since {}–{} ",

@@ -229,6 +229,16 @@ mod tests {
     use super::*;
 
     #[test]
+    fn lines_end_between_words_and_long_words_are_cut() {
+        assert_eq!(
+            wrapped("a torn chunk at the end", 8),
+            ["a torn", "chunk at", "the end"]
+        );
+        assert_eq!(wrapped("abcdefghij k", 4), ["abcd", "efgh", "ij k"]);
+        assert_eq!(wrapped("", 4), [""]);
+    }
+
+    #[test]
     fn what_is_cut_says_so_and_fits() {
         assert_eq!(fit("malloc", 6), "malloc");
         assert_eq!(fit("malloc", 5), "mall…");
@@ -298,15 +308,5 @@ mod tests {
         let shares = [0, 1, 123_456, 999_999, 1_000_000].map(|part| share(part, 1_000_000));
         assert_eq!(shares, ["·", "<0.1", "12.3", "99.9", "100"]);
         assert_eq!(count(12), "12");
-    }
-
-    #[test]
-    fn lines_end_between_words_and_long_words_are_cut() {
-        assert_eq!(
-            wrapped("a torn chunk at the end", 8),
-            ["a torn", "chunk at", "the end"]
-        );
-        assert_eq!(wrapped("abcdefghij k", 4), ["abcd", "efgh", "ij k"]);
-        assert_eq!(wrapped("", 4), [""]);
     }
 }

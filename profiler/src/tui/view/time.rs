@@ -14,7 +14,11 @@ use super::{
 use crate::{
     profile::State,
     query::{Modes, StateRow, StateTimes, States, Timing},
-    tui::{app::App, theme::Theme},
+    tui::{
+        app::App,
+        theme::Theme,
+        times::{Busy, Times},
+    },
 };
 
 /// A column of shares: its name where there is room and where there is little, the states in it, from which width of
@@ -110,78 +114,52 @@ pub(super) fn heading(frame: &mut Frame<'_>, area: Rect, app: &App, theme: &Them
 }
 
 pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, app: &App, theme: &Theme) {
-    let Some(states) = &app.answers.states else {
+    let Some(times) = &app.answers.times else {
         return;
     };
-    let most = states.rows.iter().map(|row| row.times.active_ns()).max();
     for (area, index, cursor) in visible(area, app) {
-        let row = &states.rows[app.time_rows[index].index];
-        let cells = Cells::of(area);
         if cursor {
             mark(frame, area, theme);
         }
-        figures(
-            frame,
-            &cells,
-            (&row.times, kernel(states, &row.modes), row.run_queue.as_ref()),
-            app,
-            theme,
-        );
-        put_bar(frame, cells.bar, &row.times, most.unwrap_or(0), theme);
-        put_right(frame, cells.id, &id(row), theme.dim);
-        put_text(
-            frame,
-            cells.name,
-            fit(&row.label, cells.name.width.into()),
-            theme.text,
-        );
+        line(frame, area, times, app.time_rows[index].index, theme);
     }
 }
 
-/// As many of the first rows as there is room for, without a cursor.
-pub(super) fn briefly(frame: &mut Frame<'_>, area: Rect, app: &App, theme: &Theme) {
-    let Some(states) = &app.answers.states else {
-        return;
+/// A row of the answer.
+pub(super) fn line(frame: &mut Frame<'_>, area: Rect, times: &Times, index: usize, theme: &Theme) {
+    let (row, busy) = (&times.states.rows[index], times.busy[index]);
+    let cells = Cells::of(area);
+    let shown = Shown {
+        times: &row.times,
+        busy,
+        kernel: kernel(&times.states, &row.modes),
+        run_queue: row.run_queue.as_ref(),
     };
-    let most = states.rows.iter().map(|row| row.times.active_ns()).max();
-    for (line, row) in (0..area.height).zip(&states.rows) {
-        let cells = Cells::of(super::row(area, line));
-        figures(
-            frame,
-            &cells,
-            (&row.times, kernel(states, &row.modes), row.run_queue.as_ref()),
-            app,
-            theme,
-        );
-        put_bar(frame, cells.bar, &row.times, most.unwrap_or(0), theme);
-        put_right(frame, cells.id, &id(row), theme.dim);
-        put_text(
-            frame,
-            cells.name,
-            fit(&row.label, cells.name.width.into()),
-            theme.text,
-        );
-    }
+    shown.draw(frame, &cells, times, theme);
+    put_right(frame, cells.id, &id(row), theme.dim);
+    put_text(
+        frame,
+        cells.name,
+        fit(&row.label, cells.name.width.into()),
+        theme.text,
+    );
 }
 
 /// All rows together, whether a filter hides them or not.
 pub(super) fn total(frame: &mut Frame<'_>, area: Rect, app: &App, theme: &Theme) {
-    let Some(states) = app.answers.states.as_ref().filter(|it| !it.rows.is_empty()) else {
+    let times = app.answers.times.as_ref();
+    let Some(times) = times.filter(|it| !it.sampled && !it.states.rows.is_empty()) else {
         return;
     };
+    let states = &times.states;
     let cells = Cells::of(area);
-    figures(
-        frame,
-        &cells,
-        (
-            &states.total,
-            kernel(states, &states.modes),
-            states.run_queue.as_ref(),
-        ),
-        app,
-        theme,
-    );
-    put_bar(frame, cells.bar, &states.total, states.total.active_ns(), theme);
+    let shown = Shown {
+        times: &states.total,
+        busy: times.total,
+        kernel: kernel(states, &states.modes),
+        run_queue: states.run_queue.as_ref(),
+    };
+    shown.draw(frame, &cells, times, theme);
     let threads = match states.threads {
         1 => "[all: 1 thread]".to_owned(),
         threads => format!("[all: {threads} threads]"),
@@ -193,57 +171,76 @@ pub(super) fn total(frame: &mut Frame<'_>, area: Rect, app: &App, theme: &Theme)
     put_text(frame, place, fit(&threads, place.width.into()), theme.strong);
 }
 
-fn figures(
-    frame: &mut Frame<'_>,
-    cells: &Cells,
-    (times, kernel, run_queue): (&StateTimes, Option<u64>, Option<&Timing>),
-    app: &App,
-    theme: &Theme,
-) {
-    let shown = app.shown_ns();
-    let seconds = (shown.end - shown.start) as f64 / 1e9;
-    let busy = match seconds > 0.0 {
-        true => count_short(times.active_ns() as f64 / 1e9 / seconds),
-        false => "–".to_owned(),
-    };
-    put_right(frame, cells.busy, &busy, theme.text);
-    for (column, cell) in COLUMNS.iter().zip(cells.shares) {
-        let ns = sum(times, column.2);
-        let idle = column
-            .2
-            .iter()
-            .any(|state| matches!(state, State::Sleep | State::Events));
-        let style = if ns == 0 || idle { theme.dim } else { theme.text };
-        put_right(frame, cell, &share(ns, times.total_ns()), style);
-    }
-    let kernel = kernel.map_or_else(|| "·".to_owned(), |ns| share(ns, times.of(State::Running)));
-    put_right(frame, cells.kernel, &kernel, theme.text);
-    put_right(frame, cells.waits, &rate(times.waits, seconds), theme.text);
-    let p99 = run_queue.and_then(|waits| waits.percentile(99.0));
-    put_right(
-        frame,
-        cells.run_queue,
-        &p99.map_or_else(|| "·".to_owned(), latency),
-        theme.text,
-    );
+/// What is shown of a row, or of all.
+struct Shown<'a> {
+    times: &'a StateTimes,
+    busy: Busy,
+    kernel: Option<u64>,
+    run_queue: Option<&'a Timing>,
 }
 
-/// As long as the time that was not idle is of `most`, and made of what it was.
-fn put_bar(frame: &mut Frame<'_>, area: Rect, times: &StateTimes, most: u64, theme: &Theme) {
-    let parts = COLUMNS
-        .iter()
-        .take(MARKS.len())
-        .map(|column| sum(times, column.2));
-    let mut spans = Vec::new();
-    let marks = MARKS.iter().zip(theme.states);
-    for ((mark, style), cells) in marks.zip(lengths(parts, most, area.width)) {
-        spans.push(Span::styled(mark.repeat(cells), style));
+impl Shown<'_> {
+    fn draw(&self, frame: &mut Frame<'_>, cells: &Cells, all: &Times, theme: &Theme) {
+        let seconds = all.measured_ns as f64 / 1e9;
+        let busy = match seconds > 0.0 {
+            true => count_short(self.busy.ns as f64 / 1e9 / seconds),
+            false => "–".to_owned(),
+        };
+        put_right(frame, cells.busy, &busy, theme.text);
+        self.put_bar(frame, cells.bar, all, theme);
+        if all.sampled {
+            let unknown = [cells.kernel, cells.waits, cells.run_queue];
+            for cell in cells.shares.into_iter().chain(unknown) {
+                put_right(frame, cell, "–", theme.dim);
+            }
+            return;
+        }
+        for (column, cell) in COLUMNS.iter().zip(cells.shares) {
+            let ns = sum(self.times, column.2);
+            let idle = column
+                .2
+                .iter()
+                .any(|state| matches!(state, State::Sleep | State::Events));
+            let style = if ns == 0 || idle { theme.dim } else { theme.text };
+            put_right(frame, cell, &share(ns, self.times.total_ns()), style);
+        }
+        let kernel = self
+            .kernel
+            .map_or_else(|| "·".to_owned(), |ns| share(ns, self.times.of(State::Running)));
+        put_right(frame, cells.kernel, &kernel, theme.text);
+        put_right(frame, cells.waits, &rate(self.times.waits, seconds), theme.text);
+        let p99 = self.run_queue.and_then(|waits| waits.percentile(99.0));
+        put_right(
+            frame,
+            cells.run_queue,
+            &p99.map_or_else(|| "·".to_owned(), latency),
+            theme.text,
+        );
     }
-    // Whatever is not nothing can be seen.
-    if times.active_ns() > 0 && spans.iter().all(|span| span.content.is_empty()) {
-        spans.push(Span::styled("▏", theme.dim));
+
+    /// As long as what was busy is of one thread that always was, or of the busiest row, and made of what it was.
+    fn put_bar(&self, frame: &mut Frame<'_>, area: Rect, all: &Times, theme: &Theme) {
+        let busiest = all.busy.iter().map(|busy| busy.ns).max();
+        // The sum of all rows fills the line, too.
+        let most = busiest.unwrap_or(0).max(all.measured_ns).max(self.busy.ns);
+        let parts = COLUMNS.iter().take(MARKS.len()).map(|column| match column.2 {
+            // Only what counts as busy.
+            [State::Network] | [State::Ipc] => 0,
+            [State::Lock] => self.busy.lock_ns,
+            OTHER => self.times.of(State::Blocked),
+            states => sum(self.times, states),
+        });
+        let mut spans = Vec::new();
+        let marks = MARKS.iter().zip(theme.states);
+        for ((mark, style), cells) in marks.zip(lengths(parts, most, area.width)) {
+            spans.push(Span::styled(mark.repeat(cells), style));
+        }
+        // Whatever is not nothing can be seen.
+        if self.busy.ns > 0 && spans.iter().all(|span| span.content.is_empty()) {
+            spans.push(Span::styled("▏", theme.dim));
+        }
+        put(frame, area, Line::from(spans));
     }
-    put(frame, area, Line::from(spans));
 }
 
 /// How many cells each part has of a bar that is as long as their sum is of `most`. The end of each is where it should
