@@ -79,7 +79,7 @@ pub struct GroupRow {
 pub fn groups(profile: &Profile, selection: &Selection, by: GroupBy) -> Vec<GroupRow> {
     let mut groups: FxHashMap<Key<'_>, (Weight, u64)> = FxHashMap::default();
     for sample in selection.matcher(profile).samples() {
-        let (weight, incomplete) = groups.entry(key(profile, selection, by, sample)).or_default();
+        let (weight, incomplete) = groups.entry(key(profile, selection, by, &sample)).or_default();
         weight.add(Weight {
             value: sample.value,
             samples: 1,
