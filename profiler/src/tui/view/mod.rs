@@ -21,6 +21,7 @@ mod tabs;
 mod text;
 mod time;
 mod tree;
+mod whole;
 
 use ratatui::{
     Frame,
@@ -53,7 +54,7 @@ pub(super) fn draw(frame: &mut Frame<'_>, app: &App, theme: &Theme) {
             Tab::Functions => functions::heading(frame, heading, app, theme),
             Tab::Processes => processes::heading(frame, heading, app, theme),
             Tab::Stacks if app.is_flame() => flame::heading(frame, heading, app, theme),
-            Tab::Stacks => tree::heading(frame, heading, theme),
+            Tab::Stacks => tree::heading(frame, heading, app, theme),
             Tab::Time => time::heading(frame, heading, app, theme),
             Tab::Calls => calls::heading(frame, heading, theme),
             Tab::Locks => locks::heading(frame, heading, theme),
@@ -139,21 +140,23 @@ fn nothing(app: &App) -> String {
     let (rows, what) = match app.tab {
         Tab::Overview | Tab::Functions | Tab::Processes | Tab::Stacks | Tab::Heat => match app.sampled {
             Sampled::OffCpu => (shown.samples.len(), "samples of waiting threads"),
+            Sampled::Lock => (shown.lock_waits.len(), "waits for locks"),
+            Sampled::Slow => (shown.slow.len(), "slow calls told singly"),
             _ => (shown.samples.len(), "samples"),
         },
         Tab::Time => (shown.thread_times.len(), "times of threads"),
         Tab::Calls => (shown.latencies.len(), "calls"),
         Tab::Locks => (shown.lock_waits.len(), "waits for locks"),
     };
-    if !app.filter().is_empty() && rows > 0 {
-        let verb = if app.filter().is_pattern() {
+    if !app.filter.is_empty() && app.heeds_filter() && rows > 0 {
+        let verb = if app.filter.is_pattern() {
             "matches"
         } else {
             "contains"
         };
         return format!(
             " nothing here {verb} “{}”: {} drops the filter",
-            text::clean(app.filter().as_str()),
+            text::clean(app.filter.as_str()),
             app.key(Action::Back)
         );
     }
@@ -172,9 +175,22 @@ fn nothing(app: &App) -> String {
         Some(_) => "chosen range".to_owned(),
         None => app.window().to_string(),
     };
-    let only: Vec<String> = app.chosen.iter().chain(app.part()).map(Choice::words).collect();
+    let mut only: Vec<String> = app.chosen.iter().chain(app.part()).map(Choice::words).collect();
+    if app.tab == Tab::Stacks {
+        only.extend(app.function().map(|function| function.label.clone()));
+    }
+    let stacks = !matches!(app.tab, Tab::Time | Tab::Calls | Tab::Locks);
+    // Whoever waits still is not heard of yet.
+    let later = match app.sampled {
+        Sampled::OffCpu | Sampled::Wall | Sampled::Lock if stacks => ": waits count once they have ended",
+        Sampled::Slow if stacks => ": calls count once they have ended",
+        _ => "",
+    };
     match (only.is_empty(), app.tab) {
-        (false, _) => format!(" no {what} of {} ({window})", text::clean(&only.join(", "))),
+        (false, _) => format!(
+            " no {what} of {} ({window}){later}",
+            text::clean(&only.join(", "))
+        ),
         (true, Tab::Calls) if !app.idle && rows > 0 => {
             format!(
                 " no {what} that were not idle ({window}): {} shows the others",
@@ -190,17 +206,23 @@ fn nothing(app: &App) -> String {
         (true, Tab::Locks) => format!(" no {what} ({window}): no thread waited for another"),
         (true, Tab::Calls) => format!(" no {what} ({window})"),
         (true, Tab::Time) => format!(" no {what} ({window}): none did anything, or this kernel cannot tell"),
+        (true, _) if !later.is_empty() => format!(" no {what} ({window}){later}"),
         (true, _) => format!(" no {what} ({window}): nothing of this ran"),
     }
 }
 
-/// The probe that this tab lives on, if it was off in what is shown since it was too dear.
+/// The probe that this tab, or what it counts, lives on, if it was off in what is shown since it was too dear.
 fn shed(app: &App) -> Option<&'static str> {
     let probe = match app.tab {
         Tab::Time => "states",
         Tab::Calls => "syscalls",
         Tab::Locks => "lock",
-        Tab::Overview | Tab::Functions | Tab::Processes | Tab::Stacks | Tab::Heat => return None,
+        Tab::Overview | Tab::Functions | Tab::Processes | Tab::Stacks | Tab::Heat => match app.sampled {
+            Sampled::OffCpu | Sampled::Wall => "off-cpu",
+            Sampled::Lock => "lock",
+            Sampled::Slow => "syscalls",
+            Sampled::Cpu | Sampled::Other => return None,
+        },
     };
     let shed = &app.answers.summary.as_ref()?.quality.shed_ns;
     shed.contains_key(probe).then_some(probe)

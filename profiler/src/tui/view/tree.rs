@@ -10,6 +10,7 @@ use super::{
     Columns, below, mark, put, put_text, row,
     text::{bar, fit, module, percent, width},
     visible,
+    whole::whole,
 };
 use crate::{
     query::share,
@@ -43,11 +44,17 @@ impl Cells {
     }
 }
 
-pub(super) fn heading(frame: &mut Frame<'_>, area: Rect, theme: &Theme) {
+pub(super) fn heading(frame: &mut Frame<'_>, area: Rect, app: &App, theme: &Theme) {
     let cells = Cells::of(area);
     put_text(frame, cells.total, "TOTAL%", theme.strong);
     put_text(frame, cells.own, "  SELF", theme.dim);
-    put_text(frame, cells.tree, "STACK", theme.dim);
+    let (lead, room) = ("STACK  % of ", usize::from(cells.tree.width));
+    let widest = [false, true].map(|little| whole(app, little));
+    let text = match widest.iter().find(|of| width(lead) + width(of) <= room) {
+        Some(of) if !of.is_empty() => format!("{lead}{of}"),
+        _ => "STACK".to_owned(),
+    };
+    put_text(frame, cells.tree, text, theme.dim);
 }
 
 pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, app: &App, theme: &Theme) {
@@ -58,7 +65,7 @@ pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, app: &App, theme: &Theme) 
         if cursor {
             mark(frame, area, theme);
         }
-        branch(frame, area, forest, &app.branch_rows[index], app.filter(), theme);
+        branch(frame, area, forest, &app.branch_rows[index], &app.filter, theme);
     }
 }
 
