@@ -35,12 +35,18 @@ impl App {
 
     /// Makes samples of what is told one by one, if that is counted and they are not known yet.
     pub(super) fn tell(&mut self) {
+        let live = self.source.replay().is_none();
+        let (time, cut) = match self.range.clone().or_else(|| self.source.time()) {
+            // The map is of all of a recording.
+            _ if self.tab == Tab::Heat && !live => (None, false),
+            Some(time) => (Some(time), false),
+            None if live => (Some(self.source.shown_ns()), true),
+            None => (None, false),
+        };
         let of = Of {
             sampled: self.sampled,
-            time: match self.tab {
-                Tab::Heat => None,
-                _ => self.range.clone().or_else(|| self.source.time()),
-            },
+            time,
+            cut,
             idle: self.idle,
         };
         if self.told.as_ref().is_some_and(|told| told.is_of(&of)) {

@@ -26,6 +26,8 @@ pub(super) struct Of {
     pub(super) sampled: Sampled,
     /// What touches this time; `None`: all.
     pub(super) time: Option<Range<u64>>,
+    /// Whether only what lies in that time is made into samples: who asks says nothing of time.
+    pub(super) cut: bool,
     /// Also calls that wait for something to do or for other threads, or have not ended, and waits of which it is not known
     /// whether another had the lock.
     pub(super) idle: bool,
@@ -39,6 +41,8 @@ pub(super) struct Told {
     pub(super) profile: Profile,
     /// How many there are; the longest of them are samples.
     pub(super) all: usize,
+    /// So many are samples at most.
+    most: usize,
 }
 
 impl Told {
@@ -58,6 +62,7 @@ impl Told {
                 ..Profile::default()
             },
             all: 0,
+            most,
         };
         // Both have their numbers, whichever there are samples of.
         sampled::made(&mut told.profile, sampled::LOCK)?;
@@ -67,7 +72,19 @@ impl Told {
             Sampled::Slow => told.add_calls(profile, most),
             Sampled::Cpu | Sampled::OffCpu | Sampled::Wall | Sampled::Other => return None,
         }
+        if of.cut {
+            told.cut();
+        }
         Some(told)
+    }
+
+    fn cut(&mut self) {
+        let within = Selection {
+            sample_types: (0..=u8::MAX).take(self.profile.sample_types.len()).collect(),
+            ..self.within()
+        };
+        let parts = within.matcher(&self.profile).samples().collect();
+        self.profile.samples = parts;
     }
 
     /// Whether it is what `of` asks for.
@@ -82,7 +99,7 @@ impl Told {
 
     /// How many were left out since they were too many.
     pub(super) fn left_out(&self) -> usize {
-        self.all.saturating_sub(self.profile.samples.len())
+        self.all.saturating_sub(self.most)
     }
 
     fn within(&self) -> Selection {
@@ -164,6 +181,7 @@ mod tests {
         Of {
             sampled: Sampled::Lock,
             time,
+            cut: false,
             idle: false,
         }
     }
@@ -204,6 +222,22 @@ mod tests {
         let told = Told::of_most(&contended(), &of(None), 5).unwrap();
         assert_eq!((told.profile.samples.len(), told.left_out()), (5, told.all - 5));
         assert_eq!(names(&told)[0].1, 36, "{:?}", names(&told));
+    }
+
+    #[test]
+    fn where_nobody_cuts_waits_they_are_cut() {
+        let of = Of {
+            cut: true,
+            ..of(Some(20_000_000..22_000_000))
+        };
+        let told = Told::new(&contended(), &of).unwrap();
+        assert!(
+            told.profile
+                .samples
+                .iter()
+                .all(|sample| sample.value <= 2_000_000)
+        );
+        assert!(!told.profile.samples.is_empty());
     }
 
     #[test]

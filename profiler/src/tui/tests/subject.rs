@@ -162,3 +162,23 @@ fn a_wait_that_ends_in_a_window_counts_as_far_as_it_lies_there() {
         );
     }
 }
+
+/// As above, of calls.
+#[test]
+fn a_call_that_began_before_the_window_counts_as_far_as_it_lies_there() {
+    let mut profile = measured::waiting();
+    for event in &mut profile.slow {
+        event.duration_ns = 40_000_000_000;
+        event.end_ns += 40_000_000_000;
+    }
+    profile.quality[0].end_ns = profile.slow.iter().map(|event| event.end_ns).max().unwrap();
+    let mut app = app_of(profile);
+    press(&mut app, "5v");
+    app.prepare();
+    let forest = app.answers.forest.as_ref().unwrap();
+    let calls = app.answers.summary.as_ref().unwrap().samples;
+    assert!(
+        calls > 0 && forest.total_value <= calls * 10_000_000_000,
+        "{forest:?}"
+    );
+}
