@@ -148,6 +148,13 @@ fn nothing(app: &App) -> String {
         Tab::Calls => (shown.latencies.len(), "calls"),
         Tab::Locks => (shown.lock_waits.len(), "waits for locks"),
     };
+    let stacks = !matches!(app.tab, Tab::Time | Tab::Calls | Tab::Locks);
+    // Whoever waits still is not heard of yet.
+    let later = match app.sampled {
+        Sampled::OffCpu | Sampled::Wall | Sampled::Lock if stacks => ": waits count once they have ended",
+        Sampled::Slow if stacks => ": calls count once they have ended",
+        _ => "",
+    };
     if !app.filter.is_empty() && app.heeds_filter() && rows > 0 {
         let verb = if app.filter.is_pattern() {
             "matches"
@@ -155,9 +162,10 @@ fn nothing(app: &App) -> String {
             "contains"
         };
         return format!(
-            " nothing here {verb} “{}”: {} drops the filter",
+            " nothing here {verb} “{}”: {} drops the filter{}",
             text::clean(app.filter.as_str()),
-            app.key(Action::Back)
+            app.key(Action::Back),
+            later.replacen(':', ";", 1)
         );
     }
     if shown.quality.is_empty() && rows == 0 {
@@ -179,13 +187,6 @@ fn nothing(app: &App) -> String {
     if app.tab == Tab::Stacks {
         only.extend(app.function().map(|function| function.label.clone()));
     }
-    let stacks = !matches!(app.tab, Tab::Time | Tab::Calls | Tab::Locks);
-    // Whoever waits still is not heard of yet.
-    let later = match app.sampled {
-        Sampled::OffCpu | Sampled::Wall | Sampled::Lock if stacks => ": waits count once they have ended",
-        Sampled::Slow if stacks => ": calls count once they have ended",
-        _ => "",
-    };
     match (only.is_empty(), app.tab) {
         (false, _) => format!(
             " no {what} of {} ({window}){later}",
