@@ -31,7 +31,8 @@ thread that ended its wait had been doing meanwhile, and from there on.
 --view locks shows which locks threads waited for, the dearest first, who waited where, and who held the lock: as the \
 lock's own word says (held by), or who ended the wait (ended by), which is the last that held it. Short waits are kept by \
 chance and stand for others, so that counts and times are estimates with their interval. Condition variables, parked \
-threads, joins and semaphores are idle waits: they stand apart. A wait counts, whole, if any of it lies within --time. \
+threads, joins and semaphores are idle waits: they stand apart. Of a wait that --time cuts, what \
+lies within counts, as of all waits that were sampled; average and longest are of whole waits. \
 Circles of threads that still waited for each other at the end are suspected deadlocks. It wants a recording with \
 --probe lock; with cpu,off-cpu, too, it knows what holders did.
 

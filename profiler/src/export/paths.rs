@@ -105,7 +105,7 @@ impl Paths {
     pub(super) fn of(profile: &Profile, selection: &Selection) -> Self {
         let sampled = Sampled::of(profile, selection);
         let unit = match sampled {
-            Sampled::OffCpu | Sampled::Wall | Sampled::Lock => Unit::Microseconds,
+            Sampled::OffCpu | Sampled::Wall | Sampled::Lock | Sampled::Slow => Unit::Microseconds,
             Sampled::Cpu | Sampled::Other => Unit::Samples,
         };
         let waits = match sampled {

@@ -20,7 +20,7 @@ pub(super) fn title(profile: &Profile, selection: &Selection) -> String {
     };
     let what = match summary.sampled {
         // Waits are not sampled by a clock.
-        Sampled::OffCpu | Sampled::Wall | Sampled::Lock => {
+        Sampled::OffCpu | Sampled::Wall | Sampled::Lock | Sampled::Slow => {
             format!(
                 "{}, {} of {}",
                 samples(&summary),
@@ -74,7 +74,7 @@ pub(super) fn line(profile: &Profile, selection: &Selection) -> String {
 
 fn samples(summary: &Summary) -> String {
     let what = match summary.sampled {
-        Sampled::OffCpu | Sampled::Wall | Sampled::Lock => summary.sampled.sample(),
+        Sampled::OffCpu | Sampled::Wall | Sampled::Lock | Sampled::Slow => summary.sampled.sample(),
         Sampled::Cpu | Sampled::Other => "sample",
     };
     let one = summary.recorded_samples == 1 && summary.sampled.is_waits();

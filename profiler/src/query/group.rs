@@ -85,7 +85,7 @@ pub fn groups(profile: &Profile, selection: &Selection, by: GroupBy) -> Vec<Grou
     let mut groups: FxHashMap<Key<'_>, (Weight, u64)> = FxHashMap::default();
     let mut packages = FxHashMap::default();
     for sample in selection.matcher(profile).samples() {
-        let key = key(profile, selection, by, sample, &mut packages);
+        let key = key(profile, selection, by, &sample, &mut packages);
         let (weight, incomplete) = groups.entry(key).or_default();
         weight.add(Weight {
             value: sample.value,

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::{Glob, Name, frame::frames};
+use super::{Glob, Name, frame::frames, sampled};
 use crate::profile::{Id, Location, Process, Profile, Sample, Stack, Thread};
 
 /// Which samples and which frames a question is about. [`Default`] is everything, of the first sample type.
@@ -60,9 +60,10 @@ impl Default for Selection {
 }
 
 impl Selection {
-    /// Whether `sample` is meant. For many samples, [`Self::matcher`] remembers what it found out.
+    /// Whether `sample` is meant, or a part of it. For many samples, [`Self::matcher`] remembers what it found out.
     pub fn matches(&self, profile: &Profile, sample: &Sample) -> bool {
-        self.matches_itself(sample)
+        self.part(sample, sampled::is_wait(profile, sample.sample_type))
+            .is_some()
             && self.matches_thread(profile, &profile.threads[sample.thread])
             && (!self.asks_for_frames()
                 || sample.stack.is_some_and(|stack| {
@@ -77,6 +78,7 @@ impl Selection {
     pub fn matcher<'a>(&'a self, profile: &'a Profile) -> Matcher<'a> {
         Matcher {
             selection: self,
+            waits: sampled::waits(profile),
             threads: self.threads(profile),
             stacks: self.asks_for_frames().then(|| self.matching_stacks(profile)),
             profile,
@@ -110,7 +112,7 @@ impl Selection {
     }
 
     /// Whether some of a stretch of time is meant.
-    pub(super) fn touches(&self, start_ns: u64, end_ns: u64) -> bool {
+    pub fn touches(&self, start_ns: u64, end_ns: u64) -> bool {
         self.time
             .as_ref()
             .is_none_or(|time| start_ns < time.end && (end_ns > time.start || start_ns == time.start))
@@ -137,12 +139,30 @@ impl Selection {
         }
     }
 
-    fn matches_itself(&self, sample: &Sample) -> bool {
-        self.sample_types.contains(&sample.sample_type)
-            && self
-                .time
-                .as_ref()
-                .is_none_or(|time| time.contains(&sample.time_ns))
+    /// The part of `sample` that lies in the selected time, whoever's it is. A sample of a clock is a moment; a wait lasts,
+    /// up to the moment that the sample has, as long as its value says, and is cut at both ends of the selected time.
+    /// What would lie before the recording belongs to its first moments, so that adjacent stretches of time that begin
+    /// with 0 have all of it.
+    fn part(&self, sample: &Sample, wait: bool) -> Option<Sample> {
+        if !self.sample_types.contains(&sample.sample_type) {
+            return None;
+        }
+        let Some(time) = &self.time else {
+            return Some(*sample);
+        };
+        if !wait || sample.value == 0 {
+            return time.contains(&sample.time_ns).then_some(*sample);
+        }
+        let before = |moment: u64| match moment {
+            0 => 0,
+            _ => sample.value.saturating_sub(sample.time_ns.saturating_sub(moment)),
+        };
+        let value = before(time.end).saturating_sub(before(time.start));
+        (value > 0).then(|| Sample {
+            time_ns: sample.time_ns.min(time.end.saturating_sub(1)),
+            value,
+            ..*sample
+        })
     }
 
     fn matches_thread(&self, profile: &Profile, thread: &Thread) -> bool {
@@ -215,14 +235,28 @@ impl Selection {
 pub struct Matcher<'a> {
     selection: &'a Selection,
     profile: &'a Profile,
+    /// For each sample type whether its samples are waits.
+    waits: Vec<bool>,
     threads: Vec<bool>,
     stacks: Option<Vec<bool>>,
 }
 
 impl<'a> Matcher<'a> {
-    /// Whether `sample` is meant.
+    /// Whether `sample` is meant, or a part of it.
     pub fn matches(&self, sample: &Sample) -> bool {
-        self.selection.matches_itself(sample) && self.matches_at(sample.thread, sample.stack)
+        self.part(sample).is_some()
+    }
+
+    /// Whether a sample stands for a wait that lasted, and not for a moment.
+    pub fn is_wait(&self, sample: &Sample) -> bool {
+        self.waits.get(usize::from(sample.sample_type)) == Some(&true)
+    }
+
+    /// What of `sample` is meant: all of it, or of a wait the part that lies in the selected time, as a sample of its own.
+    pub fn part(&self, sample: &Sample) -> Option<Sample> {
+        self.selection
+            .part(sample, self.is_wait(sample))
+            .filter(|sample| self.matches_at(sample.thread, sample.stack))
     }
 
     /// Whether what `thread` did at `stack` is meant, whatever it was and when.
@@ -239,9 +273,9 @@ impl<'a> Matcher<'a> {
         self.threads[thread.index()]
     }
 
-    /// The samples that are meant, in the profile's order.
-    pub fn samples(&self) -> impl Iterator<Item = &'a Sample> + '_ {
-        self.profile.samples.iter().filter(|sample| self.matches(sample))
+    /// The samples that are meant, in the profile's order; of waits the parts that are: see [`Self::part`].
+    pub fn samples(&self) -> impl Iterator<Item = Sample> + '_ {
+        self.profile.samples.iter().filter_map(|sample| self.part(sample))
     }
 }
 
@@ -265,7 +299,59 @@ fn has(label: &str, pattern: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::profile::folded::from_folded;
+    use crate::profile::folded::{from_folded, with_waits};
+
+    /// A thread sleeps 25 s at a time: it waits all the time, whichever 10 s one looks at, and adjacent ones have all of
+    /// it. What is on a CPU is a moment.
+    #[test]
+    fn a_wait_counts_where_it_was_and_not_where_it_ended() {
+        const SECOND: u64 = 1_000_000_000;
+        let mut profile = with_waits(from_folded("a;main 1"), "a;main;sleep 25000\na;main;sleep 25000");
+        for (sample, end) in profile.samples.iter_mut().zip([3, 25, 50]) {
+            sample.time_ns = end * SECOND;
+        }
+        let seconds = |time: Range<u64>, kind| {
+            let selection = Selection {
+                time: Some(time.start * SECOND..time.end * SECOND),
+                sample_types: vec![kind],
+                ..Selection::default()
+            };
+            let matcher = selection.matcher(&profile);
+            matcher
+                .samples()
+                .inspect(|part| assert!(selection.matches(&profile, part)))
+                .map(|part| part.value)
+                .sum::<u64>()
+                / SECOND
+        };
+        for start in [0, 3, 10, 20, 30, 40] {
+            assert_eq!(seconds(start..start + 10, 1), 10, "{start}");
+        }
+        assert_eq!((seconds(45..60, 1), seconds(50..60, 1)), (5, 0));
+        assert_eq!((0..10).map(|n| seconds(n * 7..n * 7 + 7, 1)).sum::<u64>(), 50);
+        // It began before the recording did.
+        profile.samples[1].value = 40 * SECOND;
+        let sum = |borders: &[u64]| {
+            let windows = borders.windows(2);
+            windows.map(|window| seconds_of(&profile, window)).sum::<u64>()
+        };
+        assert_eq!(sum(&[0, 10, 20, 60]), 65);
+        let busy = Selection {
+            time: Some(0..3 * SECOND),
+            ..Selection::default()
+        };
+        assert_eq!(busy.matcher(&profile).samples().count(), 0);
+    }
+
+    fn seconds_of(profile: &Profile, window: &[u64]) -> u64 {
+        let selection = Selection {
+            time: Some(window[0] * 1_000_000_000..window[1] * 1_000_000_000),
+            sample_types: vec![1],
+            ..Selection::default()
+        };
+        let matcher = selection.matcher(profile);
+        matcher.samples().map(|part| part.value).sum::<u64>() / 1_000_000_000
+    }
 
     #[test]
     fn a_cgroup_holds_what_is_below_it_and_nothing_beside_it() {

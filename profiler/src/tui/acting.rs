@@ -10,7 +10,6 @@ use super::{
     keys::Action,
     matching::Text,
     replay::Replay,
-    weights,
 };
 use crate::query::{GroupBy, functions};
 
@@ -150,7 +149,7 @@ impl App {
     /// The filter stays as it was typed.
     fn accept(&mut self) {
         self.typing = false;
-        if self.filter().is_no_pattern() {
+        if self.filter.is_no_pattern() {
             self.say("this is no valid regular expression: it is looked for as plain text");
         }
     }
@@ -176,24 +175,10 @@ impl App {
         self.list().move_to(0);
     }
 
-    /// From samples of busy threads to those of waiting ones, to both.
-    fn next_weight(&mut self) {
-        let next = weights::next(self.sampled);
-        if weights::sample_types(self.source.shown(), next).is_none() {
-            return self.say(match self.source.replay() {
-                Some(_) => "stacks of waits were not recorded: `profiler record --probe cpu,off-cpu` does",
-                None if self.off_cpu => "no wait was sampled yet, or taking their stacks was too dear",
-                None => "stacks of waits are not taken: `profiler top --off-cpu` does",
-            });
-        }
-        self.sampled = next;
-        self.ask_anew();
-    }
-
     /// What is shown now is what functions are compared with from now on.
     fn set_mark(&mut self) {
         let selection = self.selection();
-        let functions = functions(self.source.shown(), &selection);
+        let functions = functions(self.counted(), &selection);
         if functions.total_samples == 0 {
             return self.say("nothing is shown that could be marked");
         }
@@ -258,13 +243,13 @@ impl App {
         }
     }
 
-    /// From the table of functions to the tree, to the flame graph, and back.
+    /// From a table to the tree of what it counts, to the flame graph, and back.
     fn next_shape(&mut self) {
         match (self.tab, self.shape) {
             (Tab::Stacks, Shape::Tree) => self.shape = Shape::Flame,
             (Tab::Stacks, Shape::Flame) => {
                 self.shape = Shape::Tree;
-                self.go(Tab::Functions);
+                self.go(self.lent.map_or(Tab::Functions, |lent| lent.from));
             }
             _ => self.go(Tab::Stacks),
         }

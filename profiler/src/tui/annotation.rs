@@ -118,7 +118,7 @@ impl App {
         let Some(name) = under else {
             return self.say("no function is under the cursor: functions, stacks and flame graphs have some");
         };
-        let profile = self.source.shown();
+        let profile = self.counted();
         let lines = lines(profile, &self.selection(), &name);
         let Some(hottest) = lines.addresses.first() else {
             return self.say("nothing was sampled in this function");

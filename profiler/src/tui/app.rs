@@ -30,7 +30,9 @@ use super::{
     replay::{self, Recording, Replay},
     sorting::Orders,
     source::Source,
+    subject::Lent,
     theme::Colours,
+    told::Told,
 };
 use crate::query::{GroupBy, Sampled, clean};
 
@@ -170,6 +172,10 @@ pub(super) struct App {
     pub(super) one_call: bool,
     /// What samples are counted.
     pub(super) sampled: Sampled,
+    /// Whether that is for stacks only, since one came from a table that counts something else.
+    pub(super) lent: Option<Lent>,
+    /// What is told one by one, as samples, if that is counted.
+    pub(super) told: Option<Told>,
     pub(super) shape: Shape,
     pub(super) flame: Flame,
     /// Whether calls are shown that wait for events, a time or a person.
@@ -183,7 +189,8 @@ pub(super) struct App {
     pub(super) no_locks: Option<Missing>,
     /// Whether stacks of waits are taken.
     pub(super) off_cpu: bool,
-    pub(super) filters: [Text; TABS],
+    /// What is looked for, in every tab.
+    pub(super) filter: Text,
     pub(super) typing: bool,
     pub(super) export: Option<Export>,
     pub(super) code: Option<ReadCode>,
@@ -221,6 +228,8 @@ pub(super) struct App {
     pub(super) branch_rows: Vec<BranchRow>,
     pub(super) time_rows: Vec<Row>,
     pub(super) call_rows: Vec<Row>,
+    /// How long all calls took that the table would show without a filter and that are not idle, in nanoseconds.
+    pub(super) calls_ns: u64,
     /// Those of the slow calls that pass the filter, by their places in the answer.
     pub(super) slow_rows: Vec<usize>,
     pub(super) lock_rows: Vec<Row>,
@@ -269,6 +278,8 @@ impl App {
             inverted: false,
             one_call: false,
             sampled: Sampled::Cpu,
+            lent: None,
+            told: None,
             shape: Shape::default(),
             flame: Flame::default(),
             idle: false,
@@ -278,7 +289,7 @@ impl App {
             no_calls: options.no_calls,
             no_locks: options.no_locks,
             off_cpu: options.off_cpu,
-            filters: Default::default(),
+            filter: Text::default(),
             typing: false,
             export: options.export,
             code: options.code,
@@ -306,6 +317,7 @@ impl App {
             branch_rows: Vec::new(),
             time_rows: Vec::new(),
             call_rows: Vec::new(),
+            calls_ns: 0,
             slow_rows: Vec::new(),
             lock_rows: Vec::new(),
             overview_rows: Vec::new(),
@@ -426,8 +438,9 @@ impl App {
         &self.lists[self.tab.index()]
     }
 
-    pub(super) fn filter(&self) -> &Text {
-        &self.filters[self.tab.index()]
+    /// Whether a filter is applied in this tab.
+    pub(super) fn heeds_filter(&self) -> bool {
+        !matches!(self.tab, Tab::Overview | Tab::Heat)
     }
 
     /// Begin and end of what is shown, in nanoseconds since the recording began.
@@ -442,7 +455,7 @@ impl App {
 
     /// Whether all samples that are shown are waits.
     pub(super) fn is_cold(&self) -> bool {
-        self.sampled == Sampled::OffCpu
+        self.sampled.is_waits()
     }
 
     /// Whether the tab has no row to show.
@@ -506,6 +519,9 @@ impl App {
             Some(range) => self.source.show_from(range.start),
             None => self.source.show(self.window()),
         }
+        if self.source.replay().is_none() {
+            self.told = None;
+        }
         self.answers = Answers::default();
     }
 
@@ -521,13 +537,14 @@ impl App {
     }
 
     pub(super) fn go(&mut self, tab: Tab) {
+        self.follow(tab);
         self.tab = tab;
         self.typing = false;
         self.rows_known = false;
     }
 
     pub(super) fn edit(&mut self, edit: impl FnOnce(&mut Text)) {
-        edit(&mut self.filters[self.tab.index()]);
+        edit(&mut self.filter);
         self.rows_known = false;
     }
 }

@@ -64,6 +64,14 @@ impl Mark {
         when == self.selection
     }
 
+    /// How much of `now` is marked itself, in percent, rounded up: so much of both is the same.
+    pub(super) fn common_percent(&self, now: &std::ops::Range<u64>) -> u64 {
+        let end = self.shown_ns.end.min(now.end);
+        let both = end.saturating_sub(self.shown_ns.start.max(now.start));
+        let length = now.end.saturating_sub(now.start).max(1);
+        (u128::from(both) * 100).div_ceil(u128::from(length)) as u64
+    }
+
     /// Every function of then and now.
     pub(super) fn compare(&self, now: &Functions) -> Vec<ChangeRow> {
         let mut gone = vec![true; self.functions.rows.len()];
@@ -146,6 +154,20 @@ mod tests {
         assert_eq!(change("main"), (0.0, false));
         let main = rows.iter().find(|row| row.name.label == "main").unwrap();
         assert_eq!((main.was[1], main.now[1]), (100.0, 100.0));
+    }
+
+    #[test]
+    fn what_is_marked_and_shown_now_is_known() {
+        let mark = Mark::new(answer("a;f 1"), Selection::default(), 10..20);
+        for (now, percent) in [
+            (10..20, 100),
+            (13..23, 70),
+            (19..1019, 1),
+            (20..30, 0),
+            (0..10, 0),
+        ] {
+            assert_eq!(mark.common_percent(&now), percent, "{now:?}");
+        }
     }
 
     #[test]

@@ -92,6 +92,21 @@ impl<'a> Compaction<'a> {
         call.stack = call.stack.map(|stack| self.stack(stack));
     }
 
+    /// Takes along a thread that something refers to.
+    pub(super) fn keep_thread(&mut self, thread: Id<Thread>) -> Id<Thread> {
+        self.thread(thread)
+    }
+
+    /// Takes along who ended a wait.
+    pub(super) fn keep_waker(&mut self, waker: &mut Waker) {
+        self.waker(waker);
+    }
+
+    /// Takes along a place that something refers to.
+    pub(super) fn keep_location(&mut self, location: Id<Location>) -> Id<Location> {
+        self.location(location)
+    }
+
     /// What is called otherwise by now, if it was moved.
     pub(super) fn rename(&mut self, id: Id<Location>) {
         if let Some(Some(kept)) = self.moved.locations.get(id.index()) {

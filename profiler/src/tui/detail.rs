@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{
     profile::{Mapping, Process, Profile},
-    query::Name,
+    query::{Name, Sampled},
 };
 
 /// A name is in more files than these only where a program is many versions at once.
@@ -63,8 +63,10 @@ impl App {
     pub(super) fn course(&self, name: &Name, parts: usize) -> Option<Course> {
         let mut selection = self.selection();
         selection.time = None;
-        if selection.asks_for_frames() {
-            // Of what passes through one function, another has no share that could be told.
+        let is_kept = matches!(self.sampled, Sampled::Cpu | Sampled::OffCpu | Sampled::Wall);
+        if selection.asks_for_frames() || !is_kept {
+            // Of what passes through one function, another has no share that could be told. And slow calls and waits for
+            // locks are of what is shown alone.
             return None;
         }
         let (samples, time) = self.source.kept();

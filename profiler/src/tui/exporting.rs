@@ -34,7 +34,7 @@ impl App {
         if let Some(function) = self.function() {
             selection.function = Some(function.clone());
         }
-        let written = export(self.source.shown(), &selection, self.inverted, Path::new(name));
+        let written = export(self.counted(), &selection, self.inverted, Path::new(name));
         let message = written.unwrap_or_else(|error| format!("{error:#}"));
         // Errors may have more lines than there is room for.
         let line = message.lines().next().unwrap_or_default();

@@ -8,7 +8,7 @@ use super::{
 impl App {
     /// So many matches on or back. In tables all rows match: there it is the next row.
     pub(super) fn find(&mut self, steps: isize) {
-        if self.filter().is_empty() {
+        if self.filter.is_empty() {
             let key = self.key(Action::Filter);
             return self.say(&format!("nothing is looked for: {key} does"));
         }
@@ -31,7 +31,7 @@ impl App {
         let Some(forest) = &self.answers.forest else {
             return Vec::new();
         };
-        let filter = self.filter();
+        let filter = &self.filter;
         let rows = self.branch_rows.iter().enumerate();
         let found = rows.filter(|(_, row)| {
             let name = forest.trees[row.tree].1.name(row.node);

@@ -64,16 +64,28 @@ impl Heat {
         };
         let (mut least, mut largest) = (u64::MAX, 0);
         let matcher = selection.matcher(profile);
-        for sample in samples.filter(|sample| matcher.matches(sample)) {
-            let Some(since) = sample.time_ns.checked_sub(start_ns) else {
-                continue;
-            };
-            let row = u128::from(since % column_ns) * rows as u128 / u128::from(column_ns);
-            let place = (since / column_ns) as usize * rows + row as usize;
-            if let Some(value) = heat.values.get_mut(place) {
-                *value = value.saturating_add(sample.value);
+        // How many waits go on at the begin of each cell more than at that of the cell before.
+        let mut changes = vec![0i64; heat.values.len() + 1];
+        for sample in samples.filter_map(|sample| matcher.part(sample)) {
+            if !matcher.is_wait(&sample) {
+                heat.add(sample.time_ns, sample.value);
                 (least, largest) = (least.min(sample.value), largest.max(sample.value));
+                continue;
             }
+            heat.add_wait(
+                sample.time_ns.saturating_sub(sample.value)..sample.time_ns,
+                &mut changes,
+            );
+        }
+        let mut going_on = 0;
+        for (place, change) in changes.iter().take(heat.values.len()).enumerate() {
+            going_on += change;
+            if going_on == 0 {
+                continue;
+            }
+            let time = heat.time((place / rows, place % rows));
+            let waited = (time.end - time.start).saturating_mul(going_on.unsigned_abs());
+            heat.values[place] = heat.values[place].saturating_add(waited);
         }
         heat.most = usual_most(&heat.values);
         // Periods of a clock; waits are as long as they are.
@@ -83,6 +95,45 @@ impl Heat {
             0
         };
         heat
+    }
+
+    /// Where a moment is among the values, if it is on the map.
+    fn place(&self, ns: u64) -> Option<usize> {
+        let since = ns.checked_sub(self.start_ns)?;
+        let row = u128::from(since % self.column_ns) * self.rows as u128 / u128::from(self.column_ns);
+        let place = usize::try_from(since / self.column_ns).ok()?;
+        let place = place.checked_mul(self.rows)?.checked_add(row as usize)?;
+        (place < self.values.len()).then_some(place)
+    }
+
+    /// What was at a moment.
+    fn add(&mut self, ns: u64, value: u64) {
+        if let Some(value_there) = self.place(ns).and_then(|place| self.values.get_mut(place)) {
+            *value_there = value_there.saturating_add(value);
+        }
+    }
+
+    /// A wait lies in all cells from its begin to its end: in the first and in the last a part of it, and from the second to
+    /// the last but one it goes on, as `changes` say.
+    fn add_wait(&mut self, wait: Range<u64>, changes: &mut [i64]) {
+        let end = wait.end.saturating_sub(1).min(self.latest_ns);
+        let start = wait.start.max(self.start_ns);
+        let (Some(first), Some(last)) = (self.place(start), self.place(end)) else {
+            return;
+        };
+        if start > end {
+            return;
+        }
+        let end = end + 1;
+        if first == last {
+            return self.add(start, end - start);
+        }
+        let begin_of = |place: usize| self.time((place / self.rows, place % self.rows)).start;
+        let (after_first, before_last) = (begin_of(first + 1), begin_of(last));
+        self.values[first] = self.values[first].saturating_add(after_first - start);
+        self.values[last] = self.values[last].saturating_add(end - before_last);
+        changes[first + 1] += 1;
+        changes[last] -= 1;
     }
 
     pub(super) fn columns(&self) -> usize {
@@ -133,7 +184,7 @@ impl Heat {
         // Rounded up, so that the first moment of a cell lies in it.
         let at = |row: usize| {
             let within = (u128::from(self.column_ns) * row as u128).div_ceil(self.rows.max(1) as u128);
-            begin + within as u64
+            begin.saturating_add(within as u64)
         };
         at(row)..at(row + 1)
     }
@@ -232,7 +283,7 @@ impl Pointer {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::profile::folded::from_folded;
+    use crate::profile::folded::{from_folded, with_waits};
 
     /// A sample every 10 ms, 6 s long; nothing from 2.0 to 2.5 s.
     fn heat(size: Cell) -> Heat {
@@ -313,6 +364,27 @@ mod tests {
         for cell in (0..6).flat_map(|column| (0..heat.rows()).map(move |row| (column, row))) {
             assert_eq!(heat.cell(heat.time(cell).start), cell);
         }
+    }
+
+    #[test]
+    fn a_wait_lies_where_it_was() {
+        let mut profile = with_waits(from_folded(""), "app;main;sleep 3250");
+        profile.samples[0].time_ns = 4_500_000_000;
+        let selection = Selection {
+            sample_types: vec![1],
+            ..Selection::default()
+        };
+        let heat = Heat::of(
+            &profile,
+            &selection,
+            profile.samples.iter(),
+            0..6 * SECOND,
+            (80, 2),
+        );
+        let values: Vec<u64> = (0..12)
+            .map(|place| heat.value((place / 2, place % 2)) / 1_000_000)
+            .collect();
+        assert_eq!(values, [0, 0, 250, 500, 500, 500, 500, 500, 500, 0, 0, 0]);
     }
 
     #[test]

@@ -20,7 +20,10 @@ use super::{
     measured::Measured,
     recorder::Recorder,
 };
-use crate::profile::{Delta, ExtendError, LockWait, Profile, QualityWindow, Sample, ThreadTime};
+use crate::{
+    profile::{Delta, ExtendError, LockWait, Profile, QualityWindow, Sample, ThreadTime},
+    query::Selection,
+};
 
 /// The most samples of the latest stretch of time: 32 MB. 64 busy CPUs at 99 Hz fill it in 158 s.
 pub(super) const RECENT: usize = 1_000_000;
@@ -179,8 +182,8 @@ impl History {
         }
     }
 
-    /// Lets [`Self::shown`] be what was observed, and the quality, of `window`, as far as they are known now. Spans of
-    /// threads that its begin cuts are in it whole.
+    /// Lets [`Self::shown`] be what was observed, and the quality, of `window`, as far as they are known now. Of sampled
+    /// waits that its begin cuts, what lies within is in it; spans of threads, calls and waits for locks are in it whole.
     pub(super) fn show(&mut self, window: Window) {
         self.shown_ns = self.latest_ns.saturating_sub(self.reach_ns(window))..self.latest_ns;
         let Self { profile, .. } = self;
@@ -194,8 +197,15 @@ impl History {
         match window {
             Window::Last(time) => {
                 let start = self.latest_ns.saturating_sub(nanoseconds(time));
-                let recent = self.recent.iter().filter(|sample| sample.time_ns >= start);
-                profile.samples.extend(recent);
+                let mut samples = std::mem::take(&mut profile.samples);
+                let within = Selection {
+                    time: Some(start..u64::MAX),
+                    sample_types: (0..=u8::MAX).take(profile.sample_types.len()).collect(),
+                    ..Selection::default()
+                };
+                let within = within.matcher(profile);
+                samples.extend(self.recent.iter().filter_map(|sample| within.part(sample)));
+                profile.samples = samples;
                 // A window of quality that only begins before belongs to it in part: the one that has its end in it.
                 let quality = self.quality.iter().filter(|window| window.end_ns > start);
                 profile.quality.extend(quality.cloned());

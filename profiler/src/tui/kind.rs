@@ -1,6 +1,9 @@
 //! What a frame is, as far as its name tells: what colours are chosen by.
 
-use crate::query::Name;
+use crate::query::{
+    Name,
+    sampled::{CALL_MODULE, LOCK_MODULE},
+};
 
 /// What a frame is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -19,7 +22,7 @@ pub(super) enum Kind {
     Unnamed,
     /// No code: `[incomplete: …]`.
     Remark,
-    /// The end of a waiting thread's stack.
+    /// The end of a waiting thread's stack, or what it waited for.
     Waiting,
 }
 
@@ -54,6 +57,7 @@ impl Kind {
         match module.as_str() {
             "" if label == WAITING => Self::Waiting,
             "" => Self::Remark,
+            LOCK_MODULE | CALL_MODULE => Self::Waiting,
             "[kernel.kallsyms]" => Self::Kernel,
             _ if *kernel && label.starts_with("bpf_prog_") => Self::KernelModule,
             _ if *kernel => match module.as_str() {

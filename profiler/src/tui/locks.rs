@@ -10,7 +10,7 @@ use crate::{
     profile::Profile,
     query::{
         Frame, Name, Selection, frames,
-        locks::{Asked, Deadlock, Estimate, Group, Joined, LockRow as Found, Which},
+        locks::{Asked, Deadlock, Estimate, Group, Joined, LockRow as Found, Which, within_ns},
     },
 };
 
@@ -151,7 +151,8 @@ fn row(profile: &Profile, selection: &Selection, kind: Kind, found: &Found<'_>) 
 
 fn deadlock(profile: &Profile, selection: &Selection, circle: &Deadlock<'_>) -> LockRow {
     let mut waits = Estimate::default();
-    circle.links.iter().for_each(|link| waits.add(link.wait));
+    let links = circle.links.iter();
+    links.for_each(|link| waits.add(link.wait, within_ns(link.wait, selection.time.as_ref())));
     let label = words::deadlock(circle);
     let process = circle.links.first().map(|link| {
         let process = &profile.processes[profile.threads[link.wait.thread].process];

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::app::{App, Missing, Tab};
+use super::app::{App, Missing};
 use crate::profile::QualityWindow;
 
 /// What may be off while samples are taken.
@@ -68,16 +68,6 @@ impl App {
                 format!("not recorded; record --probe {} does", probe.name())
             }
         })
-    }
-
-    /// The probe that a tab lives on, beside samples.
-    pub(super) fn probe(&self) -> Option<Probe> {
-        match self.tab {
-            Tab::Time => Some(Probe::States),
-            Tab::Calls => Some(Probe::Calls),
-            Tab::Locks => Some(Probe::Locks),
-            Tab::Overview | Tab::Functions | Tab::Processes | Tab::Stacks | Tab::Heat => None,
-        }
     }
 }
 

@@ -17,6 +17,8 @@ use crate::query::{LatencyRow, Name, StateRow};
 pub(super) struct Opened {
     what: Subject,
     from: Tab,
+    /// What was looked for there.
+    filter: Text,
 }
 
 /// Something that can be opened.
@@ -56,13 +58,16 @@ impl App {
         let begun = self.pointer.begun.take();
         if self.tab == Tab::Heat && begun.is_some() {
             // The range that was begun is not to be.
-        } else if !self.filter().is_empty() {
+        } else if !self.filter.is_empty() {
             self.edit(|filter| *filter = Text::default());
         } else if self.tab == Tab::Locks && self.lock_open {
             self.lock_open = false;
         } else if self.is_flame() && self.flame.unzoom() {
             self.rows_known = false;
+        } else if let (Tab::Stacks, Some(lent)) = (self.tab, self.lent) {
+            self.go(lent.from);
         } else if let Some(opened) = self.opened.pop() {
+            self.filter = opened.filter;
             self.flame.reset();
             self.answers.forest = None;
             self.go(opened.from);
@@ -109,7 +114,7 @@ impl App {
                 {
                     match row.branch {
                         Branch::Leaf => {}
-                        Branch::Closed if self.filters[Tab::Stacks.index()].is_empty() => {
+                        Branch::Closed if self.filter.is_empty() => {
                             self.branches.open_hottest(forest, row);
                         }
                         Branch::Closed | Branch::Open => self.branches.toggle(row),
@@ -233,26 +238,36 @@ impl App {
 
     /// In this tab, from its first row on.
     fn open_in(&mut self, process: Subject, tab: Tab) {
-        self.open_subject(process);
+        self.enter(process);
         self.go(tab);
         self.list().move_to(0);
     }
 
+    /// With its stacks.
     fn open_subject(&mut self, what: Subject) {
+        self.enter(what);
+        self.go(Tab::Stacks);
+    }
+
+    fn enter(&mut self, what: Subject) {
         let kind = std::mem::discriminant(&what);
         let is_part = matches!(what, Subject::Part(_));
         // Another process means another question; another function is asked within the same process.
         self.opened
             .retain(|opened| !is_part && std::mem::discriminant(&opened.what) != kind);
-        self.opened.push(Opened { what, from: self.tab });
+        self.opened.push(Opened {
+            what,
+            from: self.tab,
+            // It led here, and has nothing to do with what is in there.
+            filter: std::mem::take(&mut self.filter),
+        });
         if is_part {
             self.answers = Answers::default();
         }
         self.answers.forest = None;
         self.flame.reset();
-        self.filters[Tab::Stacks.index()] = Text::default();
         self.lists[Tab::Stacks.index()].move_to(0);
-        self.go(Tab::Stacks);
+        self.rows_known = false;
     }
 
     pub(super) fn left(&mut self) {

@@ -50,6 +50,7 @@ impl App {
     }
 
     fn ask(&mut self) {
+        self.tell();
         let selection = self.selection();
         let process = self.process().is_some();
         // What was opened stands among the others.
@@ -70,6 +71,10 @@ impl App {
             ..self.selection()
         };
         let profile = self.source.shown();
+        let counted = match &self.told {
+            Some(told) => &told.profile,
+            None => profile,
+        };
         let answers = &mut self.answers;
         let owner = match process {
             true => Owner::Thread,
@@ -90,19 +95,19 @@ impl App {
         }
         let weights = answers
             .weights
-            .get_or_insert_with(|| Weights::of(profile, &selection));
+            .get_or_insert_with(|| Weights::of(counted, &selection));
         answers
             .summary
-            .get_or_insert_with(|| Summary::with(profile, &selection, weights));
+            .get_or_insert_with(|| Summary::with(counted, &selection, weights));
         match self.tab {
             Tab::Functions if answers.functions.is_none() => {
-                let functions = functions_of(profile, &selection, weights);
+                let functions = functions_of(counted, &selection, weights);
                 let mark = self.mark.as_ref().filter(|mark| mark.is_of(&selection));
                 answers.changes = mark.map(|mark| mark.compare(&functions));
                 answers.functions = Some(functions);
             }
             Tab::Processes if answers.processes.is_none() => {
-                answers.processes = Some(groups(profile, &everybody, by));
+                answers.processes = Some(groups(counted, &everybody, by));
             }
             Tab::Stacks if answers.forest.is_none() => {
                 self.answers.forest = Some(self.forest());
@@ -139,9 +144,9 @@ impl App {
                     .slow
                     .get_or_insert_with(|| slowest(profile, &selection, idle));
                 if profile.lock_waits.len() <= FEW_WAITS {
-                    answers.locks.get_or_insert_with(|| locks(profile, &selection));
+                    answers.locks.get_or_insert_with(|| locks(profile, &within));
                 }
-                let tree = weights::hottest(profile, &selection, weights, overview::PATHS);
+                let tree = weights::hottest(counted, &selection, weights, overview::PATHS);
                 let has_locks = self.no_locks.is_none();
                 let has_states = self.no_states.is_none();
                 let waits = self.source.lock_waits();
@@ -167,11 +172,25 @@ impl App {
                 answers.overview = Some(Overview::of(&evidence, &charted, averages, tree));
             }
             Tab::Locks if answers.locks.is_none() => {
-                answers.locks = Some(locks(profile, &selection));
+                // Of waits that the begin of what is shown cuts, a part counts.
+                let within = Selection {
+                    time: Some(shown_ns),
+                    ..selection
+                };
+                answers.locks = Some(locks(profile, &within));
             }
             Tab::Heat if answers.heat.is_none() => {
-                let (samples, kept_ns) = self.source.kept();
-                answers.heat = Some(Heat::of(profile, &unbounded, samples, kept_ns, room));
+                answers.heat = Some(match &self.told {
+                    // What is told one by one is known of what is shown.
+                    Some(told) => {
+                        let samples = told.profile.samples.iter();
+                        Heat::of(counted, &unbounded, samples, self.source.shown_ns(), room)
+                    }
+                    None => {
+                        let (samples, kept_ns) = self.source.kept();
+                        Heat::of(profile, &unbounded, samples, kept_ns, room)
+                    }
+                });
             }
             _ => return,
         }
@@ -187,7 +206,7 @@ impl App {
             false => (Reading::Paths, Direction::TopDown),
             true => (Reading::Inverted, Direction::BottomUp),
         };
-        let (profile, selection) = (self.source.shown(), self.selection());
+        let (profile, selection) = (self.counted(), self.selection());
         let tree = match &self.answers.weights {
             Some(weights) => weights::tree(profile, &selection, weights, direction),
             None => Tree::default(),
@@ -201,7 +220,7 @@ impl App {
 
     /// The callers and callees of a function; shares are of all that is selected.
     fn around(&self, function: &Name) -> Forest {
-        let (profile, mut selection) = (self.source.shown(), self.selection());
+        let (profile, mut selection) = (self.counted(), self.selection());
         if !selection.asks_for_frames() {
             // Of many stacks, only those that matter are looked at.
             selection.function = Some(function.clone());
@@ -220,7 +239,7 @@ impl App {
     }
 
     fn arrange(&mut self) {
-        let filter = &self.filters[self.tab.index()];
+        let filter = &self.filter;
         match self.tab {
             Tab::Functions if self.answers.changes.is_some() => self.arrange_changes(),
             Tab::Functions => {
@@ -272,7 +291,7 @@ impl App {
 
     /// By how much their shares have changed, those first of which that is clear.
     fn arrange_changes(&mut self) {
-        let filter = &self.filters[Tab::Functions.index()];
+        let filter = &self.filter;
         let rows = self.answers.changes.as_deref().unwrap_or_default();
         let found = |row: &ChangeRow| filter.is_in(&row.name.label) || filter.is_in(&row.name.module);
         self.function_rows = select(rows, found, |row| {
@@ -298,10 +317,20 @@ impl App {
     }
 
     fn arrange_calls(&mut self) {
-        let filter = &self.filters[Tab::Calls.index()];
+        let nothing = Text::default();
+        let filter = match self.heeds_filter() {
+            true => &self.filter,
+            false => &nothing,
+        };
         let rows = self.answers.calls.as_ref().map_or(&[][..], |it| &it.rows);
+        let shown = |row: &LatencyRow| self.idle || !(row.idle || waits_for_others(row.operation));
+        self.calls_ns = rows
+            .iter()
+            .filter(|row| shown(row) && !row.idle)
+            .map(|row| row.timing.total_ns)
+            .fold(0, u64::saturating_add);
         let found = |row: &LatencyRow| {
-            (self.idle || !(row.idle || waits_for_others(row.operation)))
+            shown(row)
                 && (filter.is_in(&row.label)
                     || filter.is_in(&operation(row.operation))
                     || filter.is_in(object(row.object))
@@ -321,7 +350,7 @@ impl App {
 
     /// Idle waits come last, and only if they are asked for.
     fn arrange_locks(&mut self) {
-        let filter = &self.filters[Tab::Locks.index()];
+        let filter = &self.filter;
         let rows = self.answers.locks.as_ref().map_or(&[][..], |it| &it.rows);
         let found = |row: &LockRow| {
             let process = row.process.iter();
@@ -392,7 +421,7 @@ impl App {
                     }
                     None => return self.answers.preview = None,
                 };
-                let profile = self.source.shown();
+                let profile = self.counted();
                 let weights = Weights::of(profile, &selection);
                 let tree = weights::tree(profile, &selection, &weights, Direction::TopDown);
                 (title, Forest::whole(tree, Reading::Paths))
@@ -425,7 +454,7 @@ impl App {
         Selection {
             kernel: self.kernel,
             time: self.range.clone().or_else(|| self.source.time()),
-            sample_types: weights::sample_types(self.source.shown(), self.sampled).unwrap_or_default(),
+            sample_types: weights::sample_types(self.counted(), self.sampled).unwrap_or_default(),
             ..Selection::default()
         }
     }

@@ -29,7 +29,7 @@ mod flame;
 mod header;
 mod heat;
 mod large;
-mod locks;
+pub(super) mod locks;
 mod measured;
 mod overview;
 mod recording;
@@ -37,6 +37,7 @@ mod replay;
 mod searching;
 mod soak;
 mod sorting;
+mod subject;
 mod weights;
 
 const WEB: &str = "\
@@ -180,9 +181,9 @@ fn a_function_opens_into_its_callers_and_callees_and_escape_goes_back() {
     assert_screens("around-a-function", &mut app);
     press(&mut app, "\x1b");
     assert_eq!((app.tab, app.function()), (Tab::Functions, None));
-    assert!(!app.filter().is_empty());
+    assert!(!app.filter.is_empty());
     press(&mut app, "\x1b");
-    assert!(app.filter().is_empty());
+    assert!(app.filter.is_empty());
 }
 
 #[test]

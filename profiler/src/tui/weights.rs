@@ -15,27 +15,36 @@ const OFF_CPU: &str = "off_cpu";
 /// none in the time that is shown.
 pub(super) fn sample_types(profile: &Profile, sampled: Sampled) -> Option<Vec<u8>> {
     let cpu = Sampled::Cpu.sample_types(profile)?;
-    let waits = || {
-        let place = profile
-            .sample_types
-            .iter()
-            .position(|kind| kind.name == OFF_CPU)?;
+    let known = |name: Option<&str>| {
+        let types = &profile.sample_types;
+        let place = types.iter().position(|kind| Some(kind.name.as_str()) == name)?;
         u8::try_from(place).ok()
     };
     match sampled {
-        Sampled::OffCpu => Some(vec![waits()?]),
-        Sampled::Wall => Some([cpu, vec![waits()?]].concat()),
-        Sampled::Lock => Sampled::Lock.sample_types(profile),
+        Sampled::OffCpu | Sampled::Lock | Sampled::Slow => Some(vec![known(sampled.name())?]),
+        Sampled::Wall => Some([cpu, vec![known(Sampled::OffCpu.name())?]].concat()),
         Sampled::Cpu | Sampled::Other => Some(cpu),
     }
 }
 
-/// What comes after `sampled`, where there are samples of waits.
+/// Whether something of what `sampled` stands for was recorded and is among what is shown; of waits, whether their stacks
+/// are taken. Waits for locks and slow calls are told one by one, and need not be samples for it.
+pub(super) fn has(profile: &Profile, sampled: Sampled) -> bool {
+    match sampled {
+        Sampled::Lock => !profile.lock_waits.is_empty(),
+        Sampled::Slow => !profile.slow.is_empty(),
+        _ => sample_types(profile, sampled).is_some(),
+    }
+}
+
+/// What comes after `sampled`.
 pub(super) fn next(sampled: Sampled) -> Sampled {
     match sampled {
         Sampled::Cpu => Sampled::OffCpu,
         Sampled::OffCpu => Sampled::Wall,
-        Sampled::Wall | Sampled::Lock | Sampled::Other => Sampled::Cpu,
+        Sampled::Wall => Sampled::Lock,
+        Sampled::Lock => Sampled::Slow,
+        Sampled::Slow | Sampled::Other => Sampled::Cpu,
     }
 }
 
@@ -211,6 +220,9 @@ mod tests {
         assert_eq!(sample_types(&profile, Sampled::OffCpu), Some(vec![1]));
         assert_eq!(sample_types(&from_folded("a;main 1"), Sampled::Wall), None);
         assert_eq!(sample_types(&Profile::default(), Sampled::Cpu), Some(vec![0]));
-        assert_eq!(next(next(next(Sampled::Cpu))), Sampled::Cpu);
+        assert_eq!(
+            (0..5).fold(Sampled::Cpu, |sampled, _| next(sampled)),
+            Sampled::Cpu
+        );
     }
 }

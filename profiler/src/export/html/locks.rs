@@ -12,12 +12,12 @@ use super::{
     tables::{Cell, Table, column, thread_name},
 };
 use crate::{
-    profile::{Id, Process, Profile},
+    profile::{Id, LockWait, Process, Profile},
     query::{
         self, Selection,
         figures::plural,
         frames,
-        locks::{Asked, Estimate, Holder, Joined, LockRow, Locks, Waiter, start_ns},
+        locks::{Asked, Estimate, Holder, Joined, LockRow, Locks, Waiter, start_ns, within_ns},
         state_slices::between,
     },
 };
@@ -36,10 +36,11 @@ pub(super) struct Waits {
     /// For each row the texts of the processes that waited, in the order in which the profile has them.
     processes: Vec<Vec<usize>>,
     /// For each row its waits, those of one waiter, holder and process that touch the same intervals together: how many
-    /// intervals the first one is behind that of the record before, times two, plus one if they are estimated; how many
-    /// intervals more than one they touch; waiter; holder, plus one, 0: not known; process; how many waits, in
-    /// thousandths if they are estimated; how long all took; half of that time's 95 % interval if it is estimated; how long
-    /// the longest took. Times in nanoseconds.
+    /// intervals the first one is behind that of the record before, times four, plus two if not all of them lies in one
+    /// interval, plus one if they are estimated; how many intervals more than one they touch; waiter; holder, plus one, 0:
+    /// not known; process; how many waits, in thousandths if they are estimated; how long all took; half of that time's
+    /// 95 % interval if it is estimated; how long the longest took; if not all lies in one interval, how much lies in the
+    /// first, how much in the last, and in all. Times in nanoseconds.
     rows: Vec<Numbers>,
 }
 
@@ -126,6 +127,30 @@ pub(super) fn locks(
     Some(table.follows(Follows::Waits(writer.waits)))
 }
 
+/// Where waits that touch the same intervals lie, in nanoseconds.
+#[derive(Default)]
+struct Parts {
+    first_ns: f64,
+    /// Nothing if that is the first, too.
+    last_ns: f64,
+    all_ns: f64,
+}
+
+impl Parts {
+    /// Between `borders`, the interval from number `first` to before number `behind` are those that it touches.
+    fn add(&mut self, wait: &LockWait, borders: &[u64], (first, behind): (usize, usize)) {
+        let within = |from: usize, to: usize| {
+            let time = borders[from]..borders[to];
+            wait.stands_for() * within_ns(wait, Some(&time)) as f64
+        };
+        self.first_ns += within(first, first + 1);
+        if behind - first > 1 {
+            self.last_ns += within(behind - 1, behind);
+        }
+        self.all_ns += within(first, behind);
+    }
+}
+
 /// Writes waits down.
 struct Writer<'a> {
     profile: &'a Profile,
@@ -167,20 +192,22 @@ impl Writer<'_> {
         self.waits.holders.push(holders);
         let mut processes = row.processes.clone();
         processes.sort_unstable();
-        let mut records: BTreeMap<_, Estimate> = BTreeMap::new();
+        let mut records: BTreeMap<_, (Estimate, Parts)> = BTreeMap::new();
         for member in &row.members {
             let at = between(self.borders, start_ns(member.wait), member.wait.end_ns);
             let process = profile.threads[member.wait.thread].process;
             let process = processes.binary_search(&process).unwrap_or_default();
             let holder = member.holder.map_or(0, |holder| holder + 1);
             let record = records.entry((at, member.waiter, holder, process)).or_default();
-            record.add(member.wait);
+            record.0.add(member.wait, member.wait.duration_ns);
+            record.1.add(member.wait, self.borders, at);
         }
         let mut numbers = Numbers::default();
         let mut before = 0;
-        for (((first, behind), waiter, holder, process), sum) in records {
+        for (((first, behind), waiter, holder, process), (sum, parts)) in records {
             let estimated = !sum.is_exact();
-            numbers.push(((first - before) as u64) << 1 | u64::from(estimated));
+            let divided = behind - first > 1 || parts.all_ns != sum.total_ns;
+            numbers.push(((first - before) as u64) << 2 | u64::from(divided) << 1 | u64::from(estimated));
             before = first;
             for number in [behind - first - 1, waiter, holder, process] {
                 numbers.push(number as u64);
@@ -191,6 +218,11 @@ impl Writer<'_> {
                 numbers.push(sum.total_plus_minus().round() as u64);
             }
             numbers.push(sum.max_ns);
+            if divided {
+                for ns in [parts.first_ns, parts.last_ns, parts.all_ns] {
+                    numbers.push(ns.round() as u64);
+                }
+            }
         }
         self.waits.rows.push(numbers);
         let processes = processes.into_iter();

@@ -195,7 +195,7 @@ fn data(this: &Recording<'_>, options: &Options<'_>) -> Data {
             Sampled::Wall => "wall",
             Sampled::OffCpu => "off-cpu",
             Sampled::Lock => "lock",
-            Sampled::Cpu | Sampled::Other => "cpu",
+            Sampled::Cpu | Sampled::Slow | Sampled::Other => "cpu",
         },
         graphs: &GRAPHS,
         kinds: KINDS

@@ -127,18 +127,18 @@ const followers = {
     const at = touched(side), { ranks, texts, waiters, holders, processes } = table.follows;
     table.known ??= table.follows.rows.map(readWaits);
     const rows = table.rows.map((row, number) => {
-      const sum = waitsOf(table.known[number], at);
+      const sum = waitsOf(table.known[number], side.borders, at);
       if (sum.count === 0) return null;
       const [place, node] = waiters[number][most(sum.waiters)], holder = most(sum.holders);
       const [who, where] = holder === null ? ["", ""] : holders[number][holder].map((text) => texts[text]);
       const cells = {
         process: texts[processes[number][most(sum.processes)]], waits: Math.round(sum.count), total: sum.total, "±": Math.round(Math.sqrt(sum.squares)),
-        average: Math.floor(sum.total / sum.count), longest: sum.max, "mostly waited at": texts[place], "mostly held by": who,
+        average: Math.floor(sum.whole / sum.count), longest: sum.max, "mostly waited at": texts[place], "mostly held by": who,
         "who let go at": where, "of the waits": holder === null ? null : 100 * sum.holders.get(holder).count / Math.max(sum.count, 1), stack: node,
       };
       return { keys: [-ranks[number], sum.total], row: ranges.changed(table, row, cells) };
     });
-    const scope = `${ranges.measured(side, at)}. A wait counts, and counts whole, if any of it lies in there.`;
+    const scope = `${ranges.measured(side, at)}. Of waits counts what lies in there; average and longest are of whole waits.`;
     return { rows: ranges.sorted(rows), scope, of: at };
   },
 };
@@ -198,18 +198,30 @@ function readWaits(text) {
   const numbers = new Numbers(text), records = [];
   let first = 0;
   while (!numbers.done) {
-    const head = numbers.next(), estimated = head % 2 === 1;
-    first += Math.floor(head / 2);
+    const head = numbers.next(), estimated = head % 2 === 1, divided = head % 4 > 1;
+    first += Math.floor(head / 4);
     const behind = first + numbers.next() + 1, waiter = numbers.next(), holder = numbers.next() - 1, process = numbers.next();
-    const count = numbers.next() / (estimated ? 1000 : 1), total = numbers.next();
-    records.push({ first, behind, waiter, holder, process, count, total, plusMinus: estimated ? numbers.next() : 0, max: numbers.next() });
+    const count = numbers.next() / (estimated ? 1000 : 1), whole = numbers.next();
+    const record = { first, behind, waiter, holder, process, count, whole, plusMinus: estimated ? numbers.next() : 0, max: numbers.next() };
+    if (divided) record.parts = { first: numbers.next(), last: numbers.next(), all: numbers.next() };
+    records.push(record);
   }
   return records;
 }
 
+/** How long waits were within some intervals: those between the first and the last that they touch, they fill. */
+function within({ first, behind, whole, parts }, borders, at) {
+  if (!parts) return whole;
+  const has = (interval) => interval >= at.first && interval < at.behind;
+  const [from, to] = [Math.max(first + 1, at.first), Math.min(behind - 1, at.behind)];
+  const inner = parts.all - parts.first - parts.last;
+  const filled = from < to ? inner * (borders[to] - borders[from]) / (borders[behind - 1] - borders[first + 1]) : 0;
+  return Math.round((has(first) ? parts.first : 0) + filled + (has(behind - 1) ? parts.last : 0));
+}
+
 /** The waits that touch some intervals. */
-function waitsOf(records, { first, behind }) {
-  const sum = { count: 0, total: 0, squares: 0, max: 0, waiters: new Map(), holders: new Map(), processes: new Map() };
+function waitsOf(records, borders, { first, behind }) {
+  const sum = { count: 0, total: 0, whole: 0, squares: 0, max: 0, waiters: new Map(), holders: new Map(), processes: new Map() };
   const add = (to, key, { count, total }) => {
     const known = to.get(key) ?? { count: 0, total: 0 };
     to.set(key, { count: known.count + count, total: known.total + total });
@@ -217,12 +229,14 @@ function waitsOf(records, { first, behind }) {
   for (const record of records) {
     if (record.first >= behind || record.behind <= first) continue;
     sum.count += record.count;
-    sum.total += record.total;
-    sum.squares += record.plusMinus ** 2;
+    const total = within(record, borders, { first, behind }), part = { count: record.count, total };
+    sum.total += total;
+    sum.whole += record.whole;
+    sum.squares += (record.plusMinus * total / Math.max(record.whole, 1)) ** 2;
     sum.max = Math.max(sum.max, record.max);
-    add(sum.waiters, record.waiter, record);
-    add(sum.processes, record.process, record);
-    if (record.holder >= 0) add(sum.holders, record.holder, record);
+    add(sum.waiters, record.waiter, part);
+    add(sum.processes, record.process, part);
+    if (record.holder >= 0) add(sum.holders, record.holder, part);
   }
   return sum;
 }

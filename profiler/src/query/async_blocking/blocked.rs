@@ -41,7 +41,7 @@ pub struct Blocked<'a> {
 pub(super) fn blocked<'a>(
     profile: &'a Profile,
     places: &[Place],
-    waits: impl Iterator<Item = &'a Sample>,
+    waits: impl Iterator<Item = Sample>,
     slow: impl Iterator<Item = &'a SlowEvent>,
 ) -> Vec<Blocked<'a>> {
     let mut groups = Groups {

@@ -71,11 +71,7 @@ pub fn async_blocking<'a>(
         ..selection.clone()
     };
     let matcher = selection.matcher(profile);
-    let samples: Vec<&'a Sample> = profile
-        .samples
-        .iter()
-        .filter(|sample| matcher.matches(sample))
-        .collect();
+    let samples: Vec<Sample> = matcher.samples().collect();
     let workers: FxHashSet<Tid> = samples
         .iter()
         .filter(|sample| place_of(&places, sample) != Place::Outside)
@@ -86,7 +82,7 @@ pub fn async_blocking<'a>(
         ..AsyncBlocking::default()
     };
     let mut by_thread: FxHashMap<Tid, Vec<&Sample>> = FxHashMap::default();
-    for sample in samples {
+    for sample in &samples {
         let thread = tid(profile, sample.thread);
         if !workers.contains(&thread) {
             continue;
@@ -105,8 +101,8 @@ pub fn async_blocking<'a>(
     let waited = by_thread
         .values()
         .flatten()
-        .copied()
-        .filter(|sample| waits(sample));
+        .filter(|sample| waits(sample))
+        .map(|&sample| *sample);
     let slow = profile.slow.iter().filter(|event| {
         // Who is preempted does not block.
         event.operation != Operation::RunQueue

@@ -15,13 +15,15 @@ pub struct Estimate {
     pub seen: u64,
     /// How many there were.
     pub count: f64,
-    /// How long they took in all, in nanoseconds.
+    /// How long they took in all, in nanoseconds; of each what lies in the selected time.
     pub total_ns: f64,
     /// The longest that was kept, in nanoseconds. Long waits are all kept, so it is the longest of all unless that is
     /// shorter than the threshold.
     pub max_ns: u64,
     /// How many of those that were kept failed, by a time-out or a signal.
     pub failed: u64,
+    /// As `total_ns`, of whole waits.
+    whole_ns: f64,
     count_variance: f64,
     total_variance: f64,
     /// How many lie in each bucket of `profiler_common::histogram`, up to the last that has some.
@@ -40,12 +42,13 @@ pub struct Stretch {
 }
 
 impl Estimate {
-    /// Adds a wait.
-    pub fn add(&mut self, wait: &LockWait) {
-        let (weight, length) = (wait.stands_for(), wait.duration_ns as f64);
+    /// Adds a wait, of which so many nanoseconds lie in the selected time. It is as long as it was nevertheless.
+    pub fn add(&mut self, wait: &LockWait, within_ns: u64) {
+        let (weight, length) = (wait.stands_for(), within_ns as f64);
         self.seen += 1;
         self.count += weight;
         self.total_ns += weight * length;
+        self.whole_ns += weight * wait.duration_ns as f64;
         self.max_ns = self.max_ns.max(wait.duration_ns);
         self.failed += u64::from(wait.errno != 0);
         self.count_variance += weight * (weight - 1.0);
@@ -62,6 +65,7 @@ impl Estimate {
         self.seen += other.seen;
         self.count += other.count;
         self.total_ns += other.total_ns;
+        self.whole_ns += other.whole_ns;
         self.max_ns = self.max_ns.max(other.max_ns);
         self.failed += other.failed;
         self.count_variance += other.count_variance;
@@ -89,10 +93,10 @@ impl Estimate {
         Z * self.total_variance.sqrt()
     }
 
-    /// How long a wait was on average, in nanoseconds.
+    /// How long a wait was on average, in nanoseconds, whatever of it was selected.
     pub fn average_ns(&self) -> f64 {
         if self.count > 0.0 {
-            self.total_ns / self.count
+            self.whole_ns / self.count
         } else {
             0.0
         }
@@ -119,12 +123,13 @@ mod tests {
     fn of(waits: &[(u64, u64)]) -> Estimate {
         let mut sum = Estimate::default();
         for &(duration_ns, threshold_ns) in waits {
-            sum.add(&LockWait {
+            let wait = LockWait {
                 duration_ns,
                 blocked_ns: duration_ns,
                 threshold_ns,
                 ..wait(0, 0)
-            });
+            };
+            sum.add(&wait, duration_ns);
         }
         sum
     }

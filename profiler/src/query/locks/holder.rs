@@ -1,5 +1,7 @@
 //! Who held a lock while another waited for it, and where.
 
+use std::ops::Range;
+
 use super::{
     CallStacks, Meanwhile, Purpose, call_stacks::ids, meanwhile::Activity, place::Places, releases::Releases,
     subject::Subjects,
@@ -187,6 +189,23 @@ pub(super) fn stretch(wait: &LockWait) -> (u64, u64) {
 /// When a wait began, or the recording did, in nanoseconds since the latter.
 pub fn start_ns(wait: &LockWait) -> u64 {
     wait.end_ns.saturating_sub(wait.duration_ns)
+}
+
+/// How much of a wait lies in `time`, in nanoseconds; `None`: all of it does.
+pub fn within_ns(wait: &LockWait, time: Option<&Range<u64>>) -> u64 {
+    let (start_ns, end_ns) = clipped((start_ns(wait), wait.end_ns), time);
+    match time {
+        Some(_) => end_ns.saturating_sub(start_ns),
+        None => wait.duration_ns,
+    }
+}
+
+/// What of a stretch of time lies in `time`; it may end before it begins.
+pub(super) fn clipped((start_ns, end_ns): (u64, u64), time: Option<&Range<u64>>) -> (u64, u64) {
+    match time {
+        Some(time) => (start_ns.max(time.start), end_ns.min(time.end)),
+        None => (start_ns, end_ns),
+    }
 }
 
 /// How many frames of a holder's stack are the lock's own code.

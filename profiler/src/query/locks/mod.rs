@@ -31,7 +31,7 @@ pub use self::{
     call_stacks::CallStacks,
     class::{Class, Library, Mode, Purpose},
     estimate::{Estimate, Stretch},
-    holder::{Evidence, Held, Holder, start_ns},
+    holder::{Evidence, Held, Holder, start_ns, within_ns},
     joined::Joined,
     meanwhile::{Doing, LongCall, Meanwhile},
     place::Function,
@@ -103,7 +103,8 @@ pub struct Group<'a> {
 
 /// The selected waits, by what they were for. Of a selection, all applies: conditions on stacks to those that waited.
 ///
-/// A wait counts, and counts whole, if any of it lies in the selected time.
+/// A wait counts if any of it lies in the selected time: times are of what lies in there, lengths of whole waits. Deadlocks
+/// are there whatever is selected.
 pub fn locks<'a>(profile: &'a Profile, selection: &Selection, asked: Asked) -> Locks<'a> {
     let mut places = Places::new(profile);
     let subjects = Subjects::new(profile, &profile.lock_waits, &mut places);
@@ -142,6 +143,7 @@ pub fn locks<'a>(profile: &'a Profile, selection: &Selection, asked: Asked) -> L
         activity: &activity,
         chains: &chains,
         thread_ns: row::thread_ns(profile, selection),
+        time: selection.time.clone(),
     };
     let deadlocks = chains.deadlocks().into_iter();
     let mut found = Locks {

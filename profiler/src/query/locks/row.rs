@@ -1,12 +1,14 @@
 //! One lock: who waited for it, and who held it.
 
+use std::ops::Range;
+
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::{
     CallStacks, Class, Estimate, Held, Holder, Joined, Library, Meanwhile, Mode,
     call_stacks::ids,
     chains::Chains,
-    holder::{Evidence, Holders, stretch, where_held, within},
+    holder::{Evidence, Holders, clipped, stretch, where_held, within, within_ns},
     meanwhile::Activity,
     place::Places,
     subject::Subjects,
@@ -49,7 +51,7 @@ pub struct LockRow<'a> {
     pub holders: Vec<Holder>,
     /// Of how many waits it is not known who held it, estimated.
     pub unheld_count: f64,
-    /// How long those took, in nanoseconds, estimated.
+    /// How long those took in the selected time, in nanoseconds, estimated.
     pub unheld_ns: f64,
     /// Each of its waits.
     pub members: Vec<Member<'a>>,
@@ -134,6 +136,8 @@ pub(super) struct Tables<'t, 'a> {
     pub(super) chains: &'t Chains<'t>,
     pub(super) holders: &'t Holders<'t>,
     pub(super) thread_ns: FxHashMap<u32, u64>,
+    /// What of the waits counts.
+    pub(super) time: Option<Range<u64>>,
 }
 
 impl<'a> Tables<'_, 'a> {
@@ -148,16 +152,18 @@ impl<'a> Tables<'_, 'a> {
         let mut contentions = Vec::new();
         for &number in waits {
             let wait = &all[number];
-            sum.add(wait);
+            let within_ns = self.within_ns(wait);
+            sum.add(wait, within_ns);
             match subjects.waits[number].mode {
                 Mode::Any => {}
-                Mode::Read => read.add(wait),
-                Mode::Write => write.add(wait),
+                Mode::Read => read.add(wait, within_ns),
+                Mode::Write => write.add(wait, within_ns),
             }
             let lock = &profile.locks[wait.lock];
             let process = lock.process.map(|process| profile.processes[process].pid);
             objects.insert((process, lock.address));
-            *processes.entry(profile.threads[wait.thread].process).or_default() += wait.weight_ns();
+            *processes.entry(profile.threads[wait.thread].process).or_default() +=
+                wait.stands_for() * within_ns as f64;
             if !contentions.contains(&wait.contention) {
                 contentions.push(wait.contention);
             }
@@ -219,6 +225,10 @@ impl<'a> Tables<'_, 'a> {
         }
     }
 
+    fn within_ns(&self, wait: &LockWait) -> u64 {
+        within_ns(wait, self.time.as_ref())
+    }
+
     fn within(&mut self, wait: &LockWait) -> usize {
         match wait.stack {
             None => 0,
@@ -259,8 +269,9 @@ impl<'a> Tables<'_, 'a> {
             let (sum, threads, ..) = places
                 .entry(key)
                 .or_insert_with(|| (Estimate::default(), FxHashMap::default(), within, wait.outcome));
-            sum.add(wait);
-            *threads.entry(wait.thread).or_default() += wait.weight_ns();
+            let within_ns = within_ns(wait, self.time.as_ref());
+            sum.add(wait, within_ns);
+            *threads.entry(wait.thread).or_default() += wait.stands_for() * within_ns as f64;
         }
         let mut waiters: Vec<_> = places
             .into_iter()
@@ -293,7 +304,7 @@ impl<'a> Tables<'_, 'a> {
         for &number in waits {
             let wait = &profile.lock_waits[number];
             let Some((thread, evidence)) = self.holders.of(number) else {
-                unheld.add(wait);
+                unheld.add(wait, self.within_ns(wait));
                 keys.push(None);
                 continue;
             };
@@ -311,9 +322,12 @@ impl<'a> Tables<'_, 'a> {
                 meanwhile: Meanwhile::default(),
             });
             holder.count += wait.stands_for();
-            holder.total_ns += wait.weight_ns();
-            self.activity
-                .add(&mut holder.meanwhile, wait, thread, stretch(wait));
+            holder.total_ns += wait.stands_for() * self.within_ns(wait) as f64;
+            let (start_ns, end_ns) = clipped(stretch(wait), self.time.as_ref());
+            if start_ns <= end_ns {
+                self.activity
+                    .add(&mut holder.meanwhile, wait, thread, (start_ns, end_ns));
+            }
         }
         let mut holders: Vec<_> = holders.into_iter().collect();
         holders.sort_by(|(a, x), (b, y)| y.total_ns.total_cmp(&x.total_ns).then_with(|| a.cmp(b)));

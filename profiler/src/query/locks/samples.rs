@@ -2,44 +2,69 @@
 
 use super::{CallStacks, Joined, Purpose, place::Places, purpose, subject::Subjects};
 use crate::{
-    profile::{
-        Function, Id, Line, Location, Mapping, MappingKind, Outcome, Profile, Sample, SampleType, Stack, Unit,
-    },
-    query::sampled::LOCK,
+    profile::{Id, Location, LockWait, Outcome, Profile, Sample},
+    query::sampled::{self, LOCK, LOCK_MODULE},
 };
 
-/// The module of frames that are locks.
-const MODULE: &str = "[lock]";
+/// A wait of which it is known what it was for.
+#[derive(Clone, Debug)]
+pub struct Judged {
+    /// The wait.
+    pub wait: LockWait,
+    /// What its lock is called; raw.
+    pub label: String,
+    /// Where it was: of a kernel lock with the user part of the stack; outermost first.
+    pub path: Vec<Id<Location>>,
+}
 
 /// Adds a sample of type `lock` for each wait that is, or may be, contention: its value is the waiting time that it stands
 /// for, in nanoseconds, and the innermost frame of its stack is the lock. Idle waits are left out: `off_cpu` has them.
 pub fn add(profile: &mut Profile) {
-    let samples = {
-        let profile = &*profile;
-        let mut places = Places::new(profile);
-        let subjects = Subjects::new(profile, &profile.lock_waits, &mut places);
-        let calls = CallStacks::new(profile);
-        let waits = profile.lock_waits.iter().zip(&subjects.waits);
-        let waits = waits.filter(|(_, judged)| purpose(&subjects.subjects[judged.subject]) != Purpose::Idle);
-        waits
-            .map(|(wait, judged)| {
-                let mut locations: Vec<_> = Joined::of(profile, &calls, wait).locations(profile).collect();
-                locations.reverse();
-                (*wait, subjects.labels[judged.subject].clone(), locations)
-            })
-            .collect::<Vec<_>>()
-    };
-    let Some(sample_type) = sample_type(profile) else {
+    let (waits, _) = judged(profile, usize::MAX, |_, purpose| purpose != Purpose::Idle);
+    put(profile, waits);
+}
+
+/// The waits that are `wanted`, by what they were for, in the profile's order; of more than `most` those that weigh most.
+/// With how many there are in all.
+pub fn judged(
+    profile: &Profile,
+    most: usize,
+    wanted: impl Fn(&LockWait, Purpose) -> bool,
+) -> (Vec<Judged>, usize) {
+    let mut places = Places::new(profile);
+    let subjects = Subjects::new(profile, &profile.lock_waits, &mut places);
+    let calls = CallStacks::new(profile);
+    let waits = profile.lock_waits.iter().zip(&subjects.waits);
+    let waits = waits.filter(|(wait, judged)| wanted(wait, purpose(&subjects.subjects[judged.subject])));
+    let mut waits: Vec<_> = waits.enumerate().collect();
+    let all = waits.len();
+    if all > most {
+        waits.select_nth_unstable_by(most, |(_, (a, _)), (_, (b, _))| {
+            b.weight_ns().total_cmp(&a.weight_ns())
+        });
+        waits.truncate(most);
+        waits.sort_unstable_by_key(|(number, _)| *number);
+    }
+    let waits = waits.into_iter().map(|(_, (wait, judged))| {
+        let mut path: Vec<_> = Joined::of(profile, &calls, wait).locations(profile).collect();
+        path.reverse();
+        Judged {
+            wait: *wait,
+            label: subjects.labels[judged.subject].clone(),
+            path,
+        }
+    });
+    (waits.collect(), all)
+}
+
+/// Adds waits, which refer to rows of `profile`, as samples: see [`add`].
+pub fn put(profile: &mut Profile, waits: impl IntoIterator<Item = Judged>) {
+    let Some(sample_type) = sampled::made(profile, LOCK) else {
         return;
     };
-    let mapping = profile.mappings.intern(Mapping {
-        kind: MappingKind::FileOffset,
-        path: MODULE.into(),
-        build_id: Vec::new(),
-    });
-    for (wait, label, locations) in samples {
-        let lock = location(profile, mapping, label);
-        let stack: Option<Id<Stack>> = profile.stacks.intern(locations.into_iter().chain([lock]));
+    for Judged { wait, label, path } in waits {
+        let lock = sampled::location(profile, LOCK_MODULE, label);
+        let stack = profile.stacks.intern(path.into_iter().chain([lock]));
         profile.samples.push(Sample {
             time_ns: wait.end_ns,
             thread: wait.thread,
@@ -54,36 +79,4 @@ pub fn add(profile: &mut Profile) {
             waker: wait.waker,
         });
     }
-}
-
-fn sample_type(profile: &mut Profile) -> Option<u8> {
-    let types = &mut profile.sample_types;
-    let place = types
-        .iter()
-        .position(|kind| kind.name == LOCK)
-        .unwrap_or_else(|| {
-            types.push(SampleType {
-                name: LOCK.into(),
-                unit: Unit::Nanoseconds,
-            });
-            types.len() - 1
-        });
-    u8::try_from(place).ok()
-}
-
-/// The place that stands for a lock: its address is the number of its name.
-fn location(profile: &mut Profile, mapping: Id<Mapping>, label: String) -> Id<Location> {
-    let function = profile.functions.intern(Function {
-        name: label,
-        file: String::new(),
-    });
-    let location = profile.locations.intern(Location {
-        mapping,
-        address: function.raw().into(),
-    });
-    profile
-        .lines
-        .entry(location)
-        .or_insert_with(|| vec![Line { function, line: 0 }]);
-    location
 }

@@ -493,3 +493,37 @@ fn waits_become_samples_that_end_in_their_lock() {
         ["mutex in get", "futex_wait", "pthread_mutex_lock", "get", "main"]
     );
 }
+
+#[test]
+fn of_a_wait_that_the_selected_time_cuts_a_part_counts_and_its_length_is_whole() {
+    let mut profile = from_folded(GET);
+    let _ = lock(&mut profile, 1);
+    let stack = stack(&profile, 0);
+    profile.lock_waits.push(LockWait {
+        duration_ns: 10 * MS,
+        blocked_ns: 10 * MS,
+        stack,
+        ..wait(0, 20)
+    });
+    let within = |time: std::ops::Range<u64>| {
+        let selection = Selection {
+            time: Some(time.start * MS..time.end * MS),
+            ..Selection::default()
+        };
+        let found = locks(&profile, &selection, Asked::default());
+        let waits = found.contention.waits.clone();
+        let row = found.contention.rows.first();
+        let unheld = row.map_or(0.0, |row| row.unheld_ns);
+        let waiter = row.map_or(0.0, |row| row.waiters[0].waits.total_ns);
+        assert_eq!((unheld, waiter), (waits.total_ns, waits.total_ns));
+        (
+            waits.total_ns as u64 / MS,
+            waits.max_ns / MS,
+            waits.average_ns() as u64 / MS,
+        )
+    };
+    assert_eq!(within(0..30), (10, 10, 10));
+    assert_eq!(within(13..15), (2, 10, 10));
+    assert_eq!((within(0..15).0, within(15..30).0), (5, 5));
+    assert_eq!(within(21..30), (0, 0, 0));
+}

@@ -280,14 +280,14 @@ pub(super) const BROWSING: &[Binding] = &[
         &[char('t')],
         Action::Weight,
         "time",
-        "time on a CPU, waiting (with --off-cpu), by the clock on the wall",
+        "what is counted: time on a CPU, waiting and both (with --off-cpu), locks, slow calls",
     ),
     bind(
         "view",
         &[char('v')],
         Action::Shape,
         "view",
-        "functions as a table, as a tree, as a flame graph",
+        "what the table counts as a table, as a tree, as a flame graph",
     ),
     bind(
         "invert",

@@ -113,7 +113,7 @@ fn hot_lines_and_instructions_have_their_shares() {
     press(&mut app, "j");
     assert_eq!(app.annotation.as_ref().unwrap().scroll, 1);
     press(&mut app, "\x1b");
-    assert!(app.annotation.is_none() && !app.filter().is_empty());
+    assert!(app.annotation.is_none() && !app.filter.is_empty());
 }
 
 #[test]

@@ -52,3 +52,15 @@ fn a_mark_of_something_else_is_not_compared() {
     press(&mut app, "K");
     assert!(screen(&mut app, 80, 24).contains("CHANGE"));
 }
+
+#[test]
+fn what_the_mark_has_too_is_said_until_it_lies_behind() {
+    let mut app = app_of(web());
+    press(&mut app, "m");
+    let drawn = screen(&mut app, 120, 24);
+    assert!(drawn.contains("100 % of this is in the mark, too"), "{drawn}");
+    app.absorb(Feed::Restart);
+    app.absorb(later());
+    app.refresh();
+    assert!(!screen(&mut app, 120, 24).contains("is in the mark"));
+}

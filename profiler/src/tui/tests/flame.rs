@@ -185,3 +185,20 @@ fn calls_of_a_function_by_itself_are_one_if_asked_for() {
     press(&mut app, "c");
     assert_eq!(evaluations(&mut app), 6);
 }
+
+#[test]
+fn frames_beyond_the_screen_are_counted_at_its_edges() {
+    let path: Vec<String> = (0..40).map(|depth| format!("f{depth}")).collect();
+    let mut app = app_of(from_folded(&format!("app;{} 9", path.join(";"))));
+    press(&mut app, "vv");
+    assert_screen("flame-deep-80x24", &screen(&mut app, 80, 24));
+    let drawn = screen(&mut app, 80, 24);
+    // 18 rows of 24 are frames.
+    assert!(drawn.contains("▲ 22 more") && !drawn.contains('▼'), "{drawn}");
+    press(&mut app, "G");
+    let drawn = screen(&mut app, 80, 24);
+    assert!(drawn.contains("▼ 22 more") && !drawn.contains('▲'), "{drawn}");
+    press(&mut app, "↓↓↓↓↓↓↓↓↓↓↓↓↓↓↓↓↓↓↓↓i");
+    let drawn = screen(&mut app, 80, 24);
+    assert!(drawn.contains("more"), "{drawn}");
+}

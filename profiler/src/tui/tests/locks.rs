@@ -17,7 +17,7 @@ app/812;_start;main;load;libc.so.6`mmap;do_syscall_64_[k];down_write_killable_[k
 app/812;_start;main;journal;libc.so.6`pthread_mutex_lock;do_syscall_64_[k];futex_wait_[k] 5";
 
 /// A program whose threads wait for a mutex, for the kernel and for work.
-pub(super) fn contended() -> Profile {
+pub(in crate::tui) fn contended() -> Profile {
     let mut profile = from_folded(APP);
     profile.metadata.hostname = "web1".into();
     profile.metadata.cpus = 4;

@@ -236,6 +236,8 @@ fn a_process_opens_into_its_threads_then_its_stacks_and_escape_finds_it_again() 
     press(&mut app, "4\n");
     assert_eq!((app.tab, app.process().map(|it| it.0)), (Tab::Stacks, Some(2201)));
     press(&mut app, "\x1b");
+    assert_eq!((app.tab, app.process().map(|it| it.0)), (Tab::Time, Some(2201)));
+    press(&mut app, "\x1b");
     assert_eq!((app.tab, app.process()), (Tab::Time, None));
     app.prepare();
     assert_eq!(app.shown_list().cursor(), 1);

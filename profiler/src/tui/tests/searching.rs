@@ -16,10 +16,10 @@ fn functions_processes_and_stacks_are_found_by_a_regular_expression() {
     press(&mut app, "1/^(dict|mem).*\n");
     let names = ["dictFind", "memcpy", "malloc", "processCommand"];
     assert_eq!(shown(&screen(&mut app, 80, 24), &names), ["dictFind", "memcpy"]);
-    press(&mut app, "2/^(nginx|python[0-9])$\n");
+    press(&mut app, "\x1b2/^(nginx|python[0-9])$\n");
     let names = ["redis-server", "python3", "nginx", "kworker"];
     assert_eq!(shown(&screen(&mut app, 80, 24), &names), ["python3", "nginx"]);
-    press(&mut app, "3/^Py_.un.ain$\n");
+    press(&mut app, "\x1b3/^Py_.un.ain$\n");
     let names = ["Py_RunMain", "aeMain", "kthread"];
     assert_eq!(shown(&screen(&mut app, 80, 24), &names), ["Py_RunMain"]);
 }
@@ -45,7 +45,7 @@ fn locks_calls_and_times_are_found_by_a_regular_expression() {
     press(&mut app, "4/^(redis-server|nobody)$\n");
     let names = ["redis-server", "postgres"];
     assert_eq!(shown(&screen(&mut app, 80, 24), &names), ["redis-server"]);
-    press(&mut app, "5/^f(data)?sync$\n");
+    press(&mut app, "\x1b5/^f(data)?sync$\n");
     let names = ["fsync", "read", "write"];
     assert_eq!(shown(&screen(&mut app, 80, 24), &names), ["fsync"]);
 }
@@ -77,4 +77,31 @@ fn a_view_without_names_says_so() {
         press(&mut app, "/");
         assert!(!app.typing && app.message.is_some());
     }
+}
+
+#[test]
+fn what_is_looked_for_stays_when_the_view_changes_until_escape() {
+    let mut app = app_of(web());
+    press(&mut app, "1/^mem\n3");
+    let drawn = screen(&mut app, 80, 24);
+    assert!(
+        drawn.contains("[3 Stacks] ") && drawn.contains("/^mem"),
+        "{drawn}"
+    );
+    assert!(
+        drawn.contains("redis-server") && !drawn.contains("python3"),
+        "{drawn}"
+    );
+    press(&mut app, "n");
+    assert_eq!(app.message, None);
+    press(&mut app, "6");
+    let drawn = screen(&mut app, 80, 24);
+    assert!(drawn.contains("not looked for here: /^mem"), "{drawn}");
+    // What was found with it is opened without it, and is there again after that.
+    press(&mut app, "1\n");
+    assert!(app.filter.is_empty() && app.function().is_some());
+    press(&mut app, "\x1b");
+    assert_eq!((app.tab, app.filter.as_str()), (Tab::Functions, "^mem"));
+    press(&mut app, "\x1b2");
+    assert!(screen(&mut app, 80, 24).contains("python3"));
 }

@@ -8,7 +8,7 @@ redis-server/812;_start;__libc_start_main;main;aeMain;processCommand;libc.so.6`f
 redis-server/812;_start;__libc_start_main;main;aeMain;libc.so.6`epoll_wait;do_epoll_wait_[k] 1500
 python3/2201;_start;main;Py_RunMain;_PyEval_EvalFrameDefault;take_gil;libc.so.6`pthread_cond_wait;futex_wait_[k] 2500";
 
-fn both() -> Profile {
+pub(super) fn both() -> Profile {
     let mut profile = with_waits(web(), WAITS);
     profile
         .samples
@@ -63,7 +63,7 @@ fn a_window_without_waits_says_so_and_is_no_error() {
     press(&mut app, "t");
     let drawn = screen(&mut app, 80, 24);
     assert!(
-        drawn.contains("no samples of waiting threads (last 10 s)"),
+        drawn.contains("no samples of waiting threads (last 10 s): waits count once they have ended"),
         "{drawn}"
     );
 }

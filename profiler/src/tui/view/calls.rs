@@ -93,20 +93,21 @@ pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, app: &App, theme: &Theme) 
             mark(frame, area, theme);
         }
         let row = &calls.rows[app.call_rows[index].index];
-        call(frame, area, row, &calls.busy, seconds, theme);
+        call(frame, area, row, app.calls_ns, seconds, theme);
     }
 }
 
-fn call(frame: &mut Frame<'_>, area: Rect, row: &LatencyRow, busy: &Timing, seconds: f64, theme: &Theme) {
+/// `whole_ns` is what shares are of.
+fn call(frame: &mut Frame<'_>, area: Rect, row: &LatencyRow, whole_ns: u64, seconds: f64, theme: &Theme) {
     let cells = Cells::of(area);
     let timing = &row.timing;
     let text = if row.idle { theme.dim } else { theme.text };
     if row.idle {
         put_right(frame, cells.share, "·", text);
     } else {
-        let share = share::percent(timing.total_ns, busy.total_ns);
+        let share = share::percent(timing.total_ns, whole_ns);
         put_text(frame, cells.share, percent(share), text);
-        let bar = bar(timing.total_ns, busy.total_ns, cells.bar.width);
+        let bar = bar(timing.total_ns, whole_ns, cells.bar.width);
         put_text(frame, cells.bar, bar, theme.total);
     }
     put_right(frame, cells.rate, &rate(timing.count, seconds), text);

@@ -8,8 +8,9 @@ use ratatui::{
 
 use super::{
     label::short,
-    put, put_right,
-    text::{count, fit, module, percent_sign, width},
+    put, put_right, put_text,
+    text::{fit, module, percent_sign, width},
+    whole::{samples, whole},
 };
 use crate::{
     query::{Tree, share},
@@ -20,6 +21,9 @@ use crate::{
         theme::Theme,
     },
 };
+
+/// Narrower screens have no room for many words beside a name.
+const ROOMY: u16 = 120;
 
 /// What the frame under the cursor is, and how much was found.
 pub(super) fn heading(frame: &mut Frame<'_>, area: Rect, app: &App, theme: &Theme) {
@@ -35,11 +39,11 @@ pub(super) fn heading(frame: &mut Frame<'_>, area: Rect, app: &App, theme: &Them
         None => String::new(),
     };
     let figures = format!(
-        " {} · self {} · {} sample{} ",
+        " {} of {} · self {} · {} ",
         of_all(node.total_value),
+        whole(app, area.width < ROOMY),
         of_all(node.self_value),
-        count(node.samples),
-        if node.samples == 1 { "" } else { "s" }
+        samples(app.sampled, node.samples),
     );
     let room = usize::from(area.width).saturating_sub(width(&figures) + width(&found));
     let label = short(&name.label, room);
@@ -82,6 +86,33 @@ pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, app: &App, theme: &Theme) 
             line,
             pieces_of(pieces, tree, &app.flame, app.is_cold(), theme),
         );
+    }
+    more(frame, area, app, theme);
+}
+
+/// At the edges, how many more rows of frames there are beyond.
+fn more(frame: &mut Frame<'_>, area: Rect, app: &App, theme: &Theme) {
+    let outer = app.flame.offset();
+    let shown = outer + usize::from(area.height);
+    let inner = app.flame.rows().len().saturating_sub(shown);
+    let (above, below) = match app.inverted {
+        true => (outer, inner),
+        false => (inner, outer),
+    };
+    let last = area.height.saturating_sub(1);
+    for (line, sign, rows) in [(0, '▲', above), (last, '▼', below)] {
+        if rows == 0 || area.height < 2 {
+            continue;
+        }
+        let text = format!(" {sign} {rows} more ");
+        let cells = (width(&text) as u16).min(area.width);
+        let place = Rect {
+            x: area.x + area.width - cells,
+            y: area.y + line,
+            width: cells,
+            height: 1,
+        };
+        put_text(frame, place, text, theme.strong);
     }
 }
 

@@ -20,7 +20,7 @@ use crate::tui::{
 pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, app: &App, theme: &Theme) {
     let mut spans = vec![Span::raw(" ")];
     if app.typing {
-        let filter = app.filter();
+        let filter = &app.filter;
         let (kind, why) = match (filter.is_pattern(), filter.is_no_pattern()) {
             (true, _) => ("regex", ""),
             (_, true) => ("text", " (no valid regex)"),

@@ -9,11 +9,7 @@ use super::{
 };
 use crate::{
     query::{FunctionRow, Share, share},
-    tui::{
-        answers::Sort,
-        app::{App, Tab},
-        theme::Theme,
-    },
+    tui::{answers::Sort, app::App, theme::Theme},
 };
 
 /// Where each figure is. What there is no room for has no width.
@@ -106,7 +102,7 @@ pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, app: &App, theme: &Theme) 
         let style = match (row.kernel, row.module.is_empty()) {
             (true, _) => theme.kernel,
             (_, true) => theme.dim,
-            _ if !app.filters[Tab::Functions as usize].is_empty() => theme.found,
+            _ if !app.filter.is_empty() => theme.found,
             _ => theme.text,
         };
         put_text(

@@ -24,6 +24,10 @@ const FIGURES: &[(&str, &str)] = &[
     ("±", "95 % of the time the truth is within so many points"),
     ("CPU%", "100 is one CPU"),
     (
+        "OFF%, WALL% …",
+        "100 is one thread all the time; in locks and slow calls: LOCK%, CALL%",
+    ),
+    (
         "CHANGE",
         "points of share since the mark; dim: chance may do as much",
     ),
@@ -39,11 +43,15 @@ const FIGURES: &[(&str, &str)] = &[
     ("RUNQ P99", "99 % of the waits for a CPU were shorter"),
     (
         "TIME%",
-        "of the time in all calls that did not wait for events or sleep",
+        "of the calls in the table; idle ones, where I shows them, are not counted",
     ),
     (
         "WAIT%",
-        "of all threads' waiting for locks that others held; ±: TIME may be off so far",
+        "of all threads' waiting for what others held (·: that is not so, or not sure)",
+    ),
+    (
+        "TIME, ±, LONGEST",
+        "waiting within what is shown; how far off that may be; the longest wait, whole",
     ),
     (
         "held, ended by",

@@ -22,6 +22,7 @@ mod tabs;
 mod text;
 mod time;
 mod tree;
+mod whole;
 
 use ratatui::{
     Frame,
@@ -35,6 +36,7 @@ use super::{
     chosen::Choice,
     heat::{Cell, Heat},
     keys::Action,
+    off::Probe,
     theme::Theme,
 };
 use crate::query::Sampled;
@@ -143,22 +145,32 @@ fn nothing(app: &App) -> String {
     let (rows, what) = match app.tab {
         Tab::Overview | Tab::Functions | Tab::Processes | Tab::Stacks | Tab::Heat => match app.sampled {
             Sampled::OffCpu => (shown.samples.len(), "samples of waiting threads"),
+            Sampled::Lock => (shown.lock_waits.len(), "waits for locks"),
+            Sampled::Slow => (shown.slow.len(), "slow calls told singly"),
             _ => (shown.samples.len(), "samples"),
         },
         Tab::Time => (shown.thread_times.len(), "times of threads"),
         Tab::Calls => (shown.latencies.len(), "calls"),
         Tab::Locks => (shown.lock_waits.len(), "waits for locks"),
     };
-    if !app.filter().is_empty() && rows > 0 {
-        let verb = if app.filter().is_pattern() {
+    let stacks = !matches!(app.tab, Tab::Time | Tab::Calls | Tab::Locks);
+    // Whoever waits still is not heard of yet.
+    let later = match app.sampled {
+        Sampled::OffCpu | Sampled::Wall | Sampled::Lock if stacks => ": waits count once they have ended",
+        Sampled::Slow if stacks => ": calls count once they have ended",
+        _ => "",
+    };
+    if !app.filter.is_empty() && app.heeds_filter() && rows > 0 {
+        let verb = if app.filter.is_pattern() {
             "matches"
         } else {
             "contains"
         };
         return format!(
-            " nothing here {verb} “{}”: {} drops the filter",
-            text::clean(app.filter().as_str()),
-            app.key(Action::Back)
+            " nothing here {verb} “{}”: {} drops the filter{}",
+            text::clean(app.filter.as_str()),
+            app.key(Action::Back),
+            later.replacen(':', ";", 1)
         );
     }
     if shown.quality.is_empty() && rows == 0 {
@@ -174,9 +186,15 @@ fn nothing(app: &App) -> String {
         Some(_) => "chosen range".to_owned(),
         None => app.window().to_string(),
     };
-    let only: Vec<String> = app.chosen.iter().chain(app.part()).map(Choice::words).collect();
+    let mut only: Vec<String> = app.chosen.iter().chain(app.part()).map(Choice::words).collect();
+    if app.tab == Tab::Stacks {
+        only.extend(app.function().map(|function| function.label.clone()));
+    }
     match (only.is_empty(), app.tab) {
-        (false, _) => format!(" no {what} of {} ({window})", text::clean(&only.join(", "))),
+        (false, _) => format!(
+            " no {what} of {} ({window}){later}",
+            text::clean(&only.join(", "))
+        ),
         (true, Tab::Calls) if !app.idle && rows > 0 => {
             format!(
                 " no {what} that were not idle ({window}): {} shows the others",
@@ -192,6 +210,7 @@ fn nothing(app: &App) -> String {
         (true, Tab::Locks) => format!(" no {what} ({window}): no thread waited for another"),
         (true, Tab::Calls) => format!(" no {what} ({window})"),
         (true, Tab::Time) => format!(" no {what} ({window}): {}", no_times(app)),
+        (true, _) if !later.is_empty() => format!(" no {what} ({window}){later}"),
         (true, _) => format!(" no {what} ({window}): nothing of this ran"),
     }
 }
@@ -206,9 +225,19 @@ fn no_times(app: &App) -> &'static str {
     }
 }
 
-/// The probe that this tab lives on, if it was off in what is shown since it was too dear.
+/// The probe that this tab, or what it counts, lives on, if it was off in what is shown since it was too dear.
 fn shed(app: &App) -> Option<&'static str> {
-    let probe = app.probe()?.name();
+    let probe = match app.tab {
+        Tab::Time => Probe::States.name(),
+        Tab::Calls => Probe::Calls.name(),
+        Tab::Locks => Probe::Locks.name(),
+        Tab::Overview | Tab::Functions | Tab::Processes | Tab::Stacks | Tab::Heat => match app.sampled {
+            Sampled::OffCpu | Sampled::Wall => "off-cpu",
+            Sampled::Lock => Probe::Locks.name(),
+            Sampled::Slow => Probe::Calls.name(),
+            Sampled::Cpu | Sampled::Other => return None,
+        },
+    };
     let shed = &app.answers.summary.as_ref()?.quality.shed_ns;
     shed.contains_key(probe).then_some(probe)
 }

@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{
     profile::Unit,
-    query::{GroupBy, share},
+    query::{GroupBy, Sampled, share},
     tui::{app::App, chosen::Choice, theme::Theme},
 };
 
@@ -43,7 +43,14 @@ impl Cells {
 pub(super) fn heading(frame: &mut Frame<'_>, area: Rect, app: &App, theme: &Theme) {
     let cells = Cells::of(area);
     put_text(frame, cells.share, "SHARE%", theme.strong);
-    put_text(frame, cells.cpu, "  CPU%", theme.dim);
+    let time = match app.sampled {
+        Sampled::Cpu | Sampled::Other => "  CPU%",
+        Sampled::OffCpu => "  OFF%",
+        Sampled::Wall => " WALL%",
+        Sampled::Lock => " LOCK%",
+        Sampled::Slow => " CALL%",
+    };
+    put_text(frame, cells.cpu, time, theme.dim);
     put_text(frame, cells.samples, "  SAMPLES", theme.dim);
     put_text(frame, cells.incomplete, " INCPL", theme.dim);
     let (id, name) = match app.by {
@@ -84,7 +91,7 @@ pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, app: &App, theme: &Theme) 
             theme.text,
         );
         put_text(frame, cells.bar, bar(row.value, most, cells.bar.width), theme.own);
-        // As in top: 100 is one CPU.
+        // As in top: 100 is one CPU, or one thread that waits all the time.
         let cpu = match is_time {
             true => percent(share::percent(row.value, shown.end - shown.start)),
             false => "    –".to_owned(),

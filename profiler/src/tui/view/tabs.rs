@@ -89,6 +89,16 @@ fn chosen(app: &App, theme: &Theme) -> Vec<Span<'static>> {
             Some(_) => Span::styled(when, theme.strong),
             None => Span::styled("the mark is of another selection ", theme.warn),
         });
+        let common = app
+            .compared()
+            .map_or(0, |mark| mark.common_percent(&app.shown_ns()));
+        if common > 0 {
+            // What both have cannot have changed.
+            spans.push(Span::styled(
+                format!("{common} % of this is in the mark, too "),
+                theme.warn,
+            ));
+        }
     }
     if let Some(part) = app.part() {
         spans.extend(named(part, theme));
@@ -116,12 +126,12 @@ fn chosen(app: &App, theme: &Theme) -> Vec<Span<'static>> {
     if let Some(order) = app.order() {
         spans.push(Span::styled(format!("by {order} "), theme.strong));
     }
-    if app.typing || !app.filter().is_empty() {
+    if app.typing || !app.filter.is_empty() {
+        if !app.heeds_filter() {
+            spans.push(Span::styled("not looked for here: ", theme.warn));
+        }
         spans.push(Span::styled("/", theme.dim));
-        spans.push(Span::styled(
-            clean(app.filter().as_str()).into_owned(),
-            theme.found,
-        ));
+        spans.push(Span::styled(clean(app.filter.as_str()).into_owned(), theme.found));
     }
     spans
 }

@@ -10,6 +10,7 @@ use super::{
     Columns, below, detail, mark, put, put_text, right_of, row,
     text::{bar, fit, module, percent, width},
     visible,
+    whole::whole,
 };
 use crate::{
     query::share,
@@ -47,8 +48,14 @@ pub(super) fn heading(frame: &mut Frame<'_>, area: Rect, app: &App, theme: &Them
     let cells = Cells::of(area);
     put_text(frame, cells.total, "TOTAL%", theme.strong);
     put_text(frame, cells.own, "  SELF", theme.dim);
-    put_text(frame, cells.tree, "STACK", theme.dim);
-    let room = right_of(cells.tree, 8);
+    let (lead, room) = ("STACK  % of ", usize::from(cells.tree.width));
+    let widest = [false, true].map(|little| whole(app, little));
+    let text = match widest.iter().find(|of| width(lead) + width(of) <= room) {
+        Some(of) if !of.is_empty() => format!("{lead}{of}"),
+        _ => "STACK".to_owned(),
+    };
+    put_text(frame, cells.tree, &text, theme.dim);
+    let room = right_of(cells.tree, width(&text) as u16 + 3);
     if let Some(course) = &app.answers.course {
         let (figures, chart) = detail::in_line(course, usize::from(room.width));
         let spans = vec![Span::styled(figures, theme.dim), Span::styled(chart, theme.own)];
@@ -64,7 +71,7 @@ pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, app: &App, theme: &Theme) 
         if cursor {
             mark(frame, area, theme);
         }
-        branch(frame, area, forest, &app.branch_rows[index], app.filter(), theme);
+        branch(frame, area, forest, &app.branch_rows[index], &app.filter, theme);
     }
 }
 

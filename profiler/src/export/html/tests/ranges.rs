@@ -133,6 +133,7 @@ fn waits_for_locks_are_told_by_the_seconds_that_they_touch() {
         lock,
         stack: profile.samples[0].stack,
         owner: Waker::Thread(holder),
+        end_ns: 10_000_000,
         ..crate::query::locks::tests::wait(0, 10)
     };
     profile.lock_waits = vec![
@@ -167,9 +168,10 @@ fn waits_for_locks_are_told_by_the_seconds_that_they_touch() {
     );
     let ms = 1_000_000;
     let two = [0, 0, 0, 1, 0, 2, 2 * ms, ms];
-    let across = [0, 1, 0, 1, 0, 1, ms, ms];
+    // All but a nanosecond of it is in the first second.
+    let across = [2, 1, 0, 1, 0, 1, ms, ms, ms - 1, 1, ms];
     // Half of the 95 % interval of 2.5 ms: 1.96 times the root of 2.5 times 1.5.
-    let estimated = [2 << 1 | 1, 0, 0, 0, 0, 2_500, 2_500_000, 3_795_454, ms];
+    let estimated = [2 << 2 | 1, 0, 0, 0, 0, 2_500, 2_500_000, 3_795_454, ms];
     assert_eq!(
         numbers(&follows["rows"][0]),
         [&two[..], &across, &estimated].concat()
