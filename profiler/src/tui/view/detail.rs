@@ -70,16 +70,20 @@ pub(super) fn of_course(course: &Course, cells: usize) -> (String, String) {
     (figures, chart)
 }
 
-/// As [`of_course`], in one line; empty where there is no room for it.
+/// As [`of_course`], in one line, shorter where there is little room; empty where there is none.
 pub(super) fn in_line(course: &Course, cells: usize) -> (String, String) {
-    let (figures, _) = of_course(course, 1);
-    let figures = format!("{figures} ");
-    let room = cells.saturating_sub(width(&figures));
-    match room >= 8 {
-        true => {
-            let (_, chart) = of_course(course, room);
+    const CHART: usize = 8;
+    let (whole, _) = of_course(course, 1);
+    let brief = format!("share now {}", percent_sign(course.latest_percent()));
+    let figures = [whole, brief].into_iter().map(|figures| figures + " ");
+    let fitting = figures
+        .into_iter()
+        .find(|figures| width(figures) + CHART <= cells);
+    match fitting {
+        Some(figures) => {
+            let (_, chart) = of_course(course, cells - width(&figures));
             (figures, chart)
         }
-        false => (String::new(), String::new()),
+        None => (String::new(), String::new()),
     }
 }
