@@ -11,6 +11,7 @@ mod doctor;
 mod export;
 mod filter;
 mod logging;
+mod memory;
 mod output;
 mod reading;
 mod record;

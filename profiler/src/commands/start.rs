@@ -2,6 +2,7 @@
 
 use anyhow::{Result, anyhow};
 
+use super::memory;
 use crate::collect::{
     Options, Session,
     kernel::{Facts, check, checks},
@@ -9,6 +10,7 @@ use crate::collect::{
 
 /// A recording that runs.
 pub(super) fn session(options: Options) -> Result<Session> {
+    memory::give_back();
     Session::start(options).map_err(|error| match check::refusal(&checks(&Facts::gather())) {
         Some(refusal) => anyhow!("{error:#}\n{refusal}"),
         None => error,
