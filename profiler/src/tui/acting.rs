@@ -9,6 +9,7 @@ use super::{
     flame::Way,
     keys::Action,
     matching::Text,
+    overlay::{self, Fate},
     replay::Replay,
 };
 use crate::query::{GroupBy, functions};
@@ -32,14 +33,11 @@ impl App {
         if self.read_annotation(action) || self.read_detail(action) {
             return;
         }
-        if let Some(help) = &mut self.help {
-            match action {
-                Action::Quit => self.quit = true,
-                Action::Close | Action::Back | Action::Help | Action::Open => self.help = None,
-                Action::Move(rows) => *help = help.saturating_add_signed(rows),
-                Action::Page(pages) => *help = help.saturating_add_signed(pages * 10),
-                Action::First => *help = 0,
-                _ => {}
+        if let Some(scroll) = &mut self.help {
+            match overlay::read(scroll, action, Action::Help) {
+                Fate::Quits => self.quit = true,
+                Fate::Closes => self.help = None,
+                Fate::Stays => {}
             }
             return;
         }

@@ -7,7 +7,12 @@ use std::{
     thread,
 };
 
-use super::{app::App, chosen::Choice, keys::Action};
+use super::{
+    app::App,
+    chosen::Choice,
+    keys::Action,
+    overlay::{self, Fate},
+};
 use crate::{
     profile::{Id, Mapping, MappingKind, Profile},
     query::{AddressRow, Lines, Name, SourcePlace, lines},
@@ -142,17 +147,13 @@ impl App {
 
     /// Does what a key means while an annotation lies over the rest. Whether one does.
     pub(super) fn read_annotation(&mut self, action: Action) -> bool {
-        let Some(annotation) = &mut self.annotation else {
+        let Some(shown) = &mut self.annotation else {
             return false;
         };
-        let scroll = &mut annotation.scroll;
-        match action {
-            Action::Quit => self.quit = true,
-            Action::Close | Action::Back | Action::Annotate | Action::Open => self.annotation = None,
-            Action::Move(rows) => *scroll = scroll.saturating_add_signed(rows),
-            Action::Page(pages) => *scroll = scroll.saturating_add_signed(pages.saturating_mul(10)),
-            Action::First => *scroll = 0,
-            _ => {}
+        match overlay::read(&mut shown.scroll, action, Action::Annotate) {
+            Fate::Quits => self.quit = true,
+            Fate::Closes => self.annotation = None,
+            Fate::Stays => {}
         }
         true
     }

@@ -2,13 +2,10 @@
 
 use std::ops::Range;
 
-use super::{
-    off::{Gaps, Probe},
-    times::part_ns,
-};
+use super::off::{Gaps, Probe};
 use crate::{
     profile::{LockWait, QualityWindow, State, ThreadTime},
-    query::locks::start_ns,
+    query::locks::{start_ns, weight_within_ns},
 };
 
 /// Points of a chart, at most: as many as a wide screen has cells.
@@ -87,7 +84,7 @@ impl Evidence<'_> {
                 (State::Lock, Some(waits)) => {
                     for wait in waits {
                         let range = start_ns(wait)..wait.end_ns;
-                        let weight = part_ns(wait, &range);
+                        let weight = weight_within_ns(wait, &range);
                         axis.spread(range, weight, &mut sums);
                     }
                 }

@@ -6,6 +6,7 @@ use super::{
     chosen::Choice,
     course::Course,
     keys::Action,
+    overlay::{self, Fate},
 };
 use crate::{
     profile::{Mapping, Process, Profile},
@@ -82,16 +83,13 @@ impl App {
 
     /// Does what a key means while a detail lies over the rest. Whether one does.
     pub(super) fn read_detail(&mut self, action: Action) -> bool {
-        let Some(Detail { scroll, .. }) = &mut self.detail else {
+        let Some(shown) = &mut self.detail else {
             return false;
         };
-        match action {
-            Action::Quit => self.quit = true,
-            Action::Close | Action::Back | Action::Detail | Action::Open => self.detail = None,
-            Action::Move(rows) => *scroll = scroll.saturating_add_signed(rows),
-            Action::Page(pages) => *scroll = scroll.saturating_add_signed(pages.saturating_mul(10)),
-            Action::First => *scroll = 0,
-            _ => {}
+        match overlay::read(&mut shown.scroll, action, Action::Detail) {
+            Fate::Quits => self.quit = true,
+            Fate::Closes => self.detail = None,
+            Fate::Stays => {}
         }
         true
     }

@@ -69,6 +69,7 @@ mod measured;
 mod naming;
 mod off;
 mod opening;
+mod overlay;
 mod overview;
 mod prepare;
 mod recorder;

@@ -11,10 +11,10 @@ use rustc_hash::FxHashMap;
 
 use super::{off::Gaps, waits::fewer};
 use crate::{
-    profile::{LockWait, Profile, State, Thread},
+    profile::{Profile, State, Thread},
     query::{
         GroupBy, GroupRow, Modes, Owner, Selection, StateRow, StateTimes, States, groups,
-        locks::{contended, start_ns},
+        locks::{contended, weight_within_ns},
         states,
     },
 };
@@ -77,7 +77,7 @@ impl Times {
                 Owner::Thread => (name.as_str(), process.pid, Some(*tid)),
                 _ => (process.name.as_str(), process.pid, None),
             };
-            *waited.entry(key).or_default() += part_ns(wait, within);
+            *waited.entry(key).or_default() += weight_within_ns(wait, within);
         }
         let contended = |row: &StateRow| {
             let key = (row.label.as_str(), row.pid.unwrap_or(0), row.tid);
@@ -126,18 +126,6 @@ impl Times {
             measured_ns,
             sampled,
         }
-    }
-}
-
-/// How much waiting that lies in `within` a wait stands for, in nanoseconds.
-pub(super) fn part_ns(wait: &LockWait, within: &Range<u64>) -> f64 {
-    let inside = wait
-        .end_ns
-        .min(within.end)
-        .saturating_sub(start_ns(wait).max(within.start));
-    match wait.duration_ns {
-        0 => 0.0,
-        duration => wait.weight_ns() * inside as f64 / duration as f64,
     }
 }
 

@@ -17,7 +17,7 @@ use crate::{
         self, Selection,
         figures::plural,
         frames,
-        locks::{Asked, Estimate, Holder, Joined, LockRow, Locks, Waiter, start_ns, within_ns},
+        locks::{Asked, Estimate, Holder, Joined, LockRow, Locks, Waiter, start_ns, weight_within_ns},
         state_slices::between,
     },
 };
@@ -139,10 +139,7 @@ struct Parts {
 impl Parts {
     /// Between `borders`, the interval from number `first` to before number `behind` are those that it touches.
     fn add(&mut self, wait: &LockWait, borders: &[u64], (first, behind): (usize, usize)) {
-        let within = |from: usize, to: usize| {
-            let time = borders[from]..borders[to];
-            wait.stands_for() * within_ns(wait, Some(&time)) as f64
-        };
+        let within = |from: usize, to: usize| weight_within_ns(wait, &(borders[from]..borders[to]));
         self.first_ns += within(first, first + 1);
         if behind - first > 1 {
             self.last_ns += within(behind - 1, behind);

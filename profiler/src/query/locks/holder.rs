@@ -200,6 +200,11 @@ pub fn within_ns(wait: &LockWait, time: Option<&Range<u64>>) -> u64 {
     }
 }
 
+/// How much waiting that lies in `time` a wait stands for, in nanoseconds.
+pub fn weight_within_ns(wait: &LockWait, time: &Range<u64>) -> f64 {
+    wait.stands_for() * within_ns(wait, Some(time)) as f64
+}
+
 /// What of a stretch of time lies in `time`; it may end before it begins.
 pub(super) fn clipped((start_ns, end_ns): (u64, u64), time: Option<&Range<u64>>) -> (u64, u64) {
     match time {

@@ -31,7 +31,7 @@ pub use self::{
     call_stacks::CallStacks,
     class::{Class, Library, Mode, Purpose},
     estimate::{Estimate, Stretch},
-    holder::{Evidence, Held, Holder, start_ns, within_ns},
+    holder::{Evidence, Held, Holder, start_ns, weight_within_ns, within_ns},
     joined::Joined,
     meanwhile::{Doing, LongCall, Meanwhile},
     place::Function,
